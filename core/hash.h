@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hash.h - the one hash by which content is addressed: BLAKE2b, 128 bits (RFC 7693, by libsodium).
+ * Strong enough that an endpoint cannot make one value pass for another (2^64 work for a collision
+ * that only it would suffer from), short enough for keys.
+ */
+#ifndef CORE_HASH_H
+#define CORE_HASH_H
+
+#include "core/bytes.h"
+
+enum { HASH_SIZE = 16 };
+
+void hash_bytes(struct bytes bytes, uint8_t out[HASH_SIZE]);
+/* Each part is hashed with its length, so that ("ab","c") and ("a","bc") differ. */
+void hash_parts(const struct bytes *parts, size_t count, uint8_t out[HASH_SIZE]);
+/* chain = hash(chain, record): the running hash of a flow. */
+void hash_chain(uint8_t chain[HASH_SIZE], struct bytes record);
+
+/* Random bytes for identifiers and challenges. */
+void hash_random(uint8_t *out, size_t size);
+
+/* CRC-32C (Castagnoli), as iSCSI and ext4 use it. */
+uint32_t hash_crc32c(struct bytes bytes);
+
+#endif

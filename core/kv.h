@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kv.h - the key-value store under every part that remembers: LMDB, and nothing but kv.c knows it.
+ *
+ * An environment is a directory with a fixed list of tables.  Every value carries a type, a version
+ * and a CRC-32C that are checked when it is read, because LMDB itself notices no flipped bit.
+ * Durability is LMDB's default: a commit that returned STATUS_OK has been synced.
+ *
+ * Nothing that kv hands out outlives its transaction.  One counted handle an environment and
+ * process: opening the same directory again shares it, so that a console and a role may meet in one
+ * process.  The map grows on its own; growth waits for this process's transactions.
+ *
+ * One process may write: the writer takes DIRECTORY/lock (flock) and holds it until it closes.
+ */
+#ifndef CORE_KV_H
+#define CORE_KV_H
+
+#include "core/bytes.h"
+#include "core/status.h"
+
+enum { KV_KEY_MAX = 511, KV_TABLES_MAX = 32 };
+
+struct kv;
+struct kv_txn;
+struct kv_cursor;
+
+struct kv_options {
+	const char *const *tables; /* names, ends with NULL; the index is the table's number */
+	bool is_writer;            /* takes the lock, creates what is missing */
+	uint64_t map_initial;      /* bytes; 0: 16 MiB.  Preallocated, so that a full disk shows here */
+	uint64_t map_limit;        /* bytes; 0: 1 TiB.  Growth beyond it is STATUS_FULL */
+};
+
+/*
+ * Open or create.  STATUS_BUSY: another process is its writer (the log line says which pid);
+ * NOT_FOUND: a reader, and nothing is there yet; DENIED, NO_SPACE, CORRUPT, IO.
+ * Every failure has been logged with path, reason and what to do; a missing one for a reader has not.
+ */
+NODISCARD enum status kv_open(const char *directory, const struct kv_options *options,
+    struct kv **out);
+void kv_close(struct kv *kv); /* NULL is fine */
+
+/* Bytes in the map, and in use. */
+void kv_usage(struct kv *kv, uint64_t *map_bytes, uint64_t *used_bytes);
+
+/* Copies a consistent, compacted snapshot into DIRECTORY, which must be empty or missing. */
+NODISCARD enum status kv_copy(struct kv *kv, const char *directory);
+
+/*
+ * A read transaction sees the state at its begin and may last 100 ms; a write transaction sees its
+ * own writes, and there is one at a time.  Both belong to the thread that began them.
+ * begin: NO_SPACE or FULL where the map must grow and cannot; IO.
+ */
+NODISCARD enum status kv_read_begin(struct kv *kv, struct kv_txn **out);
+NODISCARD enum status kv_write_begin(struct kv *kv, struct kv_txn **out);
+/*
+ * Takes the transaction.  NO_SPACE, FULL or IO: nothing of it is durable.  Never commit again
+ * what has failed, and never acknowledge it.
+ */
+NODISCARD enum status kv_commit(struct kv_txn **txn);
+void kv_abort(struct kv_txn **txn); /* *txn may be NULL */
+
+/* OK, NOT_FOUND, CORRUPT or IO.  The value is borrowed from the transaction. */
+NODISCARD enum status kv_get(struct kv_txn *txn, unsigned table, struct bytes key,
+    struct bytes *out);
+/* OK, FULL, NO_SPACE or IO. */
+NODISCARD enum status kv_put(struct kv_txn *txn, unsigned table, struct bytes key,
+    struct bytes value);
+/* As kv_put for a key after all others of the table: much faster.  EXISTS where it is not. */
+NODISCARD enum status kv_append(struct kv_txn *txn, unsigned table, struct bytes key,
+    struct bytes value);
+/* OK also where it was not there. */
+NODISCARD enum status kv_delete(struct kv_txn *txn, unsigned table, struct bytes key);
+/* How many entries a table has. */
+NODISCARD enum status kv_count(struct kv_txn *txn, unsigned table, uint64_t *out);
+
+/*
+ * A cursor lives within its transaction and must be closed before it ends.
+ * first/last/seek/next/prev: OK, NOT_FOUND at the end, CORRUPT, IO.
+ */
+NODISCARD enum status kv_cursor_open(struct kv_txn *txn, unsigned table, struct kv_cursor **out);
+void kv_cursor_close(struct kv_cursor *cursor); /* NULL is fine */
+NODISCARD enum status kv_cursor_seek(struct kv_cursor *cursor, struct bytes at_least,
+    struct bytes *key, struct bytes *value);
+/* The last entry whose key is less than or equal to AT_MOST. */
+NODISCARD enum status kv_cursor_seek_back(struct kv_cursor *cursor, struct bytes at_most,
+    struct bytes *key, struct bytes *value);
+NODISCARD enum status kv_cursor_last(struct kv_cursor *cursor, struct bytes *key,
+    struct bytes *value);
+NODISCARD enum status kv_cursor_next(struct kv_cursor *cursor, struct bytes *key,
+    struct bytes *value);
+NODISCARD enum status kv_cursor_prev(struct kv_cursor *cursor, struct bytes *key,
+    struct bytes *value);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * observer.h - what a collector reports to: turns observations into records in the spool.
+ *
+ * It knows the last value that was appended for each key (hash and revision, in the spool's
+ * environment) and appends only what differs, in the same transaction.  So a collector simply says
+ * what it sees; snapshot, delta and resync are the same call.
+ *
+ * Everything happens on the collectors' loop thread.
+ */
+#ifndef CORE_OBSERVER_H
+#define CORE_OBSERVER_H
+
+#include "core/fact.h"
+#include "core/lane.h"
+#include "core/status.h"
+
+struct observer;
+struct observer_pass;
+
+/*
+ * One thing seen, or found to be gone.  FULL or NO_SPACE: the spool could not take it, and it is not
+ * remembered as sent: observe again later (the observer calls every collector's `refresh` once
+ * there is room).  IO: the spool failed; the agent is about to stop.
+ */
+NODISCARD enum status observer_set(struct observer *observer, const char *collector,
+    enum lane lane, const struct fact *fact);
+NODISCARD enum status observer_unset(struct observer *observer, const char *collector,
+    enum lane lane, struct bytes key);
+
+/*
+ * A pass: everything there is under PREFIX, in any order.  What is not named until pass_end is
+ * unset.  The first pass of a collector goes by the bulk lane, later ones by LANE.
+ * PLAN is the hash of the observation plan it observed by, or NONE.
+ */
+struct observer_pass *observer_pass_begin(struct observer *observer, const char *collector,
+    enum lane lane, struct bytes prefix, struct bytes plan);
+NODISCARD enum status observer_pass_set(struct observer_pass *pass, const struct fact *fact);
+/* Takes the pass, commits it, and marks it complete.  FULL, NO_SPACE, IO as above. */
+NODISCARD enum status observer_pass_end(struct observer_pass **pass);
+/* The pass could not be finished: nothing is unset, no mark is made, what was seen stays. */
+void observer_pass_abandon(struct observer_pass **pass);
+
+#endif

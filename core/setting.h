@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * setting.h - settings from tables: name, default, lowest, highest, help.
+ *
+ * A part declares one table; the structure that it fills is all that the part sees.  Values come
+ * from, in rising order: the default, the configuration file (YAML, then conf.d/ in order), the
+ * environment (FETTLE_SECTION_NAME), the command line (SECTION.NAME=VALUE).  What is unknown or out
+ * of range refuses to start and names file, line and column, the variable, or the flag.  The
+ * documentation (docs/settings.md) is generated from the tables.
+ */
+#ifndef CORE_SETTING_H
+#define CORE_SETTING_H
+
+#include <stddef.h>
+
+#include "core/bytes.h"
+#include "core/status.h"
+#include "core/yaml.h"
+
+enum setting_type {
+	SETTING_TYPE_END = 0,
+	SETTING_TYPE_U32,      /* uint32_t */
+	SETTING_TYPE_BOOL,     /* bool: true/false, yes/no, on/off */
+	SETTING_TYPE_SIZE,     /* uint64_t bytes: "64 KiB", "256 MiB", "1G" (powers of 1024), "4096" */
+	SETTING_TYPE_DURATION, /* uint64_t milliseconds: "500ms", "90s", "15m", "36h", "7d" */
+	SETTING_TYPE_TEXT,     /* char *, owned; may be "" */
+	SETTING_TYPE_LIST,     /* struct setting_list: a YAML sequence of scalars; "a,b" elsewhere */
+};
+
+struct setting_list {
+	char **items;
+	size_t count;
+};
+
+struct setting {
+	const char *name;
+	enum setting_type type;
+	size_t offset;
+	uint64_t fallback, lowest, highest; /* numbers; durations in ms, sizes in bytes */
+	const char *fallback_text;          /* texts and lists */
+	const char *help;                   /* one line, for the documentation and --help */
+};
+
+#define SETTING_U32(structure, field, fallback_, lowest_, highest_, help_)                         \
+	{ .name = #field, .type = SETTING_TYPE_U32, .offset = offsetof(structure, field),          \
+	  .fallback = (fallback_), .lowest = (lowest_), .highest = (highest_), .help = (help_) }
+#define SETTING_BOOL(structure, field, fallback_, help_)                                           \
+	{ .name = #field, .type = SETTING_TYPE_BOOL, .offset = offsetof(structure, field),         \
+	  .fallback = (fallback_), .highest = 1, .help = (help_) }
+#define SETTING_SIZE(structure, field, fallback_, lowest_, highest_, help_)                        \
+	{ .name = #field, .type = SETTING_TYPE_SIZE, .offset = offsetof(structure, field),         \
+	  .fallback = (fallback_), .lowest = (lowest_), .highest = (highest_), .help = (help_) }
+#define SETTING_DURATION(structure, field, fallback_, lowest_, highest_, help_)                    \
+	{ .name = #field, .type = SETTING_TYPE_DURATION, .offset = offsetof(structure, field),     \
+	  .fallback = (fallback_), .lowest = (lowest_), .highest = (highest_), .help = (help_) }
+#define SETTING_TEXT(structure, field, fallback_, help_)                                           \
+	{ .name = #field, .type = SETTING_TYPE_TEXT, .offset = offsetof(structure, field),         \
+	  .fallback_text = (fallback_), .help = (help_) }
+#define SETTING_LIST(structure, field, fallback_, help_)                                           \
+	{ .name = #field, .type = SETTING_TYPE_LIST, .offset = offsetof(structure, field),         \
+	  .fallback_text = (fallback_), .help = (help_) }
+#define SETTING_END { .name = NULL, .type = SETTING_TYPE_END }
+
+/* One section of the file ("gateway:") and the table behind it. */
+struct setting_section {
+	const char *name;
+	const struct setting *settings;
+	size_t size; /* of the structure */
+	const char *help;
+};
+
+/*
+ * All settings of a program.  SECTIONS ends with a NULL name and lives on.
+ * A section that is named in the file but not in SECTIONS is refused like any unknown key.
+ */
+struct settings;
+
+struct settings_sources {
+	const char *file;          /* NULL: none */
+	bool file_may_be_missing;  /* a default path, not one that somebody asked for */
+	const char *directory;     /* of *.yaml files, read in order after the file; NULL: none */
+	const char *const *flags;  /* "gateway.listen=tcp://…", ends with NULL; NULL: none */
+	const char *const *environment; /* as environ; NULL: none */
+};
+
+/*
+ * INVALID: ERRORS says what, where, and what would be right, for every mistake and not only the
+ * first.  NOT_FOUND, DENIED, IO: a file that was asked for could not be read, ERRORS says so too.
+ */
+NODISCARD enum status settings_load(const struct setting_section *sections,
+    const struct settings_sources *sources, struct settings **out, struct yaml_errors *errors);
+void settings_free(struct settings *settings); /* NULL is fine */
+
+/* The filled structure of a section, which must be one of SECTIONS; valid as long as SETTINGS. */
+const void *settings_of(const struct settings *settings, const char *section);
+
+/* Markdown tables of all sections, for docs/settings.md. */
+void settings_document(const struct setting_section *sections, struct buffer *out);
+
+#endif
