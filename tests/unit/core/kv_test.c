@@ -885,7 +885,7 @@ static void a_copy_holds_what_was_committed(void **test)
 	assert_int_equal(count_whole(copied), 300);
 	kv_close(copied);
 	copied = open_kv(copy, true);
-	assert_int_equal(put_many(copied, 300, 300), STATUS_OK);
+	assert_int_equal(put_many(copied, 300, 100), STATUS_OK);
 	kv_close(copied);
 	free(copy);
 }
