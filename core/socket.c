@@ -36,7 +36,7 @@ struct socket {
 	struct sockets *sockets;
 	void *zmq;
 	uv_poll_t poll;
-	bool is_closing;
+	bool is_closing, is_paused;
 	void (*on_message)(void *data, const struct bytes *parts, size_t count, const char *user);
 	void *data;
 	char endpoint[256];
@@ -100,7 +100,7 @@ static bool has_input(const struct socket *socket)
 	int events = 0;
 	size_t size = sizeof(events);
 
-	return !socket->is_closing
+	return !socket->is_closing && !socket->is_paused
 	       && zmq_getsockopt(socket->zmq, ZMQ_EVENTS, &events, &size) == 0
 	       && (events & ZMQ_POLLIN) != 0;
 }
@@ -438,6 +438,13 @@ fail:
 		zmq_close(socket->zmq);
 	free(socket);
 	return status;
+}
+
+void socket_pause(struct socket *socket, bool is_paused)
+{
+	socket->is_paused = is_paused;
+	if (!is_paused && has_input(socket))
+		uv_idle_start(&socket->sockets->idle, on_idle);
 }
 
 const char *socket_endpoint(const struct socket *socket)

@@ -15,7 +15,7 @@
 #include "core/bytes.h"
 #include "core/status.h"
 
-enum { SOCKET_PARTS_MAX = 4, SOCKET_KEY_SIZE = 32, SOCKET_KEY_TEXT = 41 };
+enum { SOCKET_PARTS_MAX = 8, SOCKET_KEY_SIZE = 32, SOCKET_KEY_TEXT = 41 };
 
 /* One a process; threads' inproc endpoints meet in it. */
 struct socket_context;
@@ -66,6 +66,9 @@ struct socket_options {
 NODISCARD enum status socket_open(struct sockets *sockets, const struct socket_options *options,
     struct socket **out);
 void socket_close(struct socket *socket); /* NULL is fine; safe within on_message */
+
+/* A paused socket hands over nothing: its peers' messages wait, and then their senders. */
+void socket_pause(struct socket *socket, bool is_paused);
 
 /* The address bound to, with the port that the system chose for tcp://…:0 or :*. */
 const char *socket_endpoint(const struct socket *socket);
