@@ -23,10 +23,10 @@ enum setting_type {
 	SETTING_TYPE_END = 0,
 	SETTING_TYPE_U32,      /* uint32_t */
 	SETTING_TYPE_BOOL,     /* bool: true/false, yes/no, on/off */
-	SETTING_TYPE_SIZE,     /* uint64_t bytes: "64 KiB", "256 MiB", "1G" (powers of 1024), "4096" */
+	SETTING_TYPE_SIZE,     /* uint64_t bytes: "64 KiB", "256 MiB", "1G" (of 1024), "4096" */
 	SETTING_TYPE_DURATION, /* uint64_t milliseconds: "500ms", "90s", "15m", "36h", "7d", "0" */
 	SETTING_TYPE_TEXT,     /* char *, owned; may be "" */
-	SETTING_TYPE_LIST,     /* struct setting_list: a YAML sequence of scalars; "a, b" elsewhere */
+	SETTING_TYPE_LIST,     /* struct setting_list: a YAML sequence of scalars, else "a, b" */
 };
 
 struct setting_list {

@@ -55,8 +55,8 @@ void yaml_error(struct yaml_errors *errors, const struct yaml *yaml, struct yaml
 
 /*
  * Parse.  NAME is for messages.  INVALID: not YAML or beyond a bound, see ERRORS.
- * yaml_read also: NOT_FOUND, DENIED, IO (with a line in ERRORS).  An empty file is an empty mapping.
- * Nothing of TEXT or NAME is kept; *OUT is NULL after a failure.
+ * yaml_read also: NOT_FOUND, DENIED, IO (with a line in ERRORS).  An empty file is an empty
+ * mapping.  Nothing of TEXT or NAME is kept; *OUT is NULL after a failure.
  */
 NODISCARD enum status yaml_parse(const char *name, struct bytes text, struct yaml **out,
     struct yaml_errors *errors);

@@ -222,7 +222,7 @@ static void a_later_source_overrides_an_earlier_one(void **test)
 	struct loaded loaded;
 
 	scratch_write(*test, "fettle.yaml", "gateway: {listen: file, backlog: 2, verbose: yes}\n");
-	scratch_write(*test, "conf.d/20.yaml", "gateway: {backlog: 4, peers: [twenty], idle: 3s}\n");
+	scratch_write(*test, "conf.d/20.yaml", "gateway: {backlog: 4, peers: [twenty]}\n");
 	scratch_write(*test, "conf.d/10.yaml", "gateway: {backlog: 3, peers: [ten]}\n");
 	scratch_write(*test, "conf.d/30.yaml.bak", "rubbish");
 	scratch_write(*test, "conf.d/.40.yaml", "rubbish");
@@ -281,8 +281,8 @@ static void a_file_that_exists_must_be_readable_even_as_a_default(void **test)
 static void variables_of_no_section_are_left_alone(void **test)
 {
 	const char *const environment[] = { "FETTLE_DATA=/x", "FETTLE_CONFIG=/y", "FETTLE_=z",
-		"FETTLE_GATEWAYS_LISTEN=x", "FETTLE_GATEWAY=x", "GATEWAY_LISEN=x", "FETTLE_GATEWAY_X",
-		"PATH=/bin", "", NULL };
+		"FETTLE_GATEWAYS_LISTEN=x", "FETTLE_GATEWAY=x", "GATEWAY_LISEN=x",
+		"FETTLE_GATEWAY_X", "PATH=/bin", "", NULL };
 	struct loaded loaded = load((struct settings_sources){ .environment = environment });
 
 	(void)test;
@@ -327,7 +327,8 @@ static void every_mistake_is_told(void **test)
 static void a_wrong_value_is_told_with_what_would_be_right(void **test)
 {
 	file_tells(*test, "gateway: {backlog: x}\n",
-	    "fettle.yaml:1:20: `gateway.backlog` must be a whole number, such as `64`, and is `x`\n");
+	    "fettle.yaml:1:20: `gateway.backlog` must be a whole number, such as `64`, and is "
+	    "`x`\n");
 	file_tells(*test, "gateway: {backlog: 4097}\n",
 	    "fettle.yaml:1:20: `gateway.backlog` must be 1 to 4096, and is `4097`\n");
 	file_tells(*test, "gateway: {backlog: 4294967297}\n",
@@ -337,8 +338,8 @@ static void a_wrong_value_is_told_with_what_would_be_right(void **test)
 	file_tells(*test, "gateway: {map_size: 4095}\n",
 	    "fettle.yaml:1:21: `gateway.map_size` must be 4 KiB or more, and is `4095`\n");
 	file_tells(*test, "gateway: {map_size: 1KB}\n",
-	    "fettle.yaml:1:21: `gateway.map_size` must be a size, such as `4096`, `64 KiB` or `1G`, "
-	    "and is `1KB`\n");
+	    "fettle.yaml:1:21: `gateway.map_size` must be a size, such as `4096`, `64 KiB` or "
+	    "`1G`, and is `1KB`\n");
 	file_tells(*test, "gateway: {idle: 999ms}\n",
 	    "fettle.yaml:1:17: `gateway.idle` must be 1s to 1d, and is `999ms`\n");
 	file_tells(*test, "gateway: {idle: 90}\n",
@@ -368,14 +369,14 @@ static void a_mistake_in_the_environment_names_the_variable(void **test)
 
 	(void)test;
 	tells((struct settings_sources){ .environment = environment }, STATUS_INVALID,
-	    "FETTLE_GATEWAY_BACKLOG: `gateway.backlog` must be a whole number, such as `64`, and is "
-	    "``\n"
+	    "FETTLE_GATEWAY_BACKLOG: `gateway.backlog` must be a whole number, such as `64`, and "
+	    "is ``\n"
 	    "FETTLE_GATEWAY_LISEN: names no setting of `gateway` in upper case; did you mean "
 	    "`listen`? (known: listen, backlog, verbose, map_size, idle, peers)\n"
 	    "FETTLE_GATEWAY_listen: names no setting of `gateway` in upper case; did you mean "
 	    "`listen`? (known: listen, backlog, verbose, map_size, idle, peers)\n"
-	    "FETTLE_GATEWAY_STORE_PATHS: names no setting of `gateway-store` in upper case; did you "
-	    "mean `path`? (known: path)\n"
+	    "FETTLE_GATEWAY_STORE_PATHS: names no setting of `gateway-store` in upper case; did "
+	    "you mean `path`? (known: path)\n"
 	    "FETTLE_GATEWAY_LISTEN: `gateway.listen` must be UTF-8\n"
 	    "FETTLE_SIEM_PORT: `siem` is a list, which only a file can set\n");
 }
