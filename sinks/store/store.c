@@ -13,7 +13,7 @@
 #include "core/txn.h"
 #include "sinks/store/layout.h"
 
-enum { COMMIT_RECORDS = 10 * 1000, COMMIT_BYTES = 8 << 20, COMMIT_TRIES = 4 };
+enum { COMMIT_RECORDS = 10 * 1000, COMMIT_BYTES = 8 << 20, COMMIT_TRIES = 8 };
 
 static const uint64_t map_initial = UINT64_C(64) << 20;
 
