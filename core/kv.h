@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kv.h - the key-value store under every part that remembers: LMDB, and nothing but kv.c knows it.
+ * kv.h - the key-value store under every part that remembers.  It is LMDB, which only core/kv/ knows.
  *
  * An environment is a directory with a fixed list of tables.  Every value carries a type, a version
  * and a CRC-32C that are checked when it is read, because LMDB itself notices no flipped bit.

@@ -219,7 +219,7 @@ static void a_cursor_finds_the_neighbours_of_a_key(void **test)
 	static const struct {
 		const char *sought, *at_least, *at_most;
 	} rows[] = {
-		{ "", "b", NULL }, { "a", "b", NULL }, { "b", "b", "b" }, { "c", "d", "b" },
+		{ "", "b", NULL }, { "a", "b", NULL }, { "b", "b", "b" },  { "c", "d", "b" },
 		{ "d", "d", "d" }, { "f", "f", "f" },  { "g", NULL, "f" },
 	};
 	struct kv *kv = open_kv(*test, true);
@@ -388,7 +388,8 @@ static void hold(const char *directory, struct holder *holder)
 		struct kv_options how = options(true);
 		struct kv *kv;
 
-		if (kv_open(directory, &how, &kv) != STATUS_OK || write(holder->told[1], "x", 1) != 1)
+		if (kv_open(directory, &how, &kv) != STATUS_OK
+		    || write(holder->told[1], "x", 1) != 1)
 			_exit(1);
 		close(holder->tell[1]);
 		_exit(read(holder->tell[0], &byte, 1) < 0);
@@ -897,8 +898,9 @@ static void mdb_stat_reads_it(void **test)
 	if (system("command -v mdb_stat >/dev/null 2>&1") != 0)
 		skip(); /* lmdb-utils is not installed */
 	kv_close(open_kv(*test, true));
-	command = text_format("test $(mdb_stat -a '%s' | grep -c 'Status of \\(fruit\\|roots\\)') = 2",
-	    (const char *)*test);
+	command =
+	    text_format("test $(mdb_stat -a '%s' | grep -c 'Status of \\(fruit\\|roots\\)') = 2",
+	                (const char *)*test);
 	assert_int_equal(system(command), 0);
 	free(command);
 }

@@ -58,7 +58,7 @@ static void put(struct fixture *at, const char *key, const char *value)
 	txn_put(at->txn, FRUIT, bytes_of_text(key), bytes_of_text(value));
 }
 
-static void delete(struct fixture *at, const char *key)
+static void delete (struct fixture *at, const char *key)
 {
 	txn_delete(at->txn, FRUIT, bytes_of_text(key));
 }
@@ -90,8 +90,8 @@ static const char *scan(struct fixture *at, const char *prefix, const char *from
 	enum status status;
 
 	buffer_clear(&out);
-	assert_int_equal(txn_scan_open(at->txn, FRUIT, bytes_of_text(prefix), bytes_of_text(from),
-			     &open),
+	assert_int_equal(
+	    txn_scan_open(at->txn, FRUIT, bytes_of_text(prefix), bytes_of_text(from), &open),
 	    STATUS_OK);
 	while ((status = txn_scan_next(open, &key, &value)) == STATUS_OK) {
 		buffer_append(&out, key);
@@ -112,7 +112,7 @@ static void reads_see_the_overlay_first(void **test)
 	put(at, "pear", "yellow");
 	commit(at);
 	put(at, "apple", "red");
-	delete(at, "pear");
+	delete (at, "pear");
 	put(at, "plum", "blue");
 	expect(at, "apple", "red");
 	expect(at, "pear", NULL);
@@ -179,8 +179,8 @@ static void a_rolled_back_savepoint_undoes_all_after_it(void **test)
 	put(at, "stored", "2");
 	put(at, "new", "1");
 	inner = txn_save(at->txn);
-	delete(at, "kept");
-	delete(at, "stored");
+	delete (at, "kept");
+	delete (at, "stored");
 	put(at, "new", "2");
 	put(at, "newer", "1");
 	txn_roll_back(at->txn, inner);
@@ -206,10 +206,10 @@ static void a_scan_merges_overlay_and_store(void **test)
 	put(at, "b0", "o");
 	put(at, "b2", "o");
 	put(at, "b3", "o");
-	delete(at, "b1");
+	delete (at, "b1");
 	put(at, "b6", "o");
 	put(at, "b7", "o");
-	delete(at, "b7");
+	delete (at, "b7");
 	put(at, "d", "o");
 	assert_string_equal(scan(at, "b", ""), "b0=o b2=o b3=o b5=s b6=o ");
 	assert_string_equal(scan(at, "b", "b3"), "b3=o b5=s b6=o ");
@@ -222,7 +222,7 @@ static void a_scan_merges_overlay_and_store(void **test)
 
 /* What the scanning code does at each key, and what it must see. */
 static void scans_and_writes(struct fixture *at, void (*write)(struct fixture *, const char *key),
-    const char *seen)
+                             const char *seen)
 {
 	struct buffer out = { 0 };
 	struct txn_scan *open;
@@ -258,7 +258,7 @@ static void rewrite(struct fixture *at, const char *key)
 
 static void drop(struct fixture *at, const char *key)
 {
-	delete(at, key);
+	delete (at, key);
 }
 
 static void write_behind(struct fixture *at, const char *key)
@@ -271,8 +271,8 @@ static void write_behind(struct fixture *at, const char *key)
 static void drop_ahead(struct fixture *at, const char *key)
 {
 	if (key[0] == 'b') {
-		delete(at, "d");
-		delete(at, "e");
+		delete (at, "d");
+		delete (at, "e");
 	}
 }
 
@@ -294,9 +294,9 @@ static void a_scan_stays_valid_while_its_table_is_written(void **test)
 	scans_and_writes(at, roll_back_ahead, "abdef");
 	scans_and_writes(at, write_behind, "abdef");
 	assert_string_equal(scan(at, "", ""),
-	    "0=behind 00=behind a=again b=again d=again e=again f=again ");
-	delete(at, "0");
-	delete(at, "00");
+	                    "0=behind 00=behind a=again b=again d=again e=again f=again ");
+	delete (at, "0");
+	delete (at, "00");
 	scans_and_writes(at, drop_ahead, "abf");
 	scans_and_writes(at, drop, "abf");
 	assert_string_equal(scan(at, "", ""), "");
@@ -331,10 +331,12 @@ static unsigned random_below(struct trial *trial, unsigned bound)
 /* Keys of one to three bytes, of which many begin with another. */
 static struct bytes model_key(unsigned number)
 {
-	static const char *const keys[KEYS] = { "a", "aa", "aaa", "aab", "ab", "aba", "abb", "ac",
-		"aca", "acc", "b", "ba", "baa", "bab", "bb", "bba", "bbb", "bc", "bca", "bcc", "c",
-		"ca", "caa", "cab", "cb", "cba", "cbb", "cc", "cca", "ccc", "d", "da", "daa", "dab",
-		"db", "dba", "dbb", "dc", "dca", "dcc" };
+	static const char *const keys[KEYS] = { "a",   "aa",  "aaa", "aab", "ab",  "aba", "abb",
+		                                "ac",  "aca", "acc", "b",   "ba",  "baa", "bab",
+		                                "bb",  "bba", "bbb", "bc",  "bca", "bcc", "c",
+		                                "ca",  "caa", "cab", "cb",  "cba", "cbb", "cc",
+		                                "cca", "ccc", "d",   "da",  "daa", "dab", "db",
+		                                "dba", "dbb", "dc",  "dca", "dcc" };
 
 	return bytes_of_text(keys[number]);
 }
@@ -411,7 +413,7 @@ static void step_scan(struct trial *trial)
 	struct bytes key, value;
 
 	assert_int_equal(txn_scan_open(trial->at->txn, FRUIT, prefix, model_key(from), &open),
-	    STATUS_OK);
+	                 STATUS_OK);
 	while (txn_scan_next(open, &key, &value) == STATUS_OK) {
 		assert_true(wanted < KEYS);
 		assert_true(bytes_equal(key, model_key(wanted)));
