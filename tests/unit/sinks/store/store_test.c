@@ -195,10 +195,7 @@ static void a_withdrawn_policy_takes_its_results_along(void **test)
 	store_close(store);
 }
 
-/*
- * More than the map's first 64 MiB, in values that take nearly twice their size, so that one of the
- * transactions does not fit and is applied again.
- */
+/* More than the map's first 64 MiB: the values take nearly twice their size. */
 static void a_store_outgrows_its_map_and_keeps_everything(void **test)
 {
 	static char title[4200];
