@@ -488,9 +488,7 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 	if (status == STATUS_OK)
 		status = start_collectors(agent);
 	if (status != STATUS_OK) {
-		stop(agent);
-		uv_run(host->loop, UV_RUN_DEFAULT);
-		finish(agent);
+		*self = agent; /* to be taken down */
 		return status;
 	}
 	log_write(LOG_INFO, "agent-ready",

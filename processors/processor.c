@@ -405,9 +405,7 @@ static enum status start(const struct role_host *role_host, const struct role_en
 		status = open_links(processor, settings_of(role_host->settings, "processor"),
 		    endpoints);
 	if (status != STATUS_OK) {
-		stop(processor);
-		uv_run(role_host->loop, UV_RUN_NOWAIT);
-		finish(processor);
+		*self = processor; /* to be taken down */
 		goto out;
 	}
 	uv_timer_start(&processor->timer, on_timer, 0, 0);

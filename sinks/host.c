@@ -178,9 +178,7 @@ static enum status start(const struct role_host *role_host, const struct role_en
 	if (status == STATUS_OK)
 		status = dialler_new(&options, &host->processor);
 	if (status != STATUS_OK) {
-		stop(host);
-		uv_run(role_host->loop, UV_RUN_NOWAIT);
-		finish(host);
+		*self = host; /* to be taken down */
 		return status;
 	}
 	log_info("sink-ready", "delivering verdicts to %s", host->sink->name);

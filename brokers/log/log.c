@@ -680,9 +680,7 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 	if (status == STATUS_OK)
 		status = control_open(host->loop, socket, on_control, role, &role->control);
 	if (status != STATUS_OK) {
-		stop(role);
-		uv_run(host->loop, UV_RUN_NOWAIT);
-		finish(role);
+		*self = role; /* to be taken down */
 		goto out;
 	}
 	uv_timer_start(&role->retain, on_retain, RETAIN_MS, 0);
