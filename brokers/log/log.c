@@ -574,7 +574,7 @@ static void on_control(void *host, const Fettle__ControlRequest *request,
 		fail(role, status);
 	RECORD_SET(reply, status, (uint32_t)status);
 	reply->message = RECORD_TEXT(
-	    status == STATUS_REJECT ? "a record of the request has no key" : status_text(status));
+	    status == STATUS_REJECT ? "a record has no key, or is larger than 900 KiB" : status_text(status));
 	RECORD_SET(reply, written, status == STATUS_OK ? written : 0);
 	RECORD_SET(reply, head, log_store_head(role->store, SUBLOG_INTENT));
 	if (written > 0 && status == STATUS_OK) {

@@ -469,8 +469,8 @@ enum status log_store_intent(struct log_store *store, struct bytes record,
 	enum status status;
 
 	arena_reset(&store->arena);
-	if (!record_is_plain(record) || record_decode(record, &store->arena, &decoded) != STATUS_OK
-	    || !has_key(decoded))
+	if (record.size > LINK_INTENT_MAX || !record_is_plain(record)
+	    || record_decode(record, &store->arena, &decoded) != STATUS_OK || !has_key(decoded))
 		return STATUS_REJECT;
 	key = record_bytes(decoded->envelope->key);
 	status = get_number(store, TABLE_INTENT_KEY, key, &older);
