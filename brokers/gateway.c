@@ -194,9 +194,7 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 		status = open_back(gateway,
 		    endpoints->log_agents != NULL ? endpoints->log_agents : set->log);
 	if (status != STATUS_OK) {
-		stop(gateway);
-		uv_run(host->loop, UV_RUN_NOWAIT);
-		finish(gateway);
+		*self = gateway; /* to be taken down */
 		return status;
 	}
 	role_announce(host, socket_endpoint(gateway->front));

@@ -14,7 +14,7 @@ BODY(event_gap, Fettle__Gap, event->kind == EVENT_GAP)
 BODY(event_policy, Fettle__Policy,
     event->kind == EVENT_POLICY || event->kind == EVENT_POLICY_REMOVED)
 BODY(event_change, struct event_change, event->kind == EVENT_FACT_CHANGED)
-BODY(event_asset, uint8_t, event->kind == EVENT_ASSET_NEW)
+BODY(event_asset, struct asset_ref, event->kind == EVENT_ASSET_NEW)
 
 struct kind_row {
 	uint32_t kind;

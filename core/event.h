@@ -29,6 +29,13 @@ enum event_kind {
 	EVENT_ASSET_NEW,    /* by inventory: the first that was heard of an asset */
 };
 
+/* An asset is named by 16 bytes; its slot is that of its agent. */
+enum { ASSET_ID_SIZE = 16 };
+struct asset_ref {
+	uint8_t id[ASSET_ID_SIZE];
+	uint8_t slot;
+};
+
 /* One side of a change, encoded. */
 struct event_value {
 	enum fact_status status; /* FACT_NONE: there was none */
@@ -37,7 +44,7 @@ struct event_value {
 };
 
 struct event_change {
-	const uint8_t *asset; /* 16 bytes */
+	const struct asset_ref *asset;
 	struct bytes key;
 	struct event_value before, after;
 	bool is_baseline; /* first seen, not changed */
@@ -59,8 +66,8 @@ const Fettle__Gap *event_gap(const struct event *event);
 const Fettle__Policy *event_policy(const struct event *event);
 const struct event_change *event_change(const struct event *event);
 
-/* An asset: what an EVENT_ASSET_NEW carries, 16 bytes. */
-const uint8_t *event_asset(const struct event *event);
+/* What an EVENT_ASSET_NEW carries. */
+const struct asset_ref *event_asset(const struct event *event);
 
 /*
  * Decodes RECORD into an event, in ARENA.  REJECT and *reason: it is not well-formed, carries no

@@ -43,6 +43,16 @@ static enum status load_memory(struct host *host, struct kv_txn *txn)
 	return STATUS_OK;
 }
 
+enum status host_peek(struct kv_txn *txn, uint64_t *batches, uint64_t *verdicts)
+{
+	struct bytes value;
+	enum status status = kv_get(txn, HOST_META, bytes_of_text(meta_key), &value);
+
+	*batches = status == STATUS_OK && value.size > 40 ? bytes_u64(value.data + 16) : 0;
+	*verdicts = status == STATUS_OK && value.size > 40 ? bytes_u64(value.data + 32) : 0;
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
 static void put_memory(struct host *host)
 {
 	const struct host_memory *memory = &host->now;

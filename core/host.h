@@ -37,6 +37,9 @@ struct bytes host_uuid(const struct host *host);
 /* The last number of FLOW that was taken into a committed batch. */
 uint64_t host_position(const struct host *host, uint32_t flow);
 
+/* The heads of a state that may be another process's: batches and verdicts.  0 where it is fresh. */
+NODISCARD enum status host_peek(struct kv_txn *txn, uint64_t *batches, uint64_t *verdicts);
+
 /* ---- running ---- */
 
 /* Lends no memory: RECORDS, numbered from FIRST, are copied and wait for a batch. */

@@ -132,7 +132,7 @@ static enum status transmit(struct link *link, Fettle__Frame *frame, uint64_t no
 
 Fettle__Frame *link_decode(struct bytes bytes, struct arena *arena)
 {
-	return bytes.size > LINK_FRAME_MAX
+	return bytes.size > LINK_INNER_FRAME_MAX
 		   ? NULL
 		   : record_unpack(&fettle__frame__descriptor, bytes, arena);
 }

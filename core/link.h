@@ -22,7 +22,9 @@
 
 enum {
 	LINK_PROTOCOL = 1,
-	LINK_FRAME_MAX = 128 * 1024, /* bytes; a gateway refuses more */
+	LINK_FRAME_MAX = 128 * 1024,        /* bytes; a gateway takes no more from an endpoint */
+	LINK_INNER_FRAME_MAX = 1024 * 1024, /* between servers: intent may be long */
+	LINK_INTENT_MAX = 900 * 1024,       /* one record of intent */
 	LINK_BATCH_RECORDS = 256,
 	LINK_BATCH_BYTES = 64 * 1024,  /* a batch ends with the record that reaches this */
 	LINK_RECORD_MAX = LINK_FRAME_MAX - LINK_BATCH_BYTES - 2048,

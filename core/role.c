@@ -29,7 +29,8 @@ static void begin_stop(struct role_thread *thread)
 	if (uv_is_closing((uv_handle_t *)&thread->stop))
 		return;
 	uv_close((uv_handle_t *)&thread->stop, NULL);
-	thread->role->stop(thread->self);
+	if (thread->self != NULL)
+		thread->role->stop(thread->self);
 }
 
 static void on_stop(uv_async_t *stop)
@@ -55,13 +56,6 @@ static void tell(struct role_thread *thread, bool *what)
 	pthread_mutex_unlock(&thread->lock);
 }
 
-static void close_leftover(uv_handle_t *handle, void *data)
-{
-	(void)data;
-	if (!uv_is_closing(handle))
-		uv_close(handle, NULL);
-}
-
 static void *run(void *data)
 {
 	struct role_thread *thread = data;
@@ -70,19 +64,17 @@ static void *run(void *data)
 	thread->start_status = thread->role->start(&thread->host, &thread->endpoints,
 	    &thread->self);
 	if (thread->start_status != STATUS_OK) {
-		/* The handles of a half-started role are closing or its own; let them go. */
-		uv_walk(&thread->loop, close_leftover, NULL);
-		uv_run(&thread->loop, UV_RUN_DEFAULT);
 		thread->end_status = thread->start_status;
+		begin_stop(thread);
+	} else {
 		tell(thread, &thread->is_started);
-		tell(thread, &thread->has_ended);
-		return NULL;
 	}
-	tell(thread, &thread->is_started);
 	uv_run(&thread->loop, UV_RUN_DEFAULT);
-	thread->role->finish(thread->self);
+	if (thread->self != NULL)
+		thread->role->finish(thread->self);
 	log_debug("role-ended", "%s", status_text(thread->end_status));
 	tell(thread, &thread->has_ended);
+	tell(thread, &thread->is_started);
 	return NULL;
 }
 

@@ -37,7 +37,10 @@ struct role_endpoints {
 struct role {
 	const char *name; /* as in `fettle NAME` */
 	const char *summary;
-	/* On its own thread.  Any status but OK: nothing is left behind, and a log line said why. */
+	/*
+	 * On its own thread.  Any status but OK: a log line said why, and *self is NULL or what
+	 * stop and finish are to take down.
+	 */
 	enum status (*start)(const struct role_host *host, const struct role_endpoints *endpoints,
 	    void **self);
 	/* Closes every handle of the role; the loop ends when none is left. */

@@ -159,6 +159,15 @@ static enum status load(struct spool *spool, struct kv_txn *txn)
 
 /* ---- transactions ---- */
 
+/* For deleting, which may use the room that is kept back for it. */
+static enum status begin_trim(struct spool *spool)
+{
+	if (spool->write != NULL)
+		return STATUS_OK;
+	REQUIRE(spool->read == NULL);
+	return kv_trim_begin(spool->kv, &spool->write);
+}
+
 static enum status begin(struct spool *spool)
 {
 	if (spool->write != NULL)
@@ -575,7 +584,7 @@ static enum status delete_one(struct spool *spool, enum lane lane, uint64_t sequ
 enum status spool_acked(struct spool *spool, enum lane lane, uint64_t sequence)
 {
 	struct lane_state *state = &spool->now.lanes[lane];
-	enum status status = begin(spool);
+	enum status status = begin_trim(spool);
 
 	while (status == STATUS_OK && state->acked < sequence && state->acked < state->sequence) {
 		status = delete_one(spool, lane, state->acked + 1);
@@ -719,9 +728,13 @@ uint64_t spool_command(const struct spool *spool)
 	return spool->committed.command;
 }
 
-void spool_set_command(struct spool *spool, uint64_t sequence)
+enum status spool_set_command(struct spool *spool, uint64_t sequence)
 {
-	spool->now.command = sequence;
+	enum status status = begin(spool);
+
+	if (status == STATUS_OK)
+		spool->now.command = sequence;
+	return status;
 }
 
 /* ---- numbers for people ---- */

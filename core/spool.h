@@ -84,7 +84,7 @@ void spool_release(struct spool *spool);
 NODISCARD enum status spool_acked(struct spool *spool, enum lane lane, uint64_t sequence);
 /* The last command taken; set in the transaction that took it. */
 uint64_t spool_command(const struct spool *spool);
-void spool_set_command(struct spool *spool, uint64_t sequence);
+NODISCARD enum status spool_set_command(struct spool *spool, uint64_t sequence);
 
 /* Records kept, and observations refused for lack of room since this was last reset to 0. */
 uint64_t spool_kept(const struct spool *spool);

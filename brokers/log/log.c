@@ -574,7 +574,7 @@ static void on_control(void *host, const Fettle__ControlRequest *request,
 		fail(role, status);
 	RECORD_SET(reply, status, (uint32_t)status);
 	reply->message = RECORD_TEXT(
-	    status == STATUS_REJECT ? "a record of the request has no key" : status_text(status));
+	    status == STATUS_REJECT ? "a record has no key, or is larger than 900 KiB" : status_text(status));
 	RECORD_SET(reply, written, status == STATUS_OK ? written : 0);
 	RECORD_SET(reply, head, log_store_head(role->store, SUBLOG_INTENT));
 	if (written > 0 && status == STATUS_OK) {
@@ -680,9 +680,7 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 	if (status == STATUS_OK)
 		status = control_open(host->loop, socket, on_control, role, &role->control);
 	if (status != STATUS_OK) {
-		stop(role);
-		uv_run(host->loop, UV_RUN_NOWAIT);
-		finish(role);
+		*self = role; /* to be taken down */
 		goto out;
 	}
 	uv_timer_start(&role->retain, on_retain, RETAIN_MS, 0);

@@ -3,28 +3,13 @@
 
 #include <stdlib.h>
 
-#include "core/clock.h"
+#include "brokers/log/tables.h"
 #include "core/kv.h"
 #include "core/log.h"
 #include "core/require.h"
 #include "proto/state.pb-c.h"
 
-/*
- * record:      flow, offset -> record with stamp
- * head:        flow -> LogHead
- * cursor:      writer, flow -> LogCursor
- * agent:       agent -> LogAgent
- * intent_key:  key -> offset
- * command:     agent, number -> record with stamp
- * command_key: agent, key -> number
- * reader:      flow, name -> offset
- */
-enum table {
-	TABLE_META, TABLE_RECORD, TABLE_HEAD, TABLE_CURSOR, TABLE_AGENT, TABLE_INTENT_KEY,
-	TABLE_COMMAND, TABLE_COMMAND_KEY, TABLE_READER,
-};
-static const char *const tables[] = { "meta", "record", "head", "cursor", "agent", "intent_key",
-	"command", "command_key", "reader", NULL };
+static const char *const tables[] = { LOG_TABLE_NAMES };
 
 enum { KEYS_MAX = 400 };
 
@@ -484,8 +469,8 @@ enum status log_store_intent(struct log_store *store, struct bytes record,
 	enum status status;
 
 	arena_reset(&store->arena);
-	if (!record_is_plain(record) || record_decode(record, &store->arena, &decoded) != STATUS_OK
-	    || !has_key(decoded))
+	if (record.size > LINK_INTENT_MAX || !record_is_plain(record)
+	    || record_decode(record, &store->arena, &decoded) != STATUS_OK || !has_key(decoded))
 		return STATUS_REJECT;
 	key = record_bytes(decoded->envelope->key);
 	status = get_number(store, TABLE_INTENT_KEY, key, &older);

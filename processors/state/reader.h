@@ -6,10 +6,9 @@
 #ifndef PROCESSORS_STATE_READER_H
 #define PROCESSORS_STATE_READER_H
 
+#include "core/event.h"
 #include "core/fact.h"
 #include "core/status.h"
-
-enum { ASSET_ID_SIZE = 16 };
 
 struct state_reader;
 
