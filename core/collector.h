@@ -27,10 +27,17 @@ struct plan {
 	size_t files_count;
 };
 
+enum { COLLECTOR_SECRET_SIZE = 32 };
+
 struct collector_context {
 	uv_loop_t *loop;
 	struct observer *observer;
 	const char *root; /* "" or, in tests, a directory that stands for "/" */
+	/*
+	 * COLLECTOR_SECRET_SIZE random bytes, this agent's own and never sent.  What could be
+	 * guessed from a plain digest, such as a file that was redacted, is hashed with it.
+	 */
+	const uint8_t *secret;
 };
 
 struct collector {
