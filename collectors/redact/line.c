@@ -373,6 +373,9 @@ static bool names_value(struct scan *scan, size_t end, struct value *value)
 	                                                           : secret_name_of(name);
 	struct bytes text;
 
+	/* "[credential "x"]" begins a section. */
+	if (scan->at > 0 && scan->text.data[scan->at - 1] == '[')
+		return false;
 	if (kind == SECRET_NAME_NOT || !find_value(scan, scan->at, end, kind, value))
 		return false;
 	if (kind == SECRET_NAME_COMMUNITY && !narrow_community(scan, value))

@@ -13,6 +13,7 @@ struct pattern {
 /* The first that matches. */
 static const struct pattern patterns[] = {
 	{ "*/pam.d/*", PATH_CLASS_NAMELESS },
+	{ "*/pam-configs/*", PATH_CLASS_NAMELESS },
 	{ "*/authselect/*", PATH_CLASS_NAMELESS },
 	{ "*/sudoers.d/*", PATH_CLASS_NAMELESS },
 	{ "*/audit/rules.d/*", PATH_CLASS_NAMELESS },
@@ -20,6 +21,8 @@ static const struct pattern patterns[] = {
 	{ "audit.rules", PATH_CLASS_NAMELESS },
 	{ "sudoers", PATH_CLASS_NAMELESS },
 	{ "nsswitch.conf", PATH_CLASS_NAMELESS },
+	{ "services", PATH_CLASS_NAMELESS },
+	{ "rpc", PATH_CLASS_NAMELESS },
 	{ "fstab", PATH_CLASS_OPTIONS },
 	{ "mtab", PATH_CLASS_OPTIONS },
 	{ "mounts", PATH_CLASS_OPTIONS },

@@ -34,12 +34,12 @@ static const char *const about[] = { "age", "aging", "algorithm", "algorithms", 
 	"format", "hashing", "history", "interval", "iterations", "keyid", "length", "len",
 	"lifetime", "limit", "locking", "maps", "method", "methods", "mode", "module", "name",
 	"path", "pbkdf2", "plugin", "policy", "program", "prompt", "provider", "quality",
-	"remember", "required", "reset", "retries", "retry", "rotation", "rounds", "scheme",
+	"remember", "reqd", "required", "reset", "retries", "retry", "rotation", "rounds", "scheme",
 	"schemes", "script", "server", "size", "strength", "sync", "timeout", "tries", "ttl",
 	"type", "types", "uri", "url", "warning", NULL };
 
 /* Begins with what is said about one. */
-static const char *const rulings[] = { "allow", "automount", "disable", "enforce", "permit",
+static const char *const rulings[] = { "allow", "assert", "automount", "condition", "disable", "enforce", "permit",
 	"require", "validate", NULL };
 
 /* Only looks like one: web servers' banner setting, sudo's tag, sudo's own names. */

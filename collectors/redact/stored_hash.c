@@ -8,8 +8,8 @@
 #include <ctype.h>
 #include <strings.h>
 
-/* Shorter than any real one, longer than "$1$2" in a script. */
-enum { CRYPT_LEAST = 8, MARK_MOST = 32 };
+/* What follows the last '$': shorter than any real hash, longer than names in a script. */
+enum { CRYPT_LEAST = 13, MARK_MOST = 32 };
 
 static const char *const crypt_ids[] = { "1", "2", "2a", "2b", "2x", "2y", "3", "5", "6", "7", "8",
 	"9", "y", "gy", "sm3", "md5", "sha1", "apr1", "argon2i", "argon2d", "argon2id", "scrypt",
@@ -54,6 +54,14 @@ static size_t crypt_mark(struct bytes text)
 	return at > 1 && at < text.size && text.data[at] == '$' ? at + 1 : 0;
 }
 
+/* Of the first SIZE bytes, which have one. */
+static size_t last_dollar(struct bytes text, size_t size)
+{
+	while (text.data[size - 1] != '$')
+		size--;
+	return size - 1;
+}
+
 static size_t crypt_at(struct bytes text, size_t *keep)
 {
 	size_t mark = crypt_mark(text), size;
@@ -61,7 +69,7 @@ static size_t crypt_at(struct bytes text, size_t *keep)
 	if (mark == 0)
 		return 0;
 	size = run(text, mark, is_crypt_sign);
-	if (size < CRYPT_LEAST)
+	if (mark + size - last_dollar(text, mark + size) <= CRYPT_LEAST)
 		return 0;
 	for (const char *const *id = crypt_ids; *id != NULL; id++)
 		if (strlen(*id) == mark - 2 && memcmp(*id, text.data + 1, mark - 2) == 0) {

@@ -286,6 +286,10 @@ static void what_policies_read_stays_as_it_is(void **test)
 		{ "/c", "password =\npassword=\"\"\npassword: ''\ntoken = ${TOKEN}\nsecret: {{ x }}\n"
 			"password = <redacted>\n", NULL },
 		{ "/c", "journal upload\nServerKeyFile=/etc/ssl/private/x.pem\n", NULL },
+		{ "/etc/services", "kpasswd\t464/tcp\n", NULL },
+		{ "/etc/gitconfig", "[credential \"https://x\"]\n", NULL },
+		{ "/c", "ConditionCredential=|x\nnew_authtok_reqd=done\n", NULL },
+		{ "/c", "sed 's/$1$2$value$3/'\n", NULL },
 		{ "/c", "passport = 1\nbypass = abc\ncompassion = x\npasswordless = yes\n", NULL },
 	};
 
