@@ -35,20 +35,24 @@ static void hand_out(struct watch *watch, const uint8_t *data, size_t size)
 	}
 }
 
-static void on_readable(uv_poll_t *poll, int status, int events)
+void watch_drain(struct watch *watch)
 {
 	_Alignas(struct inotify_event) uint8_t data[READ_SIZE];
-	struct watch *watch = poll->data;
 
-	(void)status;
-	(void)events;
-	for (int i = 0; i < READS_PER_TURN && uv_is_active((uv_handle_t *)poll); i++) {
+	for (int i = 0; i < READS_PER_TURN; i++) {
 		ssize_t got = read(watch->fd, data, sizeof(data));
 
 		if (got <= 0)
 			return;
 		hand_out(watch, data, (size_t)got);
 	}
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	(void)status;
+	(void)events;
+	watch_drain(poll->data);
 }
 
 struct watch *watch_new(uv_loop_t *loop, void (*on_event)(void *data, const struct watch_event *),

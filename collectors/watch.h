@@ -39,6 +39,8 @@ void watch_remove(struct watch *watch, int directory);
 /* Events wait in the kernel meanwhile. */
 void watch_pause(struct watch *watch);
 void watch_resume(struct watch *watch);
+/* Hands out what waits, now. */
+void watch_drain(struct watch *watch);
 /* Takes it. */
 void watch_close(struct watch **watch, void (*on_closed)(void *data), void *data);
 
