@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "console/supervisor.h"
+#include "core/supervisor.h"
 
 #include <signal.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
  * supervisor.h - runs roles in this process: starts them in order, starts one that failed again,
  * and ends them all within two seconds when asked.
  */
-#ifndef CONSOLE_SUPERVISOR_H
-#define CONSOLE_SUPERVISOR_H
+#ifndef CORE_SUPERVISOR_H
+#define CORE_SUPERVISOR_H
 
 #include <uv.h>
 

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * digest.h - SHA-256 of what is read piece by piece: the only file that knows OpenSSL.
+ */
+#ifndef COLLECTORS_DIGEST_H
+#define COLLECTORS_DIGEST_H
+
+#include "core/bytes.h"
+
+enum { DIGEST_SIZE = 32, DIGEST_HEX_SIZE = 2 * DIGEST_SIZE + 1 };
+
+/* Used again and again, by one thread at a time. */
+struct digest;
+
+struct digest *digest_new(void);
+void digest_free(struct digest *digest); /* NULL is fine */
+void digest_start(struct digest *digest);
+void digest_add(struct digest *digest, struct bytes bytes);
+void digest_end(struct digest *digest, uint8_t out[DIGEST_SIZE]);
+
+/* HMAC-SHA-256. */
+void digest_keyed(struct bytes key, struct bytes bytes, uint8_t out[DIGEST_SIZE]);
+
+#endif
