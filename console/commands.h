@@ -19,9 +19,11 @@ int findings_show_run(const struct console *console, int argc, char **argv);
 int policies_run(const struct console *console, int argc, char **argv);
 int policy_check_run(const struct console *console, int argc, char **argv);
 int log_dump_run(const struct console *console, int argc, char **argv);
+int collectors_run(const struct console *console, int argc, char **argv);
 int settings_page_run(const struct console *console, int argc, char **argv);
 
 extern const struct argp_option findings_options[];
+extern const struct argp_option findings_show_options[];
 extern const struct argp_option changes_options[];
 extern const struct argp_option policy_check_options[];
 extern const struct argp_option log_dump_options[];

@@ -16,7 +16,7 @@
 #include "core/log.h"
 #include "core/require.h"
 
-enum { ID_SHOWN = 12 };
+enum { ID_SHOWN = 8 };
 
 struct output {
 	const struct output_options *options;
@@ -178,7 +178,8 @@ static void begin_table(struct output *output)
 			    | (column->flags & OUTPUT_CUT ? SCOLS_FL_TRUNC : 0);
 
 		if (column->title != NULL)
-			REQUIRE(scols_table_new_column(table, column->title, 0.05, flags) != NULL);
+			REQUIRE(scols_table_new_column(table, column->title,
+				    (double)column->percent / 100, flags) != NULL);
 	}
 }
 

@@ -15,13 +15,13 @@ const struct argp_option policy_check_options[] = {
 };
 
 static const struct output_column columns[] = {
-	{ "file", "FILE", OUTPUT_CUT },
-	{ "line", "LINE", OUTPUT_RIGHT },
-	{ "column", NULL, 0 },
-	{ "check", "CHECK", 0 },
-	{ "rule", NULL, 0 },
-	{ "why", "WHY", OUTPUT_CUT },
-	{ "suggestion", "SUGGESTION", OUTPUT_CUT },
+	{ "file", "FILE", OUTPUT_CUT, 0 },
+	{ "line", "LINE", OUTPUT_RIGHT, 0 },
+	{ "column", NULL, 0, 0 },
+	{ "check", "CHECK", 0, 0 },
+	{ "rule", NULL, 0, 0 },
+	{ "why", "WHY", OUTPUT_CUT, 35 },
+	{ "suggestion", "SUGGESTION", OUTPUT_CUT, 30 },
 	{ NULL },
 };
 
