@@ -21,6 +21,7 @@
 #include "core/spool.h"
 #include "core/version.h"
 #include "proto/command.pb-c.h"
+#include "proto/observation.pb-c.h"
 
 enum { COLLECTORS_MAX = 32, RETRY_MS = 5000, COMMAND_WINDOW_BYTES = 4 * LINK_BATCH_BYTES };
 

@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "console/commands.h"
 
+static const char run[] = "Watch";
 static const char see[] = "See what is and what is wrong";
 static const char judge[] = "Say what is right";
 static const char inside[] = "Look inside";
+static const char alone[] = "One part alone, where parts run on several machines";
 
 const struct command commands_all[] = {
+	{ .noun = "scan", .group = run,
+	    .summary = "look at this machine once, and say what is wrong",
+	    .example = "fettle scan", .run = scan_run },
+	{ .noun = "serve", .group = run, .is_service = true,
+	    .summary = "watch this machine, and those whose agents connect",
+	    .example = "fettle serve --listen tcp://0.0.0.0:7117", .options = serve_options,
+	    .run = serve_run },
 	{ .noun = "status", .group = see,
 	    .summary = "how many assets, findings and changes; how far each part is",
 	    .example = "fettle status", .run = status_run },
@@ -50,5 +59,17 @@ const struct command commands_all[] = {
 	{ .noun = "settings", .group = inside,
 	    .summary = "every setting, its default and its range, in Markdown",
 	    .example = "fettle settings", .run = settings_page_run },
+	{ .noun = "gateway", .group = alone, .is_service = true,
+	    .summary = "faces the endpoints: authenticates, bounds and relays",
+	    .example = "fettle gateway", .run = gateway_run },
+	{ .noun = "log", .group = alone, .is_service = true,
+	    .summary = "keeps every record until it has been read",
+	    .example = "fettle log", .run = log_run },
+	{ .noun = "processor", .group = alone, .is_service = true,
+	    .summary = "judges what the log has", .example = "fettle processor",
+	    .run = processor_run },
+	{ .noun = "sink", .group = alone, .is_service = true,
+	    .summary = "keeps the results, where the console finds them",
+	    .example = "fettle sink", .run = sink_run },
 	{ .noun = NULL },
 };

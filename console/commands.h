@@ -20,8 +20,15 @@ int policies_run(const struct console *console, int argc, char **argv);
 int policy_check_run(const struct console *console, int argc, char **argv);
 int log_dump_run(const struct console *console, int argc, char **argv);
 int collectors_run(const struct console *console, int argc, char **argv);
+int serve_run(const struct console *console, int argc, char **argv);
+int scan_run(const struct console *console, int argc, char **argv);
+int gateway_run(const struct console *console, int argc, char **argv);
+int log_run(const struct console *console, int argc, char **argv);
+int processor_run(const struct console *console, int argc, char **argv);
+int sink_run(const struct console *console, int argc, char **argv);
 int settings_page_run(const struct console *console, int argc, char **argv);
 
+extern const struct argp_option serve_options[];
 extern const struct argp_option findings_options[];
 extern const struct argp_option findings_show_options[];
 extern const struct argp_option changes_options[];

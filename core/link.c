@@ -15,6 +15,7 @@
 enum {
 	RESEND_MS = 2000,
 	RESEND_MAX_MS = 60 * 1000,
+	HELLO_RETRY_MS = 50,
 	HELLO_MS = 1000,
 	HELLO_MAX_MS = 60 * 1000,
 	PING_MS = 15 * 1000,
@@ -278,7 +279,11 @@ static void say_hello(struct link *link, uint64_t now_ms)
 	RECORD_SET_BYTES(&hello, challenge, BYTES_OF(link->challenge));
 	link->operations->on_hello(link->self, &hello, &link->arena);
 	frame.hello = &hello;
-	(void)transmit(link, &frame, now_ms);
+	if (transmit(link, &frame, now_ms) != STATUS_OK) {
+		/* Nobody is connected yet: it costs nothing to ask again soon. */
+		link->hello_at_ms = now_ms + HELLO_RETRY_MS;
+		return;
+	}
 	link->hello_at_ms = now_ms + jitter(link, link->hello_after_ms);
 	link->hello_after_ms = link->hello_after_ms * 2 > HELLO_MAX_MS ? HELLO_MAX_MS
 								       : link->hello_after_ms * 2;

@@ -8,7 +8,7 @@
 #include "core/hash.h"
 #include "core/require.h"
 
-enum { BUDGET_FACTOR = 16, BUDGET_BASE = 4 * 1024, UNKNOWN_FIELDS_MAX = 32 };
+enum { BUDGET_FACTOR = 16, BUDGET_BASE = 64 * 1024, UNKNOWN_FIELDS_MAX = 32 };
 static const size_t budget_max = 2 * 1024 * 1024;
 
 ProtobufCBinaryData record_binary(struct bytes bytes)

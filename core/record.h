@@ -25,7 +25,7 @@ struct bytes record_bytes(ProtobufCBinaryData data);
 
 /*
  * Decodes any message into ARENA; it needs no freeing.  NULL: not such a message, or beyond the
- * bounds: min(16 * size, 2 MiB) + 4 KiB of memory, 32 unknown fields a message, text that is UTF-8.
+ * bounds: min(16 * size, 2 MiB) + 64 KiB of memory, 32 unknown fields a message, text that is UTF-8.
  */
 void *record_unpack(const ProtobufCMessageDescriptor *descriptor, struct bytes bytes,
     struct arena *arena);

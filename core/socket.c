@@ -333,7 +333,8 @@ static bool set_options(void *zmq, const struct socket_options *options)
 	int mark = options->high_water_mark == 0 ? 1000 : options->high_water_mark;
 	int64_t most = options->message_max == 0 ? 1024 * 1024 + 1024 : options->message_max;
 	bool is_set = set_int(zmq, ZMQ_LINGER, 0) && set_int(zmq, ZMQ_SNDHWM, mark)
-		      && set_int(zmq, ZMQ_RCVHWM, mark) && set_int(zmq, ZMQ_IPV6, 1)
+		      && set_int(zmq, ZMQ_RCVHWM, mark)
+		      && set_int(zmq, ZMQ_IPV6, strchr(options->endpoint, '[') != NULL)
 		      && zmq_setsockopt(zmq, ZMQ_MAXMSGSIZE, &most, sizeof(most)) == 0
 		      && set_curve(zmq, options);
 

@@ -6,6 +6,7 @@
 
 #include "core/dialler.h"
 #include "core/log.h"
+#include "core/record.h"
 #include "core/sublog.h"
 #include "sinks/roles.h"
 #include "sinks/sinks.h"

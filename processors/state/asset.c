@@ -21,6 +21,14 @@ bool asset_of_key(struct bytes key, struct asset_ref *out)
 	return true;
 }
 
+/* Not the agent's id itself: an asset may outlive its agent and have another. */
+void asset_id_of_agent(const uint8_t *agent, uint8_t out[ASSET_ID_SIZE])
+{
+	const struct bytes parts[] = { bytes_of_text("asset"), BYTES(agent, AGENT_ID_SIZE) };
+
+	hash_parts(parts, 2, out);
+}
+
 enum status asset_of_agent(struct txn *txn, const uint8_t *agent, struct asset_ref *out)
 {
 	struct bytes value;
@@ -32,11 +40,7 @@ enum status asset_of_agent(struct txn *txn, const uint8_t *agent, struct asset_r
 	if (status == STATUS_OK) {
 		memcpy(out->id, value.data, ASSET_ID_SIZE);
 	} else {
-		/* Not the agent's id itself: an asset may outlive its agent and have another. */
-		const struct bytes parts[] = { bytes_of_text("asset"),
-			BYTES(agent, AGENT_ID_SIZE) };
-
-		hash_parts(parts, 2, out->id);
+		asset_id_of_agent(agent, out->id);
 	}
 	return status;
 }

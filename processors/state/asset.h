@@ -7,6 +7,7 @@
 
 #include "core/event.h"
 #include "core/txn.h"
+#include "processors/state/reader.h"
 #include "proto/state.pb-c.h"
 
 /* Puts slot and id, in place of what KEY held: the beginning of every key of the asset. */

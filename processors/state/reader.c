@@ -191,25 +191,102 @@ static enum status find_slot_row(struct page *page, struct bytes key, struct byt
 	return STATUS_OK;
 }
 
-enum status state_reader_facts(struct state_reader *reader, const uint8_t asset[ASSET_ID_SIZE],
-    struct bytes prefix, enum status (*visit)(void *data, const struct state_fact *fact),
-    void *data)
+/* The beginning of the asset's keys. */
+static enum status find_asset(struct state_reader *reader, const uint8_t asset[ASSET_ID_SIZE],
+    struct buffer *key)
 {
 	struct find_slot find = { .id = asset, .slot = -1 };
 	struct page page = { .row = find_slot_row, .data = &find };
 	struct asset_ref ref;
-	struct buffer key = { 0 };
 	enum status status = read_rows(reader, STATE_ASSET, BYTES_NONE, &page);
 
 	if (status != STATUS_OK || find.slot < 0)
 		return status == STATUS_OK ? STATUS_NOT_FOUND : status;
 	memcpy(ref.id, asset, ASSET_ID_SIZE);
 	ref.slot = (uint8_t)find.slot;
-	asset_key(&key, &ref);
-	buffer_append(&key, prefix);
-	page = (struct page){ .row = fact_row, .data = data };
+	asset_key(key, &ref);
+	return STATUS_OK;
+}
+
+enum status state_reader_facts(struct state_reader *reader, const uint8_t asset[ASSET_ID_SIZE],
+    struct bytes prefix, enum status (*visit)(void *data, const struct state_fact *fact),
+    void *data)
+{
+	struct page page = { .row = fact_row, .data = data };
+	struct buffer key = { 0 };
+	enum status status = find_asset(reader, asset, &key);
+
 	page.visit = &visit;
-	status = read_rows(reader, STATE_FACT, buffer_bytes(&key), &page);
+	buffer_append(&key, prefix);
+	if (status == STATUS_OK)
+		status = read_rows(reader, STATE_FACT, buffer_bytes(&key), &page);
+	buffer_fini(&key);
+	return status;
+}
+
+/* ---- passes and scores ---- */
+
+typedef enum status visit_pass(void *data, const struct state_pass *pass);
+
+static enum status pass_row(struct page *page, struct bytes key, struct bytes value)
+{
+	Fettle__StatePass *record = record_unpack(&fettle__state_pass__descriptor, value,
+	    page->arena);
+	struct state_pass pass = { .facts = 0 };
+
+	if (record == NULL || key.size <= ASSET_KEY_SIZE)
+		return STATUS_CORRUPT;
+	pass.collector = (const char *)arena_bytes(page->arena,
+	    BYTES(key.data + ASSET_KEY_SIZE, key.size - ASSET_KEY_SIZE)).data;
+	pass.facts = record->facts;
+	pass.at_ms = record->at_ms;
+	pass.plan = record_bytes(record->plan);
+	return (*(visit_pass *const *)page->visit)(page->data, &pass);
+}
+
+enum status state_reader_passes(struct state_reader *reader, const uint8_t asset[ASSET_ID_SIZE],
+    enum status (*visit)(void *data, const struct state_pass *pass), void *data)
+{
+	struct page page = { .row = pass_row, .data = data };
+	struct buffer key = { 0 };
+	enum status status = find_asset(reader, asset, &key);
+
+	page.visit = &visit;
+	if (status == STATUS_OK)
+		status = read_rows(reader, STATE_PASS, buffer_bytes(&key), &page);
+	buffer_fini(&key);
+	return status;
+}
+
+enum status state_reader_score(struct state_reader *reader, const uint8_t asset[ASSET_ID_SIZE],
+    struct state_score *out)
+{
+	struct kv_txn *txn = NULL;
+	struct arena arena = { 0 };
+	struct buffer key = { 0 };
+	struct bytes value;
+	Fettle__StateAssessed *assessed;
+	enum status status = find_asset(reader, asset, &key);
+
+	*out = (struct state_score){ .passed = 0 };
+	if (status == STATUS_OK)
+		status = kv_read_begin(reader->kv, &txn);
+	if (status == STATUS_OK)
+		status = kv_get(txn, STATE_ASSESSED, buffer_bytes(&key), &value);
+	if (status == STATUS_OK) {
+		assessed = record_unpack(&fettle__state_assessed__descriptor, value, &arena);
+		status = assessed == NULL ? STATUS_CORRUPT : STATUS_OK;
+	}
+	if (status == STATUS_OK) {
+		if (assessed->plan.len == HASH_SIZE)
+			memcpy(out->plan, assessed->plan.data, HASH_SIZE);
+		out->passed = assessed->passed;
+		out->failed = assessed->failed;
+		out->not_applicable = assessed->not_applicable;
+		out->not_run = assessed->not_run;
+	}
+	kv_abort(&txn);
+	arena_fini(&arena);
 	buffer_fini(&key);
 	return status;
 }

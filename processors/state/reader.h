@@ -10,6 +10,9 @@
 #include "core/fact.h"
 #include "core/status.h"
 
+/* The asset that is made for an agent when first heard of. */
+void asset_id_of_agent(const uint8_t *agent, uint8_t out[ASSET_ID_SIZE]);
+
 struct state_reader;
 
 /* DATA is the data directory.  NOT_FOUND: no processor has run there yet.  Or as kv_open. */
@@ -50,6 +53,23 @@ struct state_policy {
 };
 NODISCARD enum status state_reader_policies(struct state_reader *reader,
     enum status (*visit)(void *data, const struct state_policy *policy), void *data);
+
+/* The passes that collectors have completed on an asset; borrowed for the visit. */
+struct state_pass {
+	const char *collector;
+	uint64_t facts, at_ms;
+	struct bytes plan; /* by which it observed; empty: by none */
+};
+NODISCARD enum status state_reader_passes(struct state_reader *reader,
+    const uint8_t asset[ASSET_ID_SIZE],
+    enum status (*visit)(void *data, const struct state_pass *pass), void *data);
+/* What was made of its results, and the hash of the plan sent to its agent; NOT_FOUND. */
+struct state_score {
+	uint8_t plan[HASH_SIZE];
+	uint64_t passed, failed, not_applicable, not_run;
+};
+NODISCARD enum status state_reader_score(struct state_reader *reader,
+    const uint8_t asset[ASSET_ID_SIZE], struct state_score *out);
 
 /* How far it is, and what it did. */
 struct state_counters {
