@@ -274,7 +274,8 @@ static void say_rest(const struct findings *findings, struct query *query,
 {
 	struct query_counters counters;
 	struct buffer line = { 0 };
-	char *limit = findings->console->limit > 0 && findings->rows == findings->console->limit
+	bool hides_some = false;
+	const char *limit = findings->console->limit > 0 && findings->rows == findings->console->limit
 			  ? " (--limit)" : "";
 
 	if (query_counters(query, &counters) != STATUS_OK)
@@ -286,10 +287,12 @@ static void say_rest(const struct findings *findings, struct query *query,
 		    (unsigned long long)findings->stale);
 	for (unsigned state = 1; state < 4; state++)
 		if (wanted->states != 0 && (wanted->states >> state & 1) == 0
-		    && total(&counters, state) > 0)
+		    && total(&counters, state) > 0) {
+			hides_some = true;
 			buffer_append_format(&line, "; %llu %s in all",
 			    (unsigned long long)total(&counters, state), state_names[state]);
-	buffer_append_text(&line, wanted->states != 0 ? " (--all shows every state)" : "");
+		}
+	buffer_append_text(&line, hides_some ? " (--all shows every state)" : "");
 	console_say(findings->console, "%s", buffer_text(&line));
 	buffer_fini(&line);
 }

@@ -117,13 +117,17 @@ void output_options_init(struct output_options *options, enum output_color_use u
 json_t *output_json_text(struct bytes bytes)
 {
 	struct buffer escaped = { 0 };
-	json_t *text;
+	json_t *text = NULL;
 
+	if (bytes.size == 0)
+		return json_string("");
 	if (bytes_is_utf8(bytes))
-		return json_stringn((const char *)bytes.data, bytes.size);
-	log_escape(&escaped, bytes);
-	text = json_stringn((const char *)escaped.data, escaped.size);
-	buffer_fini(&escaped);
+		text = json_stringn((const char *)bytes.data, bytes.size);
+	if (text == NULL) { /* no text, at least not by the measure of JSON */
+		log_escape(&escaped, bytes);
+		text = json_string(buffer_text(&escaped));
+		buffer_fini(&escaped);
+	}
 	return text;
 }
 

@@ -113,6 +113,22 @@ static void bytes_that_are_no_text_are_escaped(void **test)
 	    "{\"name\":null,\"count\":12345,\"note\":null}\n");
 }
 
+static void empty_bytes_are_an_empty_text(void **test)
+{
+	(void)test;
+	shows((struct output_options){ .format = OUTPUT_NDJSON }, BYTES_NONE,
+	    "{\"name\":\"\",\"count\":7,\"note\":true}\n"
+	    "{\"name\":null,\"count\":12345,\"note\":null}\n");
+}
+
+static void noncharacters_and_nul_do_not_stop_it(void **test)
+{
+	(void)test;
+	shows((struct output_options){ .format = OUTPUT_NDJSON }, BYTES("a\0\xef\xbf\xbf", 5),
+	    "{\"name\":\"a\\u0000\xef\xbf\xbf\",\"count\":7,\"note\":true}\n"
+	    "{\"name\":null,\"count\":12345,\"note\":null}\n");
+}
+
 static void what_json_escapes_a_parser_sees_again(void **test)
 {
 	static const char evil[] = "\x01\x1b\x7f\xc2\x85\xe2\x80\xae\"\\";
@@ -213,6 +229,8 @@ int main(void)
 		cmocka_unit_test(csv_quotes_what_needs_it),
 		cmocka_unit_test(nothing_that_misleads_a_terminal_gets_through),
 		cmocka_unit_test(bytes_that_are_no_text_are_escaped),
+		cmocka_unit_test(empty_bytes_are_an_empty_text),
+		cmocka_unit_test(noncharacters_and_nul_do_not_stop_it),
 		cmocka_unit_test(what_json_escapes_a_parser_sees_again),
 		cmocka_unit_test(an_empty_list_is_valid_too),
 		cmocka_unit_test(a_disk_that_is_full_is_noticed),
