@@ -23,7 +23,7 @@ static const struct output_column columns[] = {
 	{ "not_run", "NOT RUN", OUTPUT_RIGHT, 0 },
 	{ "first_seen_at", NULL, 0, 0 },
 	{ "last_seen_at", "LAST SEEN", 0, 0 },
-	{ NULL },
+	{ .name = NULL },
 };
 
 struct assets {
@@ -102,7 +102,7 @@ static const struct output_column policy_columns[] = {
 	{ "not_applicable", "NOT APPLICABLE", OUTPUT_RIGHT, 0 },
 	{ "not_run", "NOT RUN", OUTPUT_RIGHT, 0 },
 	{ "judged_at", "JUDGED", 0, 0 },
-	{ NULL },
+	{ .name = NULL },
 };
 
 static enum status show_results(void *visitor, const Fettle__ResultsVerdict *results)

@@ -28,7 +28,7 @@ static const struct output_column columns[] = {
 	{ "stored_at", NULL, 0, 0 },
 	{ "expected_by", NULL, 0, 0 },
 	{ "collector", NULL, 0, 0 },
-	{ NULL },
+	{ .name = NULL },
 };
 
 /* A table begins with when, and ends with what: the same columns in another order. */
@@ -37,7 +37,7 @@ static const struct output_column table_columns[] = {
 	{ "asset", "ASSET", OUTPUT_CUT, 12 },
 	{ "key", "KEY", OUTPUT_CUT, 25 },
 	{ "change", "CHANGE", OUTPUT_CUT, 30 },
-	{ NULL },
+	{ .name = NULL },
 };
 
 struct changes {

@@ -8,7 +8,7 @@
 static const struct output_column columns[] = {
 	{ "collector", "COLLECTOR", 0, 0 },
 	{ "summary", "SUMMARY", OUTPUT_CUT, 0 },
-	{ NULL },
+	{ .name = NULL },
 };
 
 int collectors_run(const struct console *console, int argc, char **argv)

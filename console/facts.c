@@ -19,7 +19,7 @@ static const struct output_column columns[] = {
 	{ "observed_at", NULL, 0, 0 },
 	{ "received_at", NULL, 0, 0 },
 	{ "collector", NULL, 0, 0 },
-	{ NULL },
+	{ .name = NULL },
 };
 
 struct facts {

@@ -55,7 +55,7 @@ static const struct output_column columns[] = {
 	{ "evidence", NULL, 0, 0 },
 	{ "rationale", NULL, 0, 0 },
 	{ "remediation", NULL, 0, 0 },
-	{ NULL },
+	{ .name = NULL },
 };
 
 /* By their numbers in proto/verdict.proto. */

@@ -37,7 +37,7 @@ static const struct output_column columns[] = {
 	{ "sent_at", NULL, 0, 0 },
 	{ "bytes", "BYTES", OUTPUT_RIGHT, 0 },
 	{ "key", "KEY", OUTPUT_CUT, 0 },
-	{ NULL },
+	{ .name = NULL },
 };
 
 struct dump {

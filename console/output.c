@@ -208,13 +208,20 @@ static void append_csv(struct buffer *line, struct bytes text, bool is_first)
 	buffer_append_u8(line, '"');
 }
 
+/* What was gathered in `line`; the stream remembers a failure. */
+static void write_line(struct output *output)
+{
+	if (output->line.size > 0)
+		(void)!fwrite(output->line.data, 1, output->line.size, output->options->stream);
+	buffer_clear(&output->line);
+}
+
 static void write_csv_header(struct output *output)
 {
 	for (const struct output_column *column = output->columns; column->name != NULL; column++)
 		append_csv(&output->line, bytes_of_text(column->name), column == output->columns);
 	buffer_append_text(&output->line, "\r\n");
-	fwrite(output->line.data, 1, output->line.size, output->options->stream);
-	buffer_clear(&output->line);
+	write_line(output);
 }
 
 struct output *output_new(const struct output_options *options, const struct output_column *columns)
@@ -387,8 +394,7 @@ enum status output_row(struct output *output)
 	else if (output->options->format != OUTPUT_TABLE)
 		write_json_row(output);
 	output->rows++;
-	fwrite(output->line.data, 1, output->line.size, output->options->stream);
-	buffer_clear(&output->line);
+	write_line(output);
 	return stream_status(output->options->stream);
 }
 

@@ -19,7 +19,7 @@ static const struct output_column columns[] = {
 	{ "failed", "FAILED", OUTPUT_RIGHT, 0 },
 	{ "not_applicable", "NOT APPLICABLE", OUTPUT_RIGHT, 0 },
 	{ "not_run", "NOT RUN", OUTPUT_RIGHT, 0 },
-	{ NULL },
+	{ .name = NULL },
 };
 
 enum { RESULTS = FETTLE__CHECK_RESULT__CHECK_RESULT_NOT_RUN + 1, POLICIES_MAX = 10000 };

@@ -22,7 +22,7 @@ static const struct output_column columns[] = {
 	{ "rule", NULL, 0, 0 },
 	{ "why", "WHY", OUTPUT_CUT, 35 },
 	{ "suggestion", "SUGGESTION", OUTPUT_CUT, 30 },
-	{ NULL },
+	{ .name = NULL },
 };
 
 struct report {

@@ -25,7 +25,7 @@ static const struct output_column columns[] = {
 	{ "store", NULL, 0, 0 },
 	{ "processor", NULL, 0, 0 },
 	{ "log", NULL, 0, 0 },
-	{ NULL },
+	{ .name = NULL },
 };
 
 struct report {
