@@ -150,8 +150,8 @@ static enum status load(struct host *host)
 	host->committed = host->now;
 	host->outbox_taken = host->now.outbox_tail - 1;
 	if (status == STATUS_CORRUPT)
-		log_error("state-damaged", "the processor's state is damaged; restore a backup, or "
-					   "move it away to have it built anew from the log");
+		log_error("state-damaged", "the processor's state is damaged; restore a backup of it "
+					   "and of the store");
 	return status;
 }
 
