@@ -432,6 +432,28 @@ static void what_changes_all_the_time_is_failed_and_not_half_believed(void **tes
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_start, scratch_stop)
 
+static void content_outside_the_roots_is_not_read_not_even_through_a_link(void **test)
+{
+	char *items[] = { (char[]){ "/etc" } };
+	struct setting_list roots = { .items = items, .count = 1 };
+	struct look_request request = { .root = *test, .path = "/etc/link", .content_limit = 100,
+		.secret = secret, .digest = digest, .roots = &roots };
+	struct look look = { 0 };
+
+	scratch_write(*test, "etc/in", "inside\n");
+	scratch_write(*test, "secret/out", "outside\n");
+	assert_int_equal(symlink("../secret/out", scratch_path(*test, "etc/link")), 0);
+	look_at(&request, &look);
+	assert_int_equal(look.status, FACT_UNREADABLE);
+	assert_non_null(strstr(look.reason, "files.roots"));
+	assert_null(fact_find(look.fields, look.fields_count, "content"));
+	look_fini(&look);
+	request.path = "/etc/in";
+	look_at(&request, &look);
+	assert_int_equal(look.status, FACT_PRESENT);
+	look_fini(&look);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -455,6 +477,7 @@ int main(void)
 		TEST(a_failing_read_is_a_failed_fact_with_its_reason),
 		TEST(what_may_not_be_read_says_so_with_what_is_known),
 		TEST(what_changes_all_the_time_is_failed_and_not_half_believed),
+		TEST(content_outside_the_roots_is_not_read_not_even_through_a_link),
 	};
 	return cmocka_run_group_tests(tests, start_group, stop_group);
 }
