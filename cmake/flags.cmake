@@ -3,6 +3,10 @@ add_compile_definitions(_GNU_SOURCE)
 add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes
   -Wmissing-prototypes -Wvla -Wformat=2 -Werror -fno-common)
 
+# Hidden, so that no function of ours takes the place of one that a shared library calls itself:
+# libyaml exports, and uses, a yaml_free of its own.
+add_compile_options(-fvisibility=hidden)
+
 # A file name in a log line or a REQUIRE is the one in the tree, wherever the build runs.
 add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
 

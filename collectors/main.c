@@ -1,1 +1,161 @@
-int main(void);int main(void){return 0;}
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fettle-agent - what an endpoint needs, and no more.
+ */
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "collectors/agent.h"
+#include "collectors/collectors.h"
+#include "core/log.h"
+#include "core/require.h"
+#include "core/supervisor.h"
+#include "core/version.h"
+
+enum { SECTIONS_MAX = 64, BAD_CONFIGURATION = 78 };
+
+enum { OPTION_SERVER = 256, OPTION_SERVER_KEY, OPTION_DATA, OPTION_CONFIG, OPTION_LOG_FORMAT };
+
+struct arguments {
+	char *server, *server_key; /* as flags of the settings; NULL: not given */
+	const char *data, *config;
+	unsigned verbosity;
+	enum log_format log_format;
+};
+
+static const struct argp_option options[] = {
+	{ "server", OPTION_SERVER, "tcp://HOST:PORT", 0, "the gateway to report to", 0 },
+	{ "server-key", OPTION_SERVER_KEY, "FILE", 0,
+	    "the server's public key (keys/server.pub in its data directory)", 0 },
+	{ "data", OPTION_DATA, "DIRECTORY", 0, "keys and spool (FETTLE_DATA)", 0 },
+	{ "config", OPTION_CONFIG, "FILE", 0,
+	    "settings (FETTLE_CONFIG; default /etc/fettle/agent.yaml)", 0 },
+	{ "log-format", OPTION_LOG_FORMAT, "logfmt|json|journal", 0, "of the log lines", 0 },
+	{ "verbose", 'v', NULL, 0, "say more", 0 },
+	{ 0 },
+};
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+
+	switch (key) {
+	case OPTION_SERVER:
+		arguments->server = text_format("agent.server=%s", value);
+		return 0;
+	case OPTION_SERVER_KEY:
+		arguments->server_key = text_format("agent.server_key=%s", value);
+		return 0;
+	case OPTION_DATA:
+		arguments->data = value;
+		return 0;
+	case OPTION_CONFIG:
+		arguments->config = value;
+		return 0;
+	case OPTION_LOG_FORMAT:
+		if (!log_format_parse(value, &arguments->log_format))
+			argp_error(state, "`%s` is none of logfmt, json and journal", value);
+		return 0;
+	case 'v':
+		arguments->verbosity++;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "`%s` is not expected here", value);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = { options, parse, NULL,
+	"Observes this machine and sends what changes to a Fettle server.", NULL, NULL, NULL };
+
+static const struct setting_section *sections(void)
+{
+	static struct setting_section all[SECTIONS_MAX];
+	size_t count = 0;
+
+	all[count++] = agent_section;
+	for (size_t i = 0; collectors_all[i] != NULL; i++) {
+		const struct collector *collector = collectors_all[i];
+
+		REQUIRE(count + 1 < SECTIONS_MAX);
+		if (collector->settings != NULL)
+			all[count++] = (struct setting_section){ .name = collector->name,
+				.settings = collector->settings, .size = collector->settings_size,
+				.help = collector->summary };
+	}
+	return all;
+}
+
+static char *default_data(void)
+{
+	const char *base = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+
+	if (getenv("FETTLE_DATA") != NULL)
+		return text_copy(getenv("FETTLE_DATA"));
+	if (geteuid() == 0)
+		return text_copy("/var/lib/fettle");
+	return base != NULL && base[0] == '/'
+		   ? text_format("%s/fettle", base)
+		   : text_format("%s/.local/share/fettle", home == NULL ? "" : home);
+}
+
+static struct settings *load(const struct arguments *arguments)
+{
+	const char *named = arguments->config != NULL ? arguments->config : getenv("FETTLE_CONFIG");
+	const char *flags[3] = { NULL, NULL, NULL };
+	size_t count = 0;
+	const struct settings_sources sources = {
+		.file = named != NULL ? named : "/etc/fettle/agent.yaml",
+		.file_may_be_missing = named == NULL,
+		.flags = flags,
+		.environment = (const char *const *)environ };
+	struct yaml_errors errors = { 0 };
+	struct settings *settings = NULL;
+
+	if (arguments->server != NULL)
+		flags[count++] = arguments->server;
+	if (arguments->server_key != NULL)
+		flags[count++] = arguments->server_key;
+	if (settings_load(sections(), &sources, &settings, &errors) != STATUS_OK) {
+		fprintf(stderr, "%sfettle-agent: the configuration is not used; mend it and start "
+				"again\n", yaml_errors_text(&errors));
+		settings = NULL;
+	}
+	yaml_errors_fini(&errors);
+	return settings;
+}
+
+int main(int argc, char **argv)
+{
+	const struct role *const roles[] = { &agent_role, NULL };
+	struct arguments arguments = { .log_format = LOG_LOGFMT };
+	struct supervisor_options run = { .roles = roles };
+	struct supervisor *supervisor = NULL;
+	struct settings *settings;
+	char *data;
+	enum status status;
+
+	argp_program_version = "fettle-agent " FETTLE_VERSION;
+	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments) != 0)
+		return 2;
+	log_configure(arguments.verbosity > 0 ? LOG_DEBUG : LOG_INFO, arguments.log_format);
+	settings = load(&arguments);
+	if (settings == NULL)
+		return BAD_CONFIGURATION;
+	data = arguments.data != NULL ? text_copy(arguments.data) : default_data();
+	run.data = data;
+	run.settings = settings;
+	status = supervisor_start(&run, &supervisor);
+	if (status == STATUS_OK)
+		status = supervisor_run(supervisor);
+	supervisor_free(supervisor);
+	settings_free(settings);
+	free(data);
+	free(arguments.server);
+	free(arguments.server_key);
+	return status_exit_code(status);
+}

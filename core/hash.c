@@ -52,10 +52,15 @@ void hash_random(uint8_t *out, size_t size)
 
 uint32_t hash_crc32c(struct bytes bytes)
 {
+	return hash_crc32c_more(0, bytes);
+}
+
+uint32_t hash_crc32c_more(uint32_t crc, struct bytes bytes)
+{
 	/* ISA-L takes the buffer as not const, and an int as length: both only by its prototype. */
-	uint32_t crc = UINT32_MAX;
 	const uint8_t *at = bytes.data;
 
+	crc = ~crc;
 	for (size_t left = bytes.size; left > 0;) {
 		int step = left > INT32_MAX ? INT32_MAX : (int)left;
 

@@ -22,5 +22,7 @@ void hash_random(uint8_t *out, size_t size);
 
 /* CRC-32C (Castagnoli), as iSCSI and ext4 use it. */
 uint32_t hash_crc32c(struct bytes bytes);
+/* That of what CRC covers (0: nothing yet) followed by BYTES. */
+uint32_t hash_crc32c_more(uint32_t crc, struct bytes bytes);
 
 #endif

@@ -9,8 +9,9 @@ enum lane {
 	LANE_CRITICAL = 1, /* security-relevant changes */
 	LANE_DELTA = 2,    /* other changes */
 	LANE_BULK = 3,     /* snapshots */
+	LANE_END,          /* one more than the last */
 };
 
-enum { LANES = 3, LANE_END = 4 };
+enum { LANES = 3 };
 
 #endif

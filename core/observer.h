@@ -17,6 +17,16 @@
 
 struct observer;
 struct observer_pass;
+struct spool;
+
+/* The observer appends to SPOOL, which lives longer. */
+struct observer *observer_new(struct spool *spool);
+void observer_free(struct observer *observer); /* NULL is fine */
+
+/* True once after an observation could not be taken: have every collector refresh. */
+bool observer_wants_refresh(struct observer *observer);
+/* What was not committed was undone: everything since may have to be observed again. */
+void observer_on_undone(struct observer *observer);
 
 /*
  * One thing seen, or found to be gone.  FULL or NO_SPACE: the spool could not take it, and it is not

@@ -5,9 +5,10 @@
  */
 #include "core/record.h"
 
+#include "core/hash.h"
 #include "core/require.h"
 
-enum { BUDGET_FACTOR = 16, BUDGET_BASE = 4 * 1024, UNKNOWN_FIELDS_MAX = 32 };
+enum { BUDGET_FACTOR = 16, BUDGET_BASE = 64 * 1024, UNKNOWN_FIELDS_MAX = 32 };
 static const size_t budget_max = 2 * 1024 * 1024;
 
 ProtobufCBinaryData record_binary(struct bytes bytes)
@@ -120,11 +121,61 @@ enum status record_decode(struct bytes bytes, struct arena *arena, Fettle__Recor
 	return STATUS_OK;
 }
 
+/* One varint; false at the end of the bytes or beyond 64 bits. */
+static bool take_varint(struct bytes *rest, uint64_t *out)
+{
+	*out = 0;
+	for (unsigned shift = 0; shift < 64 && rest->size > 0; shift += 7) {
+		uint8_t byte = *rest->data;
+
+		*rest = BYTES(rest->data + 1, rest->size - 1);
+		*out |= (uint64_t)(byte & 0x7f) << shift;
+		if ((byte & 0x80) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool record_is_plain(struct bytes bytes)
+{
+	/* Tags of the two fields: number * 8 + 2, length-delimited. */
+	enum { ENVELOPE_TAG = 1 * 8 + 2, BODY_TAG = 2 * 8 + 2 };
+	unsigned envelopes = 0;
+
+	while (bytes.size > 0) {
+		uint64_t tag, size;
+
+		if (!take_varint(&bytes, &tag) || !take_varint(&bytes, &size) || size > bytes.size
+		    || (tag != ENVELOPE_TAG && tag != BODY_TAG))
+			return false;
+		envelopes += tag == ENVELOPE_TAG;
+		bytes = BYTES(bytes.data + size, bytes.size - size);
+	}
+	return envelopes == 1;
+}
+
+static void append_malformed(struct buffer *out, struct bytes bytes)
+{
+	Fettle__Record record = FETTLE__RECORD__INIT;
+	Fettle__Envelope envelope = FETTLE__ENVELOPE__INIT;
+	uint8_t event_id[EVENT_ID_SIZE];
+
+	hash_bytes(bytes, event_id);
+	RECORD_SET_BYTES(&envelope, event_id, BYTES_OF(event_id));
+	RECORD_SET(&envelope, kind, FETTLE__KIND__KIND_MALFORMED);
+	record.envelope = &envelope;
+	RECORD_SET_BYTES(&record, body, bytes);
+	record_pack(out, &record.base);
+}
+
 void record_stamp(struct buffer *out, struct bytes record, const Fettle__Stamp *stamp)
 {
 	Fettle__Record only_stamp = FETTLE__RECORD__INIT;
 
 	only_stamp.stamp = (Fettle__Stamp *)(uintptr_t)stamp;
-	buffer_append(out, record);
+	if (record_is_plain(record))
+		buffer_append(out, record);
+	else
+		append_malformed(out, record);
 	record_pack(out, &only_stamp.base);
 }

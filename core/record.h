@@ -25,7 +25,7 @@ struct bytes record_bytes(ProtobufCBinaryData data);
 
 /*
  * Decodes any message into ARENA; it needs no freeing.  NULL: not such a message, or beyond the
- * bounds: min(16 * size, 2 MiB) + 4 KiB of memory, 32 unknown fields a message, text that is UTF-8.
+ * bounds: min(16 * size, 2 MiB) + 64 KiB of memory, 32 unknown fields a message, text that is UTF-8.
  */
 void *record_unpack(const ProtobufCMessageDescriptor *descriptor, struct bytes bytes,
     struct arena *arena);
@@ -40,7 +40,16 @@ void record_pack(struct buffer *out, const ProtobufCMessage *message);
 NODISCARD enum status record_decode(struct bytes bytes, struct arena *arena,
     Fettle__Record **out);
 
-/* Appends the record RECORD with STAMP, by concatenation: see proto/record.proto. */
+/*
+ * True where BYTES are, to the last one, an encoded record of envelope and body and nothing else:
+ * only then can what is appended neither be swallowed by them nor be contradicted.
+ */
+bool record_is_plain(struct bytes bytes);
+
+/*
+ * Appends the record RECORD with STAMP, by concatenation: see proto/record.proto.  What is not plain
+ * becomes the body of a record of KIND_MALFORMED, for a processor to quarantine.
+ */
 void record_stamp(struct buffer *out, struct bytes record, const Fettle__Stamp *stamp);
 
 #endif

@@ -11,7 +11,9 @@
 #ifndef CORE_SETTING_H
 #define CORE_SETTING_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/bytes.h"
 #include "core/status.h"
@@ -21,10 +23,10 @@ enum setting_type {
 	SETTING_TYPE_END = 0,
 	SETTING_TYPE_U32,      /* uint32_t */
 	SETTING_TYPE_BOOL,     /* bool: true/false, yes/no, on/off */
-	SETTING_TYPE_SIZE,     /* uint64_t bytes: "64 KiB", "256 MiB", "1G" (powers of 1024), "4096" */
-	SETTING_TYPE_DURATION, /* uint64_t milliseconds: "500ms", "90s", "15m", "36h", "7d" */
+	SETTING_TYPE_SIZE,     /* uint64_t bytes: "64 KiB", "256 MiB", "1G" (of 1024), "4096" */
+	SETTING_TYPE_DURATION, /* uint64_t milliseconds: "500ms", "90s", "15m", "36h", "7d", "0" */
 	SETTING_TYPE_TEXT,     /* char *, owned; may be "" */
-	SETTING_TYPE_LIST,     /* struct setting_list: a YAML sequence of scalars; "a,b" elsewhere */
+	SETTING_TYPE_LIST,     /* struct setting_list: a YAML sequence of scalars, else "a, b" */
 };
 
 struct setting_list {
@@ -61,12 +63,17 @@ struct setting {
 	  .fallback_text = (fallback_), .help = (help_) }
 #define SETTING_END { .name = NULL, .type = SETTING_TYPE_END }
 
-/* One section of the file ("gateway:") and the table behind it. */
+/*
+ * One section of the file ("gateway:") and the table behind it.  A section that is a list holds any
+ * number of such structures ("siem: [ {name: …}, {name: …} ]"), none by default; each file adds to
+ * it, and environment and command line cannot reach into it.
+ */
 struct setting_section {
 	const char *name;
-	const struct setting *settings;
+	const struct setting *settings; /* NULL: none */
 	size_t size; /* of the structure */
 	const char *help;
+	bool is_list;
 };
 
 /*
@@ -78,7 +85,7 @@ struct settings;
 struct settings_sources {
 	const char *file;          /* NULL: none */
 	bool file_may_be_missing;  /* a default path, not one that somebody asked for */
-	const char *directory;     /* of *.yaml files, read in order after the file; NULL: none */
+	const char *directory;     /* of *.yaml, read in order after FILE; may be missing */
 	const char *const *flags;  /* "gateway.listen=tcp://…", ends with NULL; NULL: none */
 	const char *const *environment; /* as environ; NULL: none */
 };
@@ -86,6 +93,8 @@ struct settings_sources {
 /*
  * INVALID: ERRORS says what, where, and what would be right, for every mistake and not only the
  * first.  NOT_FOUND, DENIED, IO: a file that was asked for could not be read, ERRORS says so too.
+ * A variable FETTLE_SECTION_… of a known section is refused where it names no setting; any other
+ * FETTLE_… is somebody else's.
  */
 NODISCARD enum status settings_load(const struct setting_section *sections,
     const struct settings_sources *sources, struct settings **out, struct yaml_errors *errors);
@@ -93,6 +102,9 @@ void settings_free(struct settings *settings); /* NULL is fine */
 
 /* The filled structure of a section, which must be one of SECTIONS; valid as long as SETTINGS. */
 const void *settings_of(const struct settings *settings, const char *section);
+/* The same for a section that is a list: how many there are, and the one at INDEX. */
+size_t settings_count(const struct settings *settings, const char *section);
+const void *settings_at(const struct settings *settings, const char *section, size_t index);
 
 /* Markdown tables of all sections, for docs/settings.md. */
 void settings_document(const struct setting_section *sections, struct buffer *out);

@@ -3,7 +3,9 @@
  * yaml.h - YAML files as a typed tree that remembers where everything stood.
  *
  * Built from libyaml's events, so that it can refuse what a loader would let through: duplicate
- * keys, more than 64 levels, 100,000 nodes or 16 MiB, more than 100 aliases, a second document.
+ * keys, keys that are no scalars, more than 64 levels, 100,000 nodes or 16 MiB, more than 100
+ * aliases, a NUL in a scalar, a second document.  Levels and nodes count aliases as if written out;
+ * in the tree an alias is the anchored node itself.  Tags are ignored, and `<<` is an ordinary key.
  * Scalars keep their text: what it means (a number, a switch) is for the reader's schema to say,
  * because YAML 1.1 would make the country code `no` a boolean.
  */
@@ -44,13 +46,17 @@ struct yaml_errors {
 void yaml_errors_fini(struct yaml_errors *errors);
 /* "" where there is none; else ends with a newline. */
 const char *yaml_errors_text(struct yaml_errors *errors);
-/* Adds one at MARK of YAML's file. */
+/*
+ * Adds one at MARK of YAML's file; where YAML is NULL, one of no file: the message alone.  What is
+ * not fit to be shown is escaped, and what is beyond 2000 bytes cut, so pass input as it is.
+ */
 void yaml_error(struct yaml_errors *errors, const struct yaml *yaml, struct yaml_mark mark,
     const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /*
  * Parse.  NAME is for messages.  INVALID: not YAML or beyond a bound, see ERRORS.
- * yaml_read also: NOT_FOUND, DENIED, IO (with a line in ERRORS).  An empty file is an empty mapping.
+ * yaml_read also: NOT_FOUND, DENIED, IO (with a line in ERRORS).  An empty file is an empty
+ * mapping.  Nothing of TEXT or NAME is kept; *OUT is NULL after a failure.
  */
 NODISCARD enum status yaml_parse(const char *name, struct bytes text, struct yaml **out,
     struct yaml_errors *errors);

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gateway - faces the endpoints: authenticates them, bounds what they send, and relays.
+ *
+ * It reads no frame and remembers no session, so its death loses nothing.  To the log it says who
+ * sent a frame (the authenticated agent) and by which route an answer finds back.  When the log has
+ * no room it stops reading; when an agent has none, the frame is dropped and counted, because every
+ * frame to an agent is one that the link sends again.
+ */
+#include <stdlib.h>
+
+#include "brokers/admission.h"
+#include "brokers/roles.h"
+#include "core/clock.h"
+#include "core/keys.h"
+#include "core/link.h"
+#include "core/log.h"
+
+enum {
+	FRONT_HIGH_WATER_MARK = 32,
+	RETRY_MS = 5,
+	REOPEN_MS = 2000,
+	/* What comes before a relayed frame: the agent's id and the front socket's route. */
+	HEADER_ID = HASH_SIZE,
+	ROUTE_MAX = 32,
+};
+
+struct gateway_settings {
+	char *listen;
+	char *log;
+};
+
+static const struct setting settings[] = {
+	SETTING_TEXT(struct gateway_settings, listen, "tcp://127.0.0.1:7117",
+	    "where agents connect; tcp://0.0.0.0:7117 for all networks"),
+	SETTING_TEXT(struct gateway_settings, log, "tcp://127.0.0.1:7118",
+	    "the log's address for gateways, where it runs in another process"),
+	SETTING_END
+};
+
+const struct setting_section gateway_section = { .name = "gateway", .settings = settings,
+	.size = sizeof(struct gateway_settings), .help = "the part that faces the endpoints" };
+
+struct gateway {
+	struct sockets *sockets;
+	struct socket *front, *back;
+	struct admission *admission;
+	struct key_pair keys;
+	uv_timer_t retry;
+	struct buffer waiting_header, waiting_frame; /* a frame that the log had no room for */
+	bool is_waiting;
+	uint64_t waiting_since_ms;
+	struct socket_options back_options;
+	uint64_t relayed, answered, anonymous, undelivered;
+};
+
+/* ---- towards the log ---- */
+
+static enum status to_log(struct gateway *gateway, struct bytes header, struct bytes frame)
+{
+	const struct bytes parts[] = { header, frame };
+
+	return socket_send(gateway->back, parts, 2);
+}
+
+/* By inproc libzmq does not connect again to a log of this process that was started again. */
+static void reopen_if_stuck(struct gateway *gateway)
+{
+	uint64_t now_ms = clock_monotonic_ms();
+	struct socket *fresh;
+
+	if (now_ms - gateway->waiting_since_ms < REOPEN_MS)
+		return;
+	gateway->waiting_since_ms = now_ms;
+	if (strncmp(gateway->back_options.endpoint, "inproc://", 9) != 0
+	    || socket_open(gateway->sockets, &gateway->back_options, &fresh) != STATUS_OK)
+		return;
+	socket_close(gateway->back);
+	gateway->back = fresh;
+}
+
+static void on_retry(uv_timer_t *retry)
+{
+	struct gateway *gateway = retry->data;
+
+	if (to_log(gateway, buffer_bytes(&gateway->waiting_header),
+		buffer_bytes(&gateway->waiting_frame))
+	    != STATUS_OK) {
+		reopen_if_stuck(gateway);
+		uv_timer_start(&gateway->retry, on_retry, RETRY_MS, 0);
+		return;
+	}
+	gateway->is_waiting = false;
+	gateway->relayed++;
+	socket_pause(gateway->front, false);
+}
+
+static void wait_for_log(struct gateway *gateway, struct bytes header, struct bytes frame)
+{
+	buffer_clear(&gateway->waiting_header);
+	buffer_clear(&gateway->waiting_frame);
+	buffer_append(&gateway->waiting_header, header);
+	buffer_append(&gateway->waiting_frame, frame);
+	gateway->is_waiting = true;
+	gateway->waiting_since_ms = clock_monotonic_ms();
+	socket_pause(gateway->front, true);
+	uv_timer_start(&gateway->retry, on_retry, RETRY_MS, 0);
+}
+
+static void on_agent_message(void *data, const struct bytes *parts, size_t count, const char *user)
+{
+	struct gateway *gateway = data;
+	uint8_t header[HEADER_ID + ROUTE_MAX];
+	struct bytes slice;
+
+	if (count != 2 || parts[0].size > ROUTE_MAX
+	    || !bytes_from_hex(user, header, HEADER_ID)) {
+		if (gateway->anonymous++ == 0)
+			log_warn("gateway-anonymous", "dropped a message of a peer that is not "
+						      "authenticated or not of our protocol");
+		return;
+	}
+	memcpy(header + HEADER_ID, parts[0].data, parts[0].size);
+	slice = BYTES(header, HEADER_ID + parts[0].size);
+	if (to_log(gateway, slice, parts[1]) == STATUS_OK)
+		gateway->relayed++;
+	else
+		wait_for_log(gateway, slice, parts[1]);
+}
+
+/* ---- towards the agents ---- */
+
+static void on_log_message(void *data, const struct bytes *parts, size_t count, const char *user)
+{
+	struct gateway *gateway = data;
+	struct bytes out[2];
+
+	(void)user;
+	if (count != 2 || parts[0].size <= HEADER_ID)
+		return;
+	out[0] = BYTES(parts[0].data + HEADER_ID, parts[0].size - HEADER_ID);
+	out[1] = parts[1];
+	if (socket_send(gateway->front, out, 2) == STATUS_OK)
+		gateway->answered++;
+	else
+		gateway->undelivered++;
+}
+
+/* ---- opening ---- */
+
+static enum status open_front(struct gateway *gateway, const char *endpoint)
+{
+	const struct socket_options options = { .type = SOCKET_ROUTER, .endpoint = endpoint,
+		.binds = true, .high_water_mark = FRONT_HIGH_WATER_MARK,
+		.message_max = LINK_FRAME_MAX, .faces_strangers = true, .is_curve_server = true,
+		.secret_key = gateway->keys.secret_key, .on_message = on_agent_message,
+		.data = gateway };
+
+	return socket_open(gateway->sockets, &options, &gateway->front);
+}
+
+static enum status open_back(struct gateway *gateway, const char *endpoint)
+{
+	gateway->back_options = (struct socket_options){ .type = SOCKET_DEALER,
+		.endpoint = endpoint, .on_message = on_log_message, .data = gateway };
+	return socket_open(gateway->sockets, &gateway->back_options, &gateway->back);
+}
+
+static void stop(void *self)
+{
+	struct gateway *gateway = self;
+
+	log_write(LOG_INFO, "gateway-stopped",
+	    LOG_FIELDS(LOG_NUMBER("relayed", gateway->relayed),
+		LOG_NUMBER("answered", gateway->answered),
+		LOG_NUMBER("anonymous", gateway->anonymous),
+		LOG_NUMBER("undelivered", gateway->undelivered)),
+	    "stopped");
+	admission_close(gateway->admission);
+	sockets_free(gateway->sockets);
+	uv_close((uv_handle_t *)&gateway->retry, NULL);
+}
+
+static void finish(void *self)
+{
+	struct gateway *gateway = self;
+
+	buffer_fini(&gateway->waiting_header);
+	buffer_fini(&gateway->waiting_frame);
+	free(gateway);
+}
+
+static enum status start(const struct role_host *host, const struct role_endpoints *endpoints,
+    void **self)
+{
+	const struct gateway_settings *set = settings_of(host->settings, "gateway");
+	struct gateway *gateway = memory_new(sizeof(*gateway));
+	char *keys = text_format("%s/keys", host->data);
+	enum status status = keys_load(keys, "server", &gateway->keys);
+
+	free(keys);
+	if (status == STATUS_OK)
+		status = sockets_new(host->sockets, host->loop, NULL, NULL, &gateway->sockets);
+	if (status != STATUS_OK) {
+		free(gateway);
+		return status;
+	}
+	uv_timer_init(host->loop, &gateway->retry);
+	gateway->retry.data = gateway;
+	status = admission_open(gateway->sockets, &gateway->admission);
+	if (status == STATUS_OK)
+		status = open_front(gateway,
+		    endpoints->gateway != NULL ? endpoints->gateway : set->listen);
+	if (status == STATUS_OK)
+		status = open_back(gateway,
+		    endpoints->log_agents != NULL ? endpoints->log_agents : set->log);
+	if (status != STATUS_OK) {
+		*self = gateway; /* to be taken down */
+		return status;
+	}
+	role_announce(host, socket_endpoint(gateway->front));
+	log_write(LOG_INFO, "gateway-ready",
+	    LOG_FIELDS(LOG_TEXT("listen", socket_endpoint(gateway->front)),
+		LOG_TEXT("server_key", gateway->keys.public_key)),
+	    "agents may connect");
+	*self = gateway;
+	return STATUS_OK;
+}
+
+const struct role gateway_role = {
+	.name = "gateway",
+	.summary = "faces the endpoints: authenticates, bounds and relays",
+	.start = start,
+	.stop = stop,
+	.finish = finish,
+};

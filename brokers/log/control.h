@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control.h - the local socket by which operators' intent enters the log.
+ *
+ * A stream socket of the file system; who writes is known by the peer's credentials, which the
+ * kernel vouches for.  One request, one reply (proto/control.proto), any number on a connection.
+ */
+#ifndef BROKERS_LOG_CONTROL_H
+#define BROKERS_LOG_CONTROL_H
+
+#include <uv.h>
+
+#include "core/bytes.h"
+#include "core/status.h"
+#include "proto/control.pb-c.h"
+
+struct control;
+
+/*
+ * Takes REQUEST of the principal, 16 bytes; fills REPLY, whose texts are literals or live until the
+ * next call.
+ */
+typedef void (*control_handler)(void *host, const Fettle__ControlRequest *request,
+    const uint8_t principal[16], Fettle__ControlReply *reply);
+
+/* BUSY, DENIED, IO; INVALID: the path is too long for a socket.  Logged. */
+NODISCARD enum status control_open(uv_loop_t *loop, const char *path, control_handler handler,
+    void *host, struct control **out);
+void control_close(struct control *control); /* NULL is fine; the loop must turn once more */
+
+#endif

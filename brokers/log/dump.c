@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "brokers/log/dump.h"
+
+#include <stdlib.h>
+
+#include "brokers/log/tables.h"
+#include "core/kv.h"
+#include "core/record.h"
+#include "core/sublog.h"
+#include "proto/state.pb-c.h"
+
+static const char *const tables[] = { LOG_TABLE_NAMES };
+
+/* A reader gives way: a transaction that lasts keeps the log's pages from being used again. */
+enum { ROWS_A_TRANSACTION = 2000, KEY_SIZE = 4 + 8 };
+
+static enum status open_log(const char *data, struct kv **out)
+{
+	const struct kv_options options = { .tables = tables };
+	char *directory = text_format("%s/log", data);
+	enum status status = kv_open(directory, &options, out);
+
+	free(directory);
+	return status;
+}
+
+/* From the key in FROM on; FROM is left empty at the end. */
+static enum status dump_page(struct kv *kv, struct buffer *from,
+    enum status (*visit)(void *visitor, const struct log_dump_record *record), void *visitor)
+{
+	struct kv_txn *txn;
+	struct kv_cursor *cursor = NULL;
+	struct bytes key, value;
+	enum status status = kv_read_begin(kv, &txn);
+
+	if (status != STATUS_OK)
+		return status;
+	status = kv_cursor_open(txn, TABLE_RECORD, &cursor);
+	if (status == STATUS_OK)
+		status = kv_cursor_seek(cursor, buffer_bytes(from), &key, &value);
+	buffer_clear(from);
+	for (size_t rows = 0; status == STATUS_OK; rows++) {
+		struct log_dump_record record = { .record = value };
+
+		if (rows == ROWS_A_TRANSACTION || key.size != KEY_SIZE) {
+			buffer_append(from, key);
+			break;
+		}
+		record.flow = bytes_u32(key.data);
+		record.offset = bytes_u64(key.data + 4);
+		status = visit(visitor, &record);
+		if (status == STATUS_OK)
+			status = kv_cursor_next(cursor, &key, &value);
+	}
+	kv_cursor_close(cursor);
+	kv_abort(&txn);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+enum status log_dump(const char *data,
+    enum status (*visit)(void *visitor, const struct log_dump_record *record), void *visitor)
+{
+	struct kv *kv;
+	struct buffer from = { 0 };
+	enum status status = open_log(data, &kv);
+
+	if (status != STATUS_OK)
+		return status;
+	do
+		status = dump_page(kv, &from, visit, visitor);
+	while (status == STATUS_OK && from.size > 0);
+	buffer_fini(&from);
+	kv_close(kv);
+	return status;
+}
+
+static enum status add_heads(struct kv_txn *txn, struct log_dump_counters *out)
+{
+	struct kv_cursor *cursor = NULL;
+	struct arena arena = { 0 };
+	struct bytes key, value;
+	enum status status = kv_cursor_open(txn, TABLE_HEAD, &cursor);
+
+	if (status == STATUS_OK)
+		status = kv_cursor_seek(cursor, BYTES_NONE, &key, &value);
+	for (; status == STATUS_OK; status = kv_cursor_next(cursor, &key, &value)) {
+		const Fettle__LogHead *head = record_unpack(&fettle__log_head__descriptor, value,
+		    &arena);
+
+		if (head == NULL || key.size != 4)
+			continue;
+		if (bytes_u32(key.data) == SUBLOG_INTENT)
+			out->intent = head->head;
+		else
+			out->appended += head->head;
+	}
+	kv_cursor_close(cursor);
+	arena_fini(&arena);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+enum status log_dump_counters(const char *data, struct log_dump_counters *out)
+{
+	struct kv *kv;
+	struct kv_txn *txn;
+	uint64_t map;
+	enum status status = open_log(data, &kv);
+
+	*out = (struct log_dump_counters){ 0 };
+	if (status != STATUS_OK)
+		return status;
+	status = kv_read_begin(kv, &txn);
+	if (status == STATUS_OK) {
+		status = kv_count(txn, TABLE_RECORD, &out->records);
+		if (status == STATUS_OK)
+			status = kv_count(txn, TABLE_AGENT, &out->agents);
+		if (status == STATUS_OK)
+			status = kv_count(txn, TABLE_COMMAND, &out->commands_waiting);
+		if (status == STATUS_OK)
+			status = add_heads(txn, out);
+		kv_abort(&txn);
+	}
+	kv_usage(kv, &map, &out->bytes_used);
+	kv_close(kv);
+	return status;
+}

@@ -1,0 +1,702 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * log - where an agent's session ends and a promise is kept: an ACK means committed here.
+ *
+ * What came in is gathered in memory and written in one transaction once the input is empty, at
+ * 10,000 records or after 20 ms; only then is anything acknowledged, and readers are woken.  A
+ * commit that fails ends the role: nothing of it was acknowledged, so everything is sent again.
+ */
+#include <stdlib.h>
+
+#include "brokers/log/control.h"
+#include "brokers/log/store.h"
+#include "brokers/roles.h"
+#include "core/acceptor.h"
+#include "core/clock.h"
+#include "core/log.h"
+
+enum {
+	COMMIT_RECORDS = 10 * 1000,
+	COMMIT_MS = 20,
+	RETAIN_MS = 10 * 1000,
+	RETAIN_RECORDS = 2000,
+	AGENT_WINDOW_RECORDS = 2048,
+	AGENT_WINDOW_BYTES = 1024 * 1024,
+	OUTBOX_WINDOW_RECORDS = 4096,
+	OUTBOX_WINDOW_BYTES = 4 * 1024 * 1024,
+};
+
+struct log_settings {
+	char *agents;
+	char *readers;
+	uint64_t keep;
+	uint64_t size_max;
+};
+
+static const struct setting settings[] = {
+	SETTING_TEXT(struct log_settings, agents, "tcp://127.0.0.1:7118", "where gateways connect"),
+	SETTING_TEXT(struct log_settings, readers, "tcp://127.0.0.1:7119",
+	    "where processors connect"),
+	SETTING_DURATION(struct log_settings, keep, 24ULL * 3600 * 1000, 0,
+	    3650ULL * 24 * 3600 * 1000, "how long observations are kept once every processor has "
+					"read them"),
+	SETTING_SIZE(struct log_settings, size_max, 8ULL << 30, 16ULL << 20, 1ULL << 42,
+	    "above this the oldest that were read go earlier"),
+	SETTING_END
+};
+
+const struct setting_section log_section = { .name = "log", .settings = settings,
+	.size = sizeof(struct log_settings), .help = "the durable log behind the gateways" };
+
+/* Frames that wait for the next commit. */
+struct pending {
+	struct pending *next;
+	bool is_outbox;
+	uint8_t writer[16]; /* agent id; for an outbox the reader's store uuid */
+	uint64_t epoch, first;
+	uint32_t flow;
+	size_t count;
+	struct bytes *records, chain;
+	uint64_t received_ms;
+	enum status status; /* of its append */
+	uint64_t committed;
+};
+
+/* Acknowledgements by those who read from the log. */
+struct read_ack {
+	struct read_ack *next;
+	bool is_command;
+	uint8_t agent[16];
+	char reader[ACCEPTOR_IDENTITY_MAX + 1];
+	uint32_t flow;
+	uint64_t committed;
+};
+
+struct session {
+	uint8_t writer[16];
+	uint64_t epoch;
+};
+
+struct log_role {
+	const struct role_host *host;
+	const struct log_settings *settings;
+	struct log_store *store;
+	struct sockets *sockets;
+	struct acceptor *agents, *readers;
+	struct control *control;
+	uv_timer_t retain;
+	uv_timer_t commit_soon;
+	struct arena arena; /* of everything pending */
+	struct pending *pending, **pending_tail;
+	struct read_ack *acks;
+	size_t pending_records;
+	uint64_t pending_since_ms;
+	bool has_failed;
+};
+
+static void flush(struct log_role *role);
+
+static void fail(struct log_role *role, enum status status)
+{
+	if (!role->has_failed)
+		log_error("log-stopped", "the log cannot go on: %s; nothing was acknowledged that "
+					 "is not stored",
+		    status_text(status));
+	role->has_failed = true;
+	role_fail(role->host, status);
+}
+
+/* ---- gathering ---- */
+
+static void add_pending(struct log_role *role, const struct pending *model,
+    const struct bytes *records, struct bytes chain)
+{
+	struct pending *pending = arena_take(&role->arena, sizeof(*pending));
+
+	*pending = *model;
+	pending->records = arena_take(&role->arena, model->count * sizeof(*records));
+	for (size_t i = 0; i < model->count; i++)
+		pending->records[i] = arena_bytes(&role->arena, records[i]);
+	pending->chain = arena_bytes(&role->arena, chain);
+	pending->received_ms = clock_wall_ms();
+	*role->pending_tail = pending;
+	role->pending_tail = &pending->next;
+	if (role->pending_records == 0)
+		role->pending_since_ms = clock_monotonic_ms();
+	role->pending_records += model->count;
+	if (role->pending_records >= COMMIT_RECORDS)
+		flush(role);
+}
+
+static void on_data(void *self, uint32_t flow, uint64_t first, const struct bytes *records,
+    size_t count, struct bytes chain)
+{
+	struct acceptor_peer *peer = self;
+	struct log_role *role = acceptor_host(peer->acceptor);
+	const struct session *session = peer->data;
+	struct pending model = { .is_outbox = peer->acceptor == role->readers,
+		.epoch = session->epoch, .flow = flow, .first = first, .count = count };
+
+	memcpy(model.writer, session->writer, sizeof(model.writer));
+	add_pending(role, &model, records, chain);
+}
+
+static void on_acked(void *self, uint32_t flow, uint64_t committed)
+{
+	struct acceptor_peer *peer = self;
+	struct log_role *role = acceptor_host(peer->acceptor);
+	const struct session *session = peer->data;
+	struct read_ack *ack = arena_take(&role->arena, sizeof(*ack));
+
+	ack->is_command = peer->acceptor == role->agents;
+	memcpy(ack->agent, session->writer, sizeof(ack->agent));
+	memcpy(ack->reader, peer->identity, peer->identity_size);
+	ack->flow = flow;
+	ack->committed = committed;
+	ack->next = role->acks;
+	role->acks = ack;
+	if (role->pending_records == 0)
+		role->pending_since_ms = clock_monotonic_ms();
+}
+
+/* ---- committing ---- */
+
+static enum status write_outbox(struct log_role *role, struct pending *pending)
+{
+	struct log_cursor cursor;
+	enum status status = log_store_cursor(role->store, pending->writer, pending->flow, &cursor);
+
+	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+		return status;
+	if (pending->first > cursor.sequence + 1)
+		return STATUS_EXISTS;
+	for (size_t i = 0; i < pending->count; i++) {
+		if (pending->first + i <= cursor.sequence || pending->records[i].size == 0)
+			continue;
+		status = log_store_command(role->store, pending->records[i], pending->writer,
+		    pending->received_ms);
+		if (status == STATUS_REJECT)
+			log_warn("outbox-record", "passed over a command that is not well-formed");
+		else if (status != STATUS_OK)
+			return status;
+	}
+	if (pending->first + pending->count - 1 > cursor.sequence)
+		cursor.sequence = pending->first + pending->count - 1;
+	pending->committed = cursor.sequence;
+	return log_store_set_cursor(role->store, pending->writer, pending->flow, &cursor);
+}
+
+static enum status write_frame(struct log_role *role, struct pending *pending)
+{
+	enum status status;
+
+	if (pending->is_outbox) {
+		status = write_outbox(role, pending);
+	} else {
+		status = log_store_append(role->store, pending->writer, pending->epoch,
+		    (enum lane)pending->flow, pending->first, pending->records, pending->count,
+		    pending->chain, pending->received_ms);
+		pending->committed = pending->first + pending->count - 1;
+	}
+	pending->status = status;
+	/* These two concern one sender and nothing was written for it. */
+	return status == STATUS_EXISTS || status == STATUS_REJECT ? STATUS_OK : status;
+}
+
+static enum status write_ack(struct log_role *role, const struct read_ack *ack)
+{
+	if (ack->is_command)
+		return log_store_command_acked(role->store, ack->agent, ack->committed);
+	return log_store_set_reader(role->store, ack->reader, ack->flow, ack->committed);
+}
+
+static enum status write_all(struct log_role *role)
+{
+	enum status status = log_store_begin(role->store);
+
+	if (status != STATUS_OK)
+		return status;
+	for (struct pending *at = role->pending; status == STATUS_OK && at != NULL; at = at->next)
+		status = write_frame(role, at);
+	/* The newest acknowledgement stands first: the others say less and change nothing. */
+	for (struct read_ack *at = role->acks; status == STATUS_OK && at != NULL; at = at->next) {
+		bool is_repeated = false;
+
+		for (struct read_ack *newer = role->acks; newer != at; newer = newer->next)
+			is_repeated |= newer->flow == at->flow
+				       && memcmp(newer->agent, at->agent, 16) == 0;
+		if (!is_repeated)
+			status = write_ack(role, at);
+	}
+	if (status == STATUS_OK)
+		return log_store_commit(role->store);
+	log_store_abort(role->store);
+	return status;
+}
+
+static void acknowledge(struct log_role *role, const struct pending *pending)
+{
+	struct acceptor *acceptor = pending->is_outbox ? role->readers : role->agents;
+	struct acceptor_peer *peer;
+	const struct session *session = NULL;
+
+	/* The session may have been replaced since; then its successor asks where it stands. */
+	if (!pending->is_outbox)
+		peer = acceptor_find(acceptor, BYTES_OF(pending->writer));
+	else
+		for (peer = acceptor_next(acceptor, NULL); peer != NULL;
+		     peer = acceptor_next(acceptor, peer)) {
+			session = peer->data;
+			if (memcmp(session->writer, pending->writer, sizeof(pending->writer)) == 0)
+				break;
+		}
+	if (peer == NULL)
+		return;
+	session = peer->data;
+	if (session->epoch != pending->epoch)
+		return;
+	if (pending->status == STATUS_REJECT) {
+		log_warn("agent-diverged", "an agent's records do not follow those that came before; "
+					   "it is told to begin a new epoch");
+		acceptor_drop(peer, "the records do not follow those that came before");
+		return;
+	}
+	if (pending->status == STATUS_OK)
+		link_committed(peer->link, pending->flow, pending->committed,
+		    pending->is_outbox ? OUTBOX_WINDOW_RECORDS : AGENT_WINDOW_RECORDS,
+		    pending->is_outbox ? OUTBOX_WINDOW_BYTES : AGENT_WINDOW_BYTES);
+	acceptor_mark(peer);
+}
+
+static void wake_readers(struct log_role *role)
+{
+	for (struct acceptor_peer *peer = acceptor_next(role->readers, NULL); peer != NULL;
+	     peer = acceptor_next(role->readers, peer)) {
+		link_wake(peer->link, SUBLOG_INTENT, log_store_head(role->store, SUBLOG_INTENT));
+		for (uint32_t flow = SUBLOG_FIRST; flow < SUBLOG_END; flow++)
+			link_wake(peer->link, flow, log_store_head(role->store, flow));
+		acceptor_mark(peer);
+	}
+}
+
+static void wake_agents(struct log_role *role)
+{
+	for (struct acceptor_peer *peer = acceptor_next(role->agents, NULL); peer != NULL;
+	     peer = acceptor_next(role->agents, peer)) {
+		uint64_t head;
+
+		if (log_store_command_head(role->store, peer->identity, &head) != STATUS_OK)
+			continue;
+		link_wake(peer->link, LANE_END, head);
+		acceptor_mark(peer);
+	}
+	log_store_release(role->store);
+}
+
+static void forget_pending(struct log_role *role)
+{
+	role->pending = NULL;
+	role->pending_tail = &role->pending;
+	role->pending_records = 0;
+	role->acks = NULL;
+	arena_reset(&role->arena);
+}
+
+static void flush(struct log_role *role)
+{
+	bool has_outbox = false;
+	enum status status;
+
+	if ((role->pending == NULL && role->acks == NULL) || role->has_failed)
+		return;
+	log_store_release(role->store);
+	status = write_all(role);
+	if (status != STATUS_OK) {
+		forget_pending(role);
+		fail(role, status);
+		return;
+	}
+	for (const struct pending *at = role->pending; at != NULL; at = at->next) {
+		acknowledge(role, at);
+		has_outbox |= at->is_outbox;
+	}
+	if (role->pending != NULL)
+		wake_readers(role);
+	if (has_outbox)
+		wake_agents(role);
+	forget_pending(role);
+}
+
+static void pump(struct log_role *role)
+{
+	if (role->has_failed)
+		return;
+	acceptor_pump(role->agents);
+	acceptor_pump(role->readers);
+}
+
+static void on_commit_soon(uv_timer_t *timer)
+{
+	struct log_role *role = timer->data;
+
+	flush(role);
+	pump(role);
+}
+
+static void on_round(void *data, bool has_more)
+{
+	struct log_role *role = data;
+	bool has_waited = clock_monotonic_ms() - role->pending_since_ms >= COMMIT_MS;
+
+	if (role->agents == NULL || role->readers == NULL)
+		return;
+	if (role->pending != NULL && (!has_more || has_waited))
+		flush(role);
+	else if (role->acks != NULL && !uv_is_active((uv_handle_t *)&role->commit_soon))
+		/* Positions of readers alone are worth no transaction of their own each. */
+		uv_timer_start(&role->commit_soon, on_commit_soon, COMMIT_MS, 0);
+	pump(role);
+}
+
+/* ---- sessions ---- */
+
+static Fettle__Flow *new_flow(struct arena *arena, uint32_t number)
+{
+	Fettle__Flow *flow = arena_take(arena, sizeof(*flow));
+
+	fettle__flow__init(flow);
+	RECORD_SET(flow, flow, number);
+	return flow;
+}
+
+static enum status describe_lanes(struct log_role *role, const uint8_t agent[16],
+    Fettle__Welcome *welcome, struct arena *arena)
+{
+	welcome->receives = arena_take(arena, LANES * sizeof(*welcome->receives));
+	for (uint32_t lane = 1; lane < LANE_END; lane++) {
+		Fettle__Flow *flow = new_flow(arena, lane);
+		struct log_cursor cursor;
+		enum status status = log_store_cursor(role->store, agent, lane, &cursor);
+
+		if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+			return status;
+		RECORD_SET(flow, committed, cursor.sequence);
+		RECORD_SET(flow, window_records, AGENT_WINDOW_RECORDS);
+		RECORD_SET(flow, window_bytes, AGENT_WINDOW_BYTES);
+		RECORD_SET_BYTES(flow, chain, arena_bytes(arena, BYTES_OF(cursor.chain)));
+		welcome->receives[welcome->n_receives++] = flow;
+	}
+	return STATUS_OK;
+}
+
+static enum status agent_epoch(struct log_role *role, const uint8_t agent[16],
+    const Fettle__Hello *hello, uint64_t *epoch)
+{
+	enum status status;
+
+	log_store_release(role->store);
+	status = log_store_begin(role->store);
+	if (status != STATUS_OK)
+		return status;
+	status = log_store_hello(role->store, agent, record_bytes(hello->store), hello->epoch,
+	    hello->start, clock_wall_ms(), epoch);
+	if (status == STATUS_OK)
+		return log_store_commit(role->store);
+	log_store_abort(role->store);
+	return status;
+}
+
+static enum status on_agent_hello(void *host, struct bytes identity, const Fettle__Hello *hello,
+    Fettle__Welcome *welcome, struct arena *arena, void **data, const char **reason)
+{
+	struct log_role *role = host;
+	struct session *session;
+	Fettle__Flow *command;
+	uint64_t epoch, head;
+	enum status status;
+
+	if (hello->store.len != 16 || identity.size != AGENT_ID_SIZE) {
+		*reason = "the hello names no spool";
+		return STATUS_REJECT;
+	}
+	/* What this agent sent in an older session is written first, so that its position is true. */
+	flush(role);
+	status = agent_epoch(role, identity.data, hello, &epoch);
+	if (status == STATUS_OK)
+		status = describe_lanes(role, identity.data, welcome, arena);
+	if (status == STATUS_OK)
+		status = log_store_command_head(role->store, identity.data, &head);
+	log_store_release(role->store);
+	if (status != STATUS_OK) {
+		*reason = "the log failed";
+		fail(role, status);
+		return status;
+	}
+	RECORD_SET(welcome, epoch, epoch);
+	RECORD_SET(welcome, generation, log_store_generation(role->store));
+	RECORD_SET(welcome, server_ms, clock_wall_ms());
+	command = new_flow(arena, LANE_END);
+	RECORD_SET(command, head, head);
+	welcome->sends = arena_take(arena, sizeof(*welcome->sends));
+	welcome->sends[welcome->n_sends++] = command;
+	session = memory_new(sizeof(*session));
+	memcpy(session->writer, identity.data, AGENT_ID_SIZE);
+	session->epoch = epoch;
+	*data = session;
+	return STATUS_OK;
+}
+
+static bool is_readable_flow(uint32_t flow)
+{
+	return flow == SUBLOG_INTENT || (flow >= SUBLOG_FIRST && flow < SUBLOG_END);
+}
+
+static enum status on_reader_hello(void *host, struct bytes identity, const Fettle__Hello *hello,
+    Fettle__Welcome *welcome, struct arena *arena, void **data, const char **reason)
+{
+	struct log_role *role = host;
+	struct session *session;
+	Fettle__Flow *outbox = new_flow(arena, SUBLOG_OUTBOX);
+	struct log_cursor cursor;
+	enum status status;
+
+	(void)identity;
+	if (hello->store.len != 16 || hello->n_receives > LINK_FLOWS_MAX) {
+		*reason = "the hello names no store";
+		return STATUS_REJECT;
+	}
+	flush(role);
+	welcome->sends = arena_take(arena, hello->n_receives * sizeof(*welcome->sends));
+	for (size_t i = 0; i < hello->n_receives; i++) {
+		uint32_t number = hello->receives[i]->flow;
+		Fettle__Flow *flow = new_flow(arena, number);
+
+		if (!is_readable_flow(number))
+			continue;
+		if (hello->receives[i]->committed > log_store_head(role->store, number)) {
+			*reason = "the reader has read more than this log has: one of the two was "
+				  "restored from a backup";
+			return STATUS_REJECT;
+		}
+		RECORD_SET(flow, head, log_store_head(role->store, number));
+		RECORD_SET(flow, tail, log_store_tail(role->store, number));
+		welcome->sends[welcome->n_sends++] = flow;
+	}
+	status = log_store_cursor(role->store, hello->store.data, SUBLOG_OUTBOX, &cursor);
+	log_store_release(role->store);
+	if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
+		fail(role, status);
+		return status;
+	}
+	RECORD_SET(outbox, committed, cursor.sequence);
+	RECORD_SET(outbox, window_records, OUTBOX_WINDOW_RECORDS);
+	RECORD_SET(outbox, window_bytes, OUTBOX_WINDOW_BYTES);
+	welcome->receives = arena_take(arena, sizeof(*welcome->receives));
+	welcome->receives[welcome->n_receives++] = outbox;
+	RECORD_SET(welcome, generation, log_store_generation(role->store));
+	RECORD_SET(welcome, server_ms, clock_wall_ms());
+	session = memory_new(sizeof(*session));
+	memcpy(session->writer, hello->store.data, sizeof(session->writer));
+	*data = session;
+	return STATUS_OK;
+}
+
+static void on_gone(void *host, struct acceptor_peer *peer)
+{
+	(void)host;
+	free(peer->data);
+}
+
+static enum status read_records(void *self, uint32_t flow, uint64_t from, size_t most,
+    struct link_batch *batch)
+{
+	struct acceptor_peer *peer = self;
+	struct log_role *role = acceptor_host(peer->acceptor);
+
+	if (peer->acceptor == role->agents)
+		return log_store_read_commands(role->store, peer->identity, from, most, batch);
+	return log_store_read(role->store, flow, from, most, batch);
+}
+
+static void release(void *self)
+{
+	struct acceptor_peer *peer = self;
+	struct log_role *role = acceptor_host(peer->acceptor);
+
+	log_store_release(role->store);
+}
+
+static const struct link_operations operations = {
+	.read = read_records,
+	.release = release,
+	.on_acked = on_acked,
+	.on_data = on_data,
+};
+
+/* ---- intent ---- */
+
+static enum status write_intent(struct log_role *role, const Fettle__ControlRequest *request,
+    const uint8_t principal[16], uint64_t *written)
+{
+	struct buffer record = { 0 };
+	enum status status = log_store_begin(role->store);
+
+	if (status != STATUS_OK)
+		return status;
+	for (size_t i = 0; status == STATUS_OK && i < request->n_intent; i++) {
+		bool changed;
+
+		buffer_clear(&record);
+		record_pack(&record, &request->intent[i]->base);
+		status = log_store_intent(role->store, buffer_bytes(&record), principal,
+		    clock_wall_ms(), &changed);
+		*written += status == STATUS_OK && changed;
+	}
+	buffer_fini(&record);
+	if (status == STATUS_OK)
+		return log_store_commit(role->store);
+	log_store_abort(role->store);
+	return status;
+}
+
+static void on_control(void *host, const Fettle__ControlRequest *request,
+    const uint8_t principal[16], Fettle__ControlReply *reply)
+{
+	struct log_role *role = host;
+	uint64_t written = 0;
+	enum status status;
+
+	log_store_release(role->store);
+	flush(role);
+	status = role->has_failed ? STATUS_CLOSED
+				  : write_intent(role, request, principal, &written);
+	if (status != STATUS_OK && status != STATUS_REJECT)
+		fail(role, status);
+	RECORD_SET(reply, status, (uint32_t)status);
+	reply->message = RECORD_TEXT(
+	    status == STATUS_REJECT ? "a record has no key, or is larger than 900 KiB" : status_text(status));
+	RECORD_SET(reply, written, status == STATUS_OK ? written : 0);
+	RECORD_SET(reply, head, log_store_head(role->store, SUBLOG_INTENT));
+	if (written > 0 && status == STATUS_OK) {
+		wake_readers(role);
+		pump(role);
+	}
+}
+
+/* ---- retention ---- */
+
+static void on_retain(uv_timer_t *timer)
+{
+	struct log_role *role = timer->data;
+	size_t deleted = 0;
+	enum status status;
+
+	if (role->has_failed)
+		return;
+	flush(role);
+	log_store_release(role->store);
+	status = log_store_begin(role->store);
+	if (status == STATUS_OK) {
+		status = log_store_retain(role->store, clock_wall_ms(), role->settings->keep,
+		    role->settings->size_max, RETAIN_RECORDS, &deleted);
+		if (status == STATUS_OK)
+			status = log_store_commit(role->store);
+		else
+			log_store_abort(role->store);
+	}
+	if (status != STATUS_OK)
+		fail(role, status);
+	else
+		uv_timer_start(&role->retain, on_retain,
+		    deleted == RETAIN_RECORDS ? COMMIT_MS : RETAIN_MS, 0);
+}
+
+/* ---- opening ---- */
+
+static void stop(void *self)
+{
+	struct log_role *role = self;
+
+	if (role->agents != NULL && role->readers != NULL)
+		flush(role);
+	control_close(role->control);
+	acceptor_free(role->agents);
+	acceptor_free(role->readers);
+	sockets_free(role->sockets);
+	uv_close((uv_handle_t *)&role->retain, NULL);
+	uv_close((uv_handle_t *)&role->commit_soon, NULL);
+}
+
+static void finish(void *self)
+{
+	struct log_role *role = self;
+
+	log_store_close(role->store);
+	arena_fini(&role->arena);
+	free(role);
+}
+
+static enum status open_acceptors(struct log_role *role, const struct role_endpoints *endpoints)
+{
+	struct acceptor_options options = { .loop = role->host->loop, .sockets = role->sockets,
+		.is_relayed = true, .on_hello = on_agent_hello, .on_gone = on_gone,
+		.operations = operations, .host = role };
+	enum status status;
+
+	options.endpoint = endpoints->log_agents != NULL ? endpoints->log_agents
+							 : role->settings->agents;
+	status = acceptor_new(&options, &role->agents);
+	if (status != STATUS_OK)
+		return status;
+	options.endpoint = endpoints->log_readers != NULL ? endpoints->log_readers
+							  : role->settings->readers;
+	options.is_relayed = false;
+	options.on_hello = on_reader_hello;
+	return acceptor_new(&options, &role->readers);
+}
+
+static enum status start(const struct role_host *host, const struct role_endpoints *endpoints,
+    void **self)
+{
+	struct log_role *role = memory_new(sizeof(*role));
+	char *directory = text_format("%s/log", host->data);
+	char *socket = text_format("%s/control.sock", host->data);
+	enum status status;
+
+	role->host = host;
+	role->settings = settings_of(host->settings, "log");
+	forget_pending(role);
+	status = log_store_open(directory, &role->store);
+	if (status != STATUS_OK) {
+		free(role);
+		goto out;
+	}
+	uv_timer_init(host->loop, &role->retain);
+	uv_timer_init(host->loop, &role->commit_soon);
+	role->retain.data = role->commit_soon.data = role;
+	status = sockets_new(host->sockets, host->loop, on_round, role, &role->sockets);
+	if (status == STATUS_OK)
+		status = open_acceptors(role, endpoints);
+	if (status == STATUS_OK)
+		status = control_open(host->loop, socket, on_control, role, &role->control);
+	if (status != STATUS_OK) {
+		*self = role; /* to be taken down */
+		goto out;
+	}
+	uv_timer_start(&role->retain, on_retain, RETAIN_MS, 0);
+	log_write(LOG_INFO, "log-ready", LOG_FIELDS(LOG_TEXT("path", directory)),
+	    "taking records");
+	*self = role;
+out:
+	free(directory);
+	free(socket);
+	return status;
+}
+
+const struct role log_role = {
+	.name = "log",
+	.summary = "keeps every record until it has been read, and says so to its sender",
+	.start = start,
+	.stop = stop,
+	.finish = finish,
+};

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store.h - what the log keeps, and in which transaction: records per sub-log, cursors and epochs
+ * per agent, intent, commands, and how far its readers are.
+ *
+ * It reads envelopes and never bodies.  All writes happen between log_store_begin and
+ * log_store_commit; what was written counts once the commit returned OK.
+ */
+#ifndef BROKERS_LOG_STORE_H
+#define BROKERS_LOG_STORE_H
+
+#include "core/link.h"
+#include "core/record.h"
+#include "core/status.h"
+#include "core/sublog.h"
+
+struct log_store;
+
+NODISCARD enum status log_store_open(const char *directory, struct log_store **out);
+void log_store_close(struct log_store *store); /* NULL is fine */
+
+NODISCARD enum status log_store_begin(struct log_store *store);
+/* On failure nothing since begin is kept, in memory neither. */
+NODISCARD enum status log_store_commit(struct log_store *store);
+void log_store_abort(struct log_store *store);
+
+uint64_t log_store_generation(const struct log_store *store);
+/* This store's uuid. */
+struct bytes log_store_uuid(const struct log_store *store);
+
+/* ---- agents ---- */
+
+/* Where a flow from WRITER (an agent id, or a reader's store uuid) stands. */
+struct log_cursor {
+	uint64_t epoch, sequence;
+	uint8_t chain[HASH_SIZE];
+};
+/* NOT_FOUND: nothing ever came by it; *out is zeroes. */
+NODISCARD enum status log_store_cursor(struct log_store *store, const uint8_t writer[16],
+    uint32_t flow, struct log_cursor *out);
+
+/*
+ * Agent AGENT said hello with its spool's uuid and EPOCH: writes which epoch it is in from now on,
+ * a new one where the spool is new, has none, or is another than before.  In a transaction.
+ */
+NODISCARD enum status log_store_hello(struct log_store *store, const uint8_t agent[AGENT_ID_SIZE],
+    struct bytes spool, uint64_t epoch, uint64_t starts, uint64_t now_ms, uint64_t *epoch_out);
+
+/*
+ * Appends RECORDS, numbered from FIRST, of a lane of AGENT.  Duplicates are passed over.  EXISTS:
+ * they do not follow what was committed; STATUS_REJECT: CHAIN (if any) is not the hash of what came,
+ * so another party has written under this key.  In a transaction.
+ */
+NODISCARD enum status log_store_append(struct log_store *store, const uint8_t agent[AGENT_ID_SIZE],
+    uint64_t epoch, enum lane lane, uint64_t first, const struct bytes *records, size_t count,
+    struct bytes chain, uint64_t received_ms);
+
+/* ---- intent and commands ---- */
+
+/*
+ * Appends one record of intent under its envelope's key, in place of an older one.  *changed is
+ * false, and nothing is written, where the older one has the same kind and body.  REJECT: no
+ * record, or no key.  In a transaction.
+ */
+NODISCARD enum status log_store_intent(struct log_store *store, struct bytes record,
+    const uint8_t writer[16], uint64_t received_ms, bool *changed);
+
+/* Appends one command to the stream of the agent that its envelope names; the same rules. */
+NODISCARD enum status log_store_command(struct log_store *store, struct bytes record,
+    const uint8_t writer[16], uint64_t received_ms);
+/* Sets the cursor of a processor's outbox.  In a transaction. */
+NODISCARD enum status log_store_set_cursor(struct log_store *store, const uint8_t writer[16],
+    uint32_t flow, const struct log_cursor *cursor);
+/* The last command of AGENT; 0 if none. */
+NODISCARD enum status log_store_command_head(struct log_store *store,
+    const uint8_t agent[AGENT_ID_SIZE], uint64_t *head);
+/* AGENT has taken its commands up to SEQUENCE; they are deleted.  In a transaction. */
+NODISCARD enum status log_store_command_acked(struct log_store *store,
+    const uint8_t agent[AGENT_ID_SIZE], uint64_t sequence);
+
+/* ---- reading ---- */
+
+/* Last number, and first that is kept, of a sub-log (flow of core/sublog.h). */
+uint64_t log_store_head(const struct log_store *store, uint32_t flow);
+uint64_t log_store_tail(const struct log_store *store, uint32_t flow);
+/*
+ * Records for a link; a number whose record is gone (replaced, or aged out) gives an empty one.
+ * Borrowed until log_store_release.
+ */
+NODISCARD enum status log_store_read(struct log_store *store, uint32_t flow, uint64_t from,
+    size_t most, struct link_batch *batch);
+NODISCARD enum status log_store_read_commands(struct log_store *store,
+    const uint8_t agent[AGENT_ID_SIZE], uint64_t from, size_t most, struct link_batch *batch);
+void log_store_release(struct log_store *store);
+
+/* ---- readers and retention ---- */
+
+/* READER (its name) has committed FLOW up to OFFSET.  In a transaction. */
+NODISCARD enum status log_store_set_reader(struct log_store *store, const char *reader,
+    uint32_t flow, uint64_t offset);
+/*
+ * Deletes at most MOST records that every reader has read and that are older than KEEP_MS, or, where
+ * the records take more than SIZE_MAX bytes, the oldest that every reader has read.  Nothing is
+ * deleted while no reader is known.  In a transaction.
+ */
+NODISCARD enum status log_store_retain(struct log_store *store, uint64_t now_ms, uint64_t keep_ms,
+    uint64_t size_max, size_t most, size_t *deleted);
+
+#endif

@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * agent - the endpoint's role: runs the collectors, and sends what they observe.
+ *
+ * Everything is one loop on one thread.  What collectors report and what the server acknowledges
+ * goes into one spool transaction, which ends with the loop's turn; only then is anything sent, and
+ * only then is a command acknowledged.
+ */
+#include "collectors/agent.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "collectors/collectors.h"
+#include "collectors/plan.h"
+#include "core/clock.h"
+#include "core/dialler.h"
+#include "core/keys.h"
+#include "core/log.h"
+#include "core/record.h"
+#include "core/spool.h"
+#include "core/version.h"
+#include "proto/command.pb-c.h"
+#include "proto/observation.pb-c.h"
+
+enum { COLLECTORS_MAX = 32, RETRY_MS = 5000, COMMAND_WINDOW_BYTES = 4 * LINK_BATCH_BYTES };
+
+struct agent_settings {
+	char *server;
+	char *server_key;
+	uint64_t spool_size;
+	uint64_t heartbeat;
+};
+
+static const struct setting settings[] = {
+	SETTING_TEXT(struct agent_settings, server, "tcp://127.0.0.1:7117",
+	    "the gateway to report to"),
+	SETTING_TEXT(struct agent_settings, server_key, "",
+	    "file with the server's public key; empty: keys/server.pub in the data directory"),
+	SETTING_SIZE(struct agent_settings, spool_size, 256ULL << 20, 1ULL << 20, 1ULL << 40,
+	    "how much may wait while the server cannot be reached"),
+	SETTING_DURATION(struct agent_settings, heartbeat, 60 * 1000, 1000, 24 * 3600 * 1000,
+	    "how often it says that it is there"),
+	SETTING_END
+};
+
+const struct setting_section agent_section = { .name = "agent", .settings = settings,
+	.size = sizeof(struct agent_settings), .help = "the part that runs on every endpoint" };
+
+struct agent {
+	const struct role_host *host;
+	const struct agent_settings *settings;
+	struct key_pair keys;
+	char server_key[SOCKET_KEY_TEXT];
+	uint8_t secret[COLLECTOR_SECRET_SIZE];
+	struct spool *spool;
+	struct observer *observer;
+	struct sockets *sockets;
+	struct dialler *server;
+	struct collector_context context;
+	void *collectors[COLLECTORS_MAX]; /* as in collectors_all; NULL: not running */
+	unsigned collectors_running;
+	uv_prepare_t prepare;
+	uv_timer_t heartbeat, retry;
+	struct arena plan_arena;
+	struct plan *plan;
+	uint64_t command_taken; /* to be acknowledged once it is committed */
+	bool has_failed, is_stopping;
+};
+
+static void fail(struct agent *agent, enum status status)
+{
+	if (!agent->has_failed)
+		log_error("agent-stopped", "the agent cannot go on: %s", status_text(status));
+	agent->has_failed = true;
+	role_fail(agent->host, status);
+}
+
+/* ---- the end of a turn ---- */
+
+/* A full disk is waited out: what could not be kept is observed again. */
+static void on_spool_failure(struct agent *agent, enum status status)
+{
+	observer_on_undone(agent->observer);
+	if (status != STATUS_NO_SPACE && status != STATUS_FULL) {
+		fail(agent, status);
+		return;
+	}
+	log_warn("spool-no-space", "the disk has no room for observations: %s; trying again in %d "
+				   "seconds; nothing that was seen is forgotten, it is looked at "
+				   "again",
+	    status_text(status), RETRY_MS / 1000);
+}
+
+static enum status flush(struct agent *agent)
+{
+	struct link *link = agent->server == NULL ? NULL : dialler_link(agent->server);
+	enum status status = STATUS_OK;
+
+	if (agent->has_failed)
+		return STATUS_CLOSED;
+	if (link != NULL && link_is_open(link))
+		status = spool_number(agent->spool);
+	if (status == STATUS_OK)
+		status = spool_commit(agent->spool);
+	if (status != STATUS_OK) {
+		on_spool_failure(agent, status);
+		return status;
+	}
+	if (link == NULL)
+		return STATUS_OK;
+	if (agent->command_taken > 0)
+		link_committed(link, SPOOL_COMMAND_FLOW, agent->command_taken, LINK_BATCH_RECORDS,
+		    COMMAND_WINDOW_BYTES);
+	agent->command_taken = 0;
+	for (unsigned lane = 1; lane < LANE_END; lane++)
+		link_wake(link, lane, spool_head(agent->spool, (enum lane)lane));
+	return STATUS_OK;
+}
+
+static void on_round(void *data, bool has_more)
+{
+	struct agent *agent = data;
+
+	(void)has_more;
+	if (agent->server == NULL || agent->is_stopping)
+		return;
+	if (flush(agent) == STATUS_OK)
+		dialler_pump(agent->server);
+}
+
+/* What timers did in this turn must not wait for the poll to end. */
+static void on_prepare(uv_prepare_t *prepare)
+{
+	on_round(prepare->data, false);
+}
+
+/* ---- commands ---- */
+
+static void tell_plan(struct agent *agent)
+{
+	for (size_t i = 0; collectors_all[i] != NULL; i++)
+		if (agent->collectors[i] != NULL && collectors_all[i]->on_plan != NULL)
+			collectors_all[i]->on_plan(agent->collectors[i], agent->plan);
+}
+
+static void refresh_all(struct agent *agent)
+{
+	for (size_t i = 0; collectors_all[i] != NULL; i++)
+		if (agent->collectors[i] != NULL)
+			collectors_all[i]->refresh(agent->collectors[i]);
+}
+
+static void take_plan(struct agent *agent, struct bytes body)
+{
+	struct arena arena = { 0 };
+	struct plan *plan;
+
+	if (plan_decode(body, &arena, &plan) != STATUS_OK) {
+		arena_fini(&arena);
+		return;
+	}
+	if (spool_note_put(agent->spool, "plan", body) != STATUS_OK) {
+		/* The transaction is undone, its command's number with it: it comes again. */
+		arena_fini(&arena);
+		return;
+	}
+	arena_fini(&agent->plan_arena);
+	agent->plan_arena = arena;
+	agent->plan = plan;
+	log_write(LOG_INFO, "plan", LOG_FIELDS(LOG_NUMBER("files", plan->files_count)),
+	    "a new observation plan is in force");
+	tell_plan(agent);
+}
+
+static void take_resync(struct agent *agent, struct bytes body, struct arena *arena)
+{
+	Fettle__Resync *resync = record_unpack(&fettle__resync__descriptor, body, arena);
+	enum status status = STATUS_OK;
+
+	if (resync == NULL)
+		return;
+	if (resync->n_prefixes == 0)
+		status = spool_ledger_forget(agent->spool, BYTES_NONE);
+	for (size_t i = 0; status == STATUS_OK && i < resync->n_prefixes; i++)
+		status = spool_ledger_forget(agent->spool, record_bytes(resync->prefixes[i]));
+	if (status == STATUS_OK)
+		refresh_all(agent);
+}
+
+static void take_command(struct agent *agent, struct bytes bytes)
+{
+	struct arena arena = { 0 };
+	Fettle__Record *record;
+
+	if (bytes.size == 0)
+		return; /* replaced by a later one */
+	if (record_decode(bytes, &arena, &record) != STATUS_OK) {
+		log_warn("command-refused", "the server sent a command that is not well-formed");
+	} else if (record->envelope->kind == FETTLE__KIND__KIND_PLAN) {
+		take_plan(agent, record_bytes(record->body));
+	} else if (record->envelope->kind == FETTLE__KIND__KIND_RESYNC) {
+		take_resync(agent, record_bytes(record->body), &arena);
+	} else {
+		log_write(LOG_WARN, "command-unknown",
+		    LOG_FIELDS(LOG_NUMBER("kind", record->envelope->kind)),
+		    "the server sent a command that this version does not know; update the agent");
+	}
+	arena_fini(&arena);
+}
+
+static void on_data(void *self, uint32_t flow, uint64_t first, const struct bytes *records,
+    size_t count, struct bytes chain)
+{
+	struct agent *agent = self;
+
+	(void)chain;
+	if (flow != SPOOL_COMMAND_FLOW)
+		return;
+	for (size_t i = 0; i < count; i++)
+		take_command(agent, records[i]);
+	/* Also where nothing came of it: the number itself is to be remembered. */
+	if (spool_set_command(agent->spool, first + count - 1) == STATUS_OK)
+		agent->command_taken = first + count - 1;
+	else
+		link_rewind(dialler_link(agent->server), flow, spool_command(agent->spool));
+}
+
+/* ---- the link ---- */
+
+static enum status read_records(void *self, uint32_t flow, uint64_t from, size_t most,
+    struct link_batch *batch)
+{
+	struct agent *agent = self;
+	enum status status = flush(agent);
+
+	return status == STATUS_OK ? spool_read(agent->spool, (enum lane)flow, from, most, batch)
+				   : status;
+}
+
+static void release(void *self)
+{
+	struct agent *agent = self;
+
+	spool_release(agent->spool);
+}
+
+static void on_acked(void *self, uint32_t flow, uint64_t committed)
+{
+	struct agent *agent = self;
+	enum status status = spool_acked(agent->spool, (enum lane)flow, committed);
+
+	if (status != STATUS_OK)
+		on_spool_failure(agent, status);
+}
+
+static void on_hello(void *self, Fettle__Hello *hello, struct arena *arena)
+{
+	struct agent *agent = self;
+
+	if (flush(agent) != STATUS_OK)
+		spool_abort(agent->spool);
+	hello->name = RECORD_TEXT("agent");
+	spool_hello(agent->spool, hello, arena);
+}
+
+static enum status on_welcome(void *self, const Fettle__Welcome *welcome)
+{
+	struct agent *agent = self;
+	enum status status = flush(agent);
+
+	if (status == STATUS_OK)
+		status = spool_welcome(agent->spool, welcome);
+	if (status == STATUS_AGAIN)
+		refresh_all(agent);
+	else if (status != STATUS_OK)
+		on_spool_failure(agent, status);
+	return status;
+}
+
+static const struct link_operations operations = {
+	.read = read_records,
+	.release = release,
+	.on_acked = on_acked,
+	.on_data = on_data,
+	.on_hello = on_hello,
+	.on_welcome = on_welcome,
+};
+
+/* ---- heartbeats ---- */
+
+static void on_heartbeat(uv_timer_t *timer)
+{
+	struct agent *agent = timer->data;
+	Fettle__Heartbeat heartbeat = FETTLE__HEARTBEAT__INIT;
+	struct buffer body = { 0 };
+	char name[256] = "";
+	uint64_t facts = 0;
+	enum status status = spool_ledger_count(agent->spool, &facts);
+
+	if (gethostname(name, sizeof(name) - 1) == 0 && bytes_is_utf8(bytes_of_text(name)))
+		heartbeat.host_name = name;
+	heartbeat.agent_version = RECORD_TEXT(FETTLE_VERSION);
+	RECORD_SET(&heartbeat, facts, facts);
+	if (agent->plan != NULL)
+		RECORD_SET_BYTES(&heartbeat, plan, BYTES_OF(agent->plan->hash));
+	record_pack(&body, &heartbeat.base);
+	if (status == STATUS_OK)
+		status = spool_append(agent->spool, LANE_DELTA, FETTLE__KIND__KIND_HEARTBEAT, 0,
+		    buffer_bytes(&body));
+	if (status != STATUS_OK && status != STATUS_FULL)
+		on_spool_failure(agent, status);
+	buffer_fini(&body);
+	uv_timer_start(&agent->heartbeat, on_heartbeat,
+	    clock_jitter_ms(agent->settings->heartbeat), 0);
+}
+
+/* What the spool refused is said once there is room again, and observed anew. */
+static void report_refused(struct agent *agent)
+{
+	Fettle__Gap gap = FETTLE__GAP__INIT;
+	struct buffer body = { 0 };
+
+	RECORD_SET(&gap, count, spool_refused(agent->spool));
+	gap.reason = RECORD_TEXT("the spool was full; what is there now was observed again");
+	record_pack(&body, &gap.base);
+	if (spool_append(agent->spool, LANE_DELTA, FETTLE__KIND__KIND_GAP, 0, buffer_bytes(&body))
+	    == STATUS_OK)
+		spool_clear_refused(agent->spool);
+	buffer_fini(&body);
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+	struct agent *agent = timer->data;
+
+	if (agent->has_failed || !spool_has_room(agent->spool))
+		return;
+	if (spool_refused(agent->spool) > 0)
+		report_refused(agent);
+	if (observer_wants_refresh(agent->observer))
+		refresh_all(agent);
+}
+
+/* ---- opening ---- */
+
+static void close_last(struct agent *agent)
+{
+	if (flush(agent) != STATUS_OK)
+		spool_abort(agent->spool);
+	agent->is_stopping = true;
+	dialler_free(agent->server);
+	agent->server = NULL;
+	sockets_free(agent->sockets);
+	uv_close((uv_handle_t *)&agent->prepare, NULL);
+	uv_close((uv_handle_t *)&agent->heartbeat, NULL);
+	uv_close((uv_handle_t *)&agent->retry, NULL);
+}
+
+static void on_collector_stopped(void *data)
+{
+	struct agent *agent = data;
+
+	if (--agent->collectors_running == 0)
+		close_last(agent);
+}
+
+static void stop(void *self)
+{
+	struct agent *agent = self;
+
+	agent->collectors_running++; /* held until every collector was told */
+	for (size_t i = 0; collectors_all[i] != NULL; i++) {
+		if (agent->collectors[i] == NULL)
+			continue;
+		agent->collectors_running++;
+		collectors_all[i]->stop(agent->collectors[i], on_collector_stopped, agent);
+		agent->collectors[i] = NULL;
+	}
+	on_collector_stopped(agent);
+}
+
+static void finish(void *self)
+{
+	struct agent *agent = self;
+
+	observer_free(agent->observer);
+	spool_close(agent->spool);
+	arena_fini(&agent->plan_arena);
+	free(agent);
+}
+
+static enum status load_identity(struct agent *agent)
+{
+	char *keys = text_format("%s/keys", agent->host->data);
+	char *beside = text_format("%s/server.pub", keys);
+	const char *named = agent->settings->server_key;
+	enum status status = keys_load(keys, "agent", &agent->keys);
+
+	if (status == STATUS_OK)
+		status = keys_secret(keys, "redaction", agent->secret);
+	if (status == STATUS_OK)
+		status = keys_load_public(named[0] != '\0' ? named : beside, agent->server_key);
+	free(keys);
+	free(beside);
+	return status;
+}
+
+static enum status load_plan(struct agent *agent)
+{
+	struct buffer body = { 0 };
+	enum status status = spool_note_get(agent->spool, "plan", &body);
+
+	if (status == STATUS_OK)
+		(void)(plan_decode(buffer_bytes(&body), &agent->plan_arena, &agent->plan)
+		       == STATUS_OK);
+	/* The plan's texts are in the arena by now. */
+	buffer_fini(&body);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static enum status start_collectors(struct agent *agent)
+{
+	enum status status = STATUS_OK;
+
+	agent->context = (struct collector_context){ .loop = agent->host->loop,
+		.observer = agent->observer, .root = "", .secret = agent->secret };
+	for (size_t i = 0; status == STATUS_OK && collectors_all[i] != NULL; i++) {
+		const struct collector *collector = collectors_all[i];
+
+		status = collector->start(&agent->context,
+		    collector->settings == NULL
+			? NULL
+			: settings_of(agent->host->settings, collector->name),
+		    &agent->collectors[i]);
+	}
+	if (status == STATUS_OK && agent->plan != NULL)
+		tell_plan(agent);
+	return status;
+}
+
+static enum status dial(struct agent *agent, const struct role_endpoints *endpoints)
+{
+	const struct dialler_options options = { .loop = agent->host->loop,
+		.sockets = agent->sockets,
+		.endpoint = endpoints->gateway != NULL ? endpoints->gateway
+						       : agent->settings->server,
+		.server_key = agent->server_key, .public_key = agent->keys.public_key,
+		.secret_key = agent->keys.secret_key, .operations = operations, .self = agent };
+
+	return dialler_new(&options, &agent->server);
+}
+
+static void start_timers(struct agent *agent)
+{
+	uv_prepare_init(agent->host->loop, &agent->prepare);
+	uv_timer_init(agent->host->loop, &agent->heartbeat);
+	uv_timer_init(agent->host->loop, &agent->retry);
+	agent->prepare.data = agent->heartbeat.data = agent->retry.data = agent;
+	uv_prepare_start(&agent->prepare, on_prepare);
+	uv_timer_start(&agent->heartbeat, on_heartbeat, 0, 0);
+	uv_timer_start(&agent->retry, on_retry, RETRY_MS, RETRY_MS);
+}
+
+static enum status start(const struct role_host *host, const struct role_endpoints *endpoints,
+    void **self)
+{
+	struct agent *agent = memory_new(sizeof(*agent));
+	char *directory = text_format("%s/spool", host->data);
+	enum status status;
+
+	agent->host = host;
+	agent->settings = settings_of(host->settings, "agent");
+	status = load_identity(agent);
+	if (status == STATUS_OK)
+		status = spool_open(directory, agent->settings->spool_size, &agent->spool);
+	free(directory);
+	if (status == STATUS_OK)
+		status = load_plan(agent);
+	if (status != STATUS_OK) {
+		finish(agent);
+		return status;
+	}
+	agent->observer = observer_new(agent->spool);
+	start_timers(agent);
+	status = sockets_new(host->sockets, host->loop, on_round, agent, &agent->sockets);
+	if (status == STATUS_OK)
+		status = dial(agent, endpoints);
+	if (status == STATUS_OK)
+		status = start_collectors(agent);
+	if (status != STATUS_OK) {
+		*self = agent; /* to be taken down */
+		return status;
+	}
+	log_write(LOG_INFO, "agent-ready",
+	    LOG_FIELDS(LOG_TEXT("public_key", agent->keys.public_key)),
+	    "observing this machine");
+	*self = agent;
+	return STATUS_OK;
+}
+
+const struct role agent_role = {
+	.name = "agent",
+	.summary = "observes this machine and sends what it sees",
+	.start = start,
+	.stop = stop,
+	.finish = finish,
+};

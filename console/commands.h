@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * commands.h - every command there is.
+ */
+#ifndef CONSOLE_COMMANDS_H
+#define CONSOLE_COMMANDS_H
+
+#include "console/console.h"
+
+extern const struct command commands_all[]; /* ends with a NULL noun */
+
+int status_run(const struct console *console, int argc, char **argv);
+int assets_list_run(const struct console *console, int argc, char **argv);
+int assets_show_run(const struct console *console, int argc, char **argv);
+int facts_run(const struct console *console, int argc, char **argv);
+int changes_run(const struct console *console, int argc, char **argv);
+int findings_list_run(const struct console *console, int argc, char **argv);
+int findings_show_run(const struct console *console, int argc, char **argv);
+int policies_load_run(const struct console *console, int argc, char **argv);
+int policies_remove_run(const struct console *console, int argc, char **argv);
+int policies_run(const struct console *console, int argc, char **argv);
+int policy_check_run(const struct console *console, int argc, char **argv);
+int log_dump_run(const struct console *console, int argc, char **argv);
+int collectors_run(const struct console *console, int argc, char **argv);
+int serve_run(const struct console *console, int argc, char **argv);
+int scan_run(const struct console *console, int argc, char **argv);
+int gateway_run(const struct console *console, int argc, char **argv);
+int log_run(const struct console *console, int argc, char **argv);
+int processor_run(const struct console *console, int argc, char **argv);
+int sink_run(const struct console *console, int argc, char **argv);
+int settings_page_run(const struct console *console, int argc, char **argv);
+
+extern const struct argp_option serve_options[];
+extern const struct argp_option policies_load_options[];
+extern const struct argp_option findings_options[];
+extern const struct argp_option findings_show_options[];
+extern const struct argp_option changes_options[];
+extern const struct argp_option policy_check_options[];
+extern const struct argp_option log_dump_options[];
+
+#endif

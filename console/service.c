@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "console/service.h"
+
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "console/sections.h"
+#include "core/log.h"
+
+const struct role_endpoints service_inproc = {
+	.log_agents = "inproc://log-agents",
+	.log_readers = "inproc://log-readers",
+	.verdicts = "inproc://verdicts",
+};
+
+/* The directory that the configuration file stands in. */
+static char *config_directory(const struct console *console)
+{
+	char *path = text_copy(console->paths.config);
+	char *directory = text_copy(dirname(path));
+
+	free(path);
+	return directory;
+}
+
+static enum status load_content(struct service *service, struct content **out,
+    struct yaml_errors *errors)
+{
+	char *config = config_directory(service->console);
+	enum status status = content_load(service->settings, service->console->paths.content,
+	    config, out, errors);
+
+	free(config);
+	return status;
+}
+
+static int refuse(struct yaml_errors *errors, int code, const char *what)
+{
+	fprintf(stderr, "%sfettle: %s\n", yaml_errors_text(errors), what);
+	yaml_errors_fini(errors);
+	return code;
+}
+
+int service_load(struct service *service, const struct console *console, const char *const *flags,
+    bool wants_content)
+{
+	struct yaml_errors errors = { 0 };
+	const struct settings_sources sources = { .file = console->paths.config,
+		.file_may_be_missing = !console->paths.is_config_wanted,
+		.directory = console->paths.config_directory, .flags = flags,
+		.environment = (const char *const *)environ };
+
+	*service = (struct service){ .console = console };
+	if (settings_load(sections_all(), &sources, &service->settings, &errors) != STATUS_OK)
+		return refuse(&errors, CONSOLE_BAD_CONFIGURATION,
+		    "the configuration is not used; mend it and start again");
+	if (wants_content
+	    && load_content(service, &service->content, &errors) != STATUS_OK) {
+		service_fini(service);
+		return refuse(&errors, 65, "a policy is broken; mend it (`fettle policy check FILE` "
+					   "shows more) or move it away, and start again");
+	}
+	yaml_errors_fini(&errors);
+	return 0;
+}
+
+enum status service_publish(struct service *service)
+{
+	enum status status = content_publish(service->content, service->console->paths.data,
+	    &service->published);
+
+	service->is_published = status == STATUS_OK;
+	if (status == STATUS_OK && service->published > 0)
+		log_write(LOG_INFO, "policies",
+		    LOG_FIELDS(LOG_NUMBER("in_force", content_count(service->content)),
+			LOG_NUMBER("changed", service->published)),
+		    "policies were put in force");
+	return status;
+}
+
+void service_reload(void *data)
+{
+	struct service *service = data;
+	struct yaml_errors errors = { 0 };
+	struct content *fresh;
+
+	if (service->content == NULL)
+		return;
+	if (load_content(service, &fresh, &errors) != STATUS_OK) {
+		log_error("reload-refused", "a policy is broken; those in force stay: %s",
+		    yaml_errors_text(&errors));
+	} else {
+		content_free(service->content);
+		service->content = fresh;
+		if (service_publish(service) == STATUS_OK)
+			log_info("reloaded", "policies were read again");
+	}
+	yaml_errors_fini(&errors);
+}
+
+void service_fini(struct service *service)
+{
+	supervisor_free(service->supervisor);
+	content_free(service->content);
+	settings_free(service->settings);
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * status - how much there is, what is wrong, and how far each part is, by what the parts keep: none
+ * of them need run.
+ */
+#include <stdlib.h>
+
+#include "brokers/log/dump.h"
+#include "console/commands.h"
+#include "core/clock.h"
+#include "processors/state/reader.h"
+#include "sinks/store/query.h"
+
+enum { HOUR_MS = 60 * 60 * 1000 };
+
+static const struct output_column columns[] = {
+	{ "assets", NULL, 0, 0 },
+	{ "facts", NULL, 0, 0 },
+	{ "newest_observation_at", NULL, 0, 0 },
+	{ "findings", NULL, 0, 0 },
+	{ "changes_last_hour", NULL, 0, 0 },
+	{ "unexpected_last_hour", NULL, 0, 0 },
+	{ "quarantined", NULL, 0, 0 },
+	{ "lost", NULL, 0, 0 },
+	{ "store", NULL, 0, 0 },
+	{ "processor", NULL, 0, 0 },
+	{ "log", NULL, 0, 0 },
+	{ .name = NULL },
+};
+
+struct report {
+	bool has_store, has_state, has_log;
+	struct query_counters store;
+	struct state_counters state;
+	struct log_dump_counters log;
+	uint64_t assets, facts, newest_ms;
+	uint64_t changes, unexpected;
+};
+
+/* ---- gathering ---- */
+
+static void add_asset(struct report *report, uint64_t facts, uint64_t last_seen_ms)
+{
+	report->assets++;
+	report->facts += facts;
+	if (last_seen_ms > report->newest_ms)
+		report->newest_ms = last_seen_ms;
+}
+
+static enum status count_asset(void *visitor, const Fettle__AssetVerdict *asset)
+{
+	add_asset(visitor, asset->facts, asset->last_seen_ms);
+	return STATUS_OK;
+}
+
+static enum status count_change(void *visitor, const Fettle__ChangeVerdict *change,
+    uint64_t stored_ms)
+{
+	struct report *report = visitor;
+
+	(void)stored_ms;
+	report->changes++;
+	report->unexpected += change->expected_by == NULL || change->expected_by[0] == '\0';
+	return STATUS_OK;
+}
+
+/* A part that never ran is told as such; anything else that cannot be read is a failure. */
+static enum status read_store(struct report *report, const struct console *console)
+{
+	struct query_changes hour = { .since_ms = console->now_ms - HOUR_MS };
+	struct query *query = NULL;
+	enum status status = query_open(console->paths.data, &query);
+
+	if (status != STATUS_OK)
+		return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+	report->has_store = true;
+	status = query_counters(query, &report->store);
+	if (status == STATUS_OK)
+		status = query_assets(query, count_asset, report);
+	if (status == STATUS_OK)
+		status = query_changes(query, &hour, count_change, report);
+	query_close(query);
+	return status;
+}
+
+static enum status read_state(struct report *report, const struct console *console)
+{
+	struct state_reader *reader = NULL;
+	enum status status = state_reader_open(console->paths.data, &reader);
+
+	if (status != STATUS_OK)
+		return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+	report->has_state = true;
+	status = state_reader_counters(reader, &report->state);
+	state_reader_close(reader);
+	return status;
+}
+
+static enum status read_log(struct report *report, const struct console *console)
+{
+	enum status status = log_dump_counters(console->paths.data, &report->log);
+
+	report->has_log = status == STATUS_OK;
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+/* ---- for programs ---- */
+
+struct number {
+	const char *name;
+	uint64_t value;
+};
+
+/* An object, or null where there is no such PART yet. */
+static json_t *numbers_json(bool has_part, const struct number *numbers)
+{
+	json_t *object = has_part ? json_object() : json_null();
+
+	for (; has_part && numbers->name != NULL; numbers++)
+		json_object_set_new(object, numbers->name,
+		    json_integer((json_int_t)numbers->value));
+	return object;
+}
+
+static json_t *findings_json(const struct report *report)
+{
+	static const char *const states[] = { NULL, "open", "fixed", "excepted" };
+	json_t *object = report->has_store ? json_object() : json_null();
+
+	for (unsigned state = 1; report->has_store && state < 4; state++) {
+		struct number numbers[RANKS + 1] = { 0 };
+
+		for (unsigned rank = 0; rank < RANKS; rank++)
+			numbers[rank] = (struct number){ rank_text((enum rank)rank),
+				report->store.findings[state][rank] };
+		json_object_set_new(object, states[state], numbers_json(true, numbers));
+	}
+	return object;
+}
+
+static json_t *store_json(const struct report *report)
+{
+	return numbers_json(report->has_store, (const struct number[]){
+	    { "position", report->store.position }, { "refused", report->store.refused },
+	    { "changes", report->store.changes }, { "results", report->store.results },
+	    { NULL, 0 } });
+}
+
+static json_t *processor_json(const struct report *report)
+{
+	const struct state_counters *state = &report->state;
+
+	return numbers_json(report->has_state, (const struct number[]){
+	    { "batches", state->batches }, { "verdicts", state->verdicts },
+	    { "observations_read", state->observations_read },
+	    { "intent_read", state->intent_read }, { "work_waiting", state->work_waiting },
+	    { "work_slices", state->work_slices }, { "quarantined", state->quarantined },
+	    { "rules_evaluated", state->rules_evaluated }, { "memo_hits", state->memo_hits },
+	    { "checks_judged", state->checks_judged }, { NULL, 0 } });
+}
+
+static json_t *log_json(const struct report *report)
+{
+	const struct log_dump_counters *log = &report->log;
+
+	return numbers_json(report->has_log, (const struct number[]){
+	    { "records", log->records }, { "appended", log->appended },
+	    { "intent", log->intent }, { "agents", log->agents },
+	    { "commands_waiting", log->commands_waiting }, { "bytes_used", log->bytes_used },
+	    { NULL, 0 } });
+}
+
+static int show_rows(const struct console *console, const struct report *report)
+{
+	struct output_options options = console->output;
+	struct output *output;
+
+	options.is_single = true;
+	output = output_new(&options, columns);
+	output_number(output, report->assets);
+	output_number(output, report->facts);
+	output_time(output, report->newest_ms);
+	output_value(output, findings_json(report), "");
+	output_number(output, report->changes);
+	output_number(output, report->unexpected);
+	output_number(output, report->store.quarantined);
+	output_number(output, report->store.lost);
+	output_value(output, store_json(report), "");
+	output_value(output, processor_json(report), "");
+	output_value(output, log_json(report), "");
+	return console_end(&output, output_row(output));
+}
+
+/* ---- for people ---- */
+
+static void line(FILE *stream, const char *label, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void line(FILE *stream, const char *label, const char *format, ...)
+{
+	va_list arguments;
+
+	fprintf(stream, "%-12s ", label);
+	va_start(arguments, format);
+	vfprintf(stream, format, arguments);
+	va_end(arguments);
+	fputs("\n", stream);
+}
+
+/* For printf. */
+static unsigned long long n(uint64_t number)
+{
+	return number;
+}
+
+static void show_findings(FILE *stream, const struct report *report)
+{
+	const uint64_t *open = report->store.findings[FETTLE__FINDING_STATE__FINDING_STATE_OPEN];
+	struct buffer text = { 0 };
+	uint64_t sum = 0;
+
+	for (unsigned rank = 0; rank < RANKS; rank++) {
+		sum += open[rank];
+		if (open[rank] > 0)
+			buffer_append_format(&text, "%s%llu %s", text.size > 0 ? ", " : "",
+			    n(open[rank]), rank_text((enum rank)rank));
+	}
+	line(stream, "findings", "%llu open%s%s", n(sum), sum > 0 ? ": " : "",
+	    buffer_text(&text));
+	buffer_fini(&text);
+}
+
+static void show_store(FILE *stream, const struct report *report, uint64_t now_ms)
+{
+	char age[CLOCK_TEXT_SIZE] = "never";
+
+	if (report->newest_ms > 0)
+		clock_format_age(report->newest_ms, now_ms, age);
+	line(stream, "assets", "%llu with %llu facts, last seen %s", n(report->assets),
+	    n(report->facts), age);
+	show_findings(stream, report);
+	line(stream, "changes", "%llu in the last hour, %llu of them unexpected",
+	    n(report->changes), n(report->unexpected));
+	line(stream, "lost", "%llu records, %llu quarantined, %llu verdicts refused",
+	    n(report->store.lost), n(report->store.quarantined), n(report->store.refused));
+}
+
+static void show_log(FILE *stream, const struct report *report)
+{
+	line(stream, "log", "%llu records of %llu agents, %llu commands waiting, %llu MiB used",
+	    n(report->log.records), n(report->log.agents), n(report->log.commands_waiting),
+	    n(report->log.bytes_used >> 20));
+}
+
+static void show_state(FILE *stream, const struct report *report)
+{
+	line(stream, "processor",
+	    "%llu observations in %llu batches, %llu rules evaluated, %llu known before",
+	    n(report->state.observations_read), n(report->state.batches),
+	    n(report->state.rules_evaluated), n(report->state.memo_hits));
+	if (report->state.work_waiting > 0)
+		line(stream, "", "%llu pieces of work waiting", n(report->state.work_waiting));
+}
+
+static int show_page(const struct console *console, const struct report *report)
+{
+	FILE *stream = console->output.stream;
+
+	line(stream, "data", "%s", console->paths.data);
+	if (report->has_store)
+		show_store(stream, report, console->now_ms);
+	if (report->has_log)
+		show_log(stream, report);
+	else
+		line(stream, "log", "has not run here yet");
+	if (report->has_state)
+		show_state(stream, report);
+	else
+		line(stream, "processor", "has not run here yet");
+	if (report->has_store && report->has_state)
+		line(stream, "store", "at %llu of %llu verdicts", n(report->store.position),
+		    n(report->state.verdicts));
+	else if (!report->has_store)
+		line(stream, "store", "has not run here yet");
+	return 0;
+}
+
+int status_run(const struct console *console, int argc, char **argv)
+{
+	struct report report = { 0 };
+	enum status status = read_store(&report, console);
+
+	(void)argc;
+	(void)argv;
+	if (status == STATUS_OK)
+		status = read_state(&report, console);
+	if (status == STATUS_OK)
+		status = read_log(&report, console);
+	if (status != STATUS_OK)
+		return console_fail(status, "%s cannot be read: %s", console->paths.data,
+		    status_text(status));
+	if (!report.has_store && !report.has_state && !report.has_log)
+		return console_fail(STATUS_NOT_FOUND, "nothing has run in %s yet; `fettle serve` "
+		    "does, or name another by --data", console->paths.data);
+	return console->output.format == OUTPUT_TABLE ? show_page(console, &report)
+						      : show_rows(console, &report);
+}

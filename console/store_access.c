@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "console/store_access.h"
+
+static int fail(enum status status, const struct console *console)
+{
+	if (status == STATUS_NOT_FOUND)
+		return console_fail(status,
+		    "nothing was stored in %s yet; `fettle serve` does, or name it by --data",
+		    console->paths.data);
+	return console_fail(status, "the store in %s cannot be read: %s", console->paths.data,
+	    status_text(status));
+}
+
+int store_access_open(struct store_access *access, const struct console *console)
+{
+	enum status status;
+
+	*access = (struct store_access){ 0 };
+	status = query_open(console->paths.data, &access->query);
+	if (status == STATUS_OK)
+		status = asset_table_load(&access->assets, access->query);
+	if (status == STATUS_OK)
+		return 0;
+	store_access_fini(access);
+	return fail(status, console);
+}
+
+void store_access_fini(struct store_access *access)
+{
+	query_close(access->query);
+	asset_table_fini(&access->assets);
+}
+
+bool store_access_asset(const struct store_access *access, const struct console *console,
+    struct bytes *out)
+{
+	const char *name = console_option(console, "asset");
+	const struct asset_row *row;
+
+	*out = BYTES_NONE;
+	if (name == NULL)
+		return true;
+	row = asset_table_resolve(&access->assets, name);
+	if (row != NULL)
+		*out = BYTES_OF(row->id);
+	return row != NULL;
+}

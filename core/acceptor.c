@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A session is found by its number, which only the peer that was welcomed knows; behind a gateway
+ * the authenticated agent must be the session's as well.  The way back (the route) is taken from
+ * the newest frame, because a gateway that restarts gives its agents new ones.
+ */
+#include "core/acceptor.h"
+
+#include <stdlib.h>
+
+#include "core/clock.h"
+#include "core/hashmap.h"
+#include "core/log.h"
+#include "core/record.h"
+
+enum { TICK_MS = 250, FORGET_AFTER_MS = 180 * 1000, ROUTE_MAX = 64 };
+
+struct route {
+	uint8_t bytes[SOCKET_PARTS_MAX - 1][ROUTE_MAX];
+	size_t sizes[SOCKET_PARTS_MAX - 1];
+	size_t count;
+};
+
+struct acceptor_session {
+	struct acceptor_peer peer;
+	struct route route;
+	uint64_t number;
+	bool is_marked;
+	struct acceptor_session *next_marked;
+	UT_hash_handle by_number, by_identity;
+};
+
+struct acceptor {
+	struct socket *socket;
+	struct acceptor_options options;
+	struct link_operations operations;
+	struct acceptor_session *numbers, *identities;
+	struct acceptor_session *marked;
+	uv_timer_t timer;
+	struct arena arena;
+	struct buffer scratch;
+};
+
+/* ---- routes ---- */
+
+static bool route_of(const struct bytes *parts, size_t count, struct route *route)
+{
+	route->count = count - 1;
+	for (size_t i = 0; i + 1 < count; i++) {
+		if (parts[i].size > ROUTE_MAX)
+			return false;
+		memcpy(route->bytes[i], parts[i].data, parts[i].size);
+		route->sizes[i] = parts[i].size;
+	}
+	return true;
+}
+
+static enum status send_on(struct acceptor *acceptor, const struct route *route,
+    struct bytes frame)
+{
+	struct bytes parts[SOCKET_PARTS_MAX];
+
+	for (size_t i = 0; i < route->count; i++)
+		parts[i] = BYTES(route->bytes[i], route->sizes[i]);
+	parts[route->count] = frame;
+	return socket_send(acceptor->socket, parts, route->count + 1);
+}
+
+static enum status transmit(void *self, struct bytes frame)
+{
+	struct acceptor_peer *peer = self;
+
+	return send_on(peer->acceptor, &peer->session->route, frame);
+}
+
+/* ---- sessions ---- */
+
+void acceptor_mark(struct acceptor_peer *peer)
+{
+	struct acceptor_session *session = peer->session;
+
+	if (session->is_marked)
+		return;
+	session->is_marked = true;
+	session->next_marked = peer->acceptor->marked;
+	peer->acceptor->marked = session;
+}
+
+static void unmark(struct acceptor *acceptor, struct acceptor_session *session)
+{
+	for (struct acceptor_session **at = &acceptor->marked; *at != NULL; at = &(*at)->next_marked)
+		if (*at == session) {
+			*at = session->next_marked;
+			return;
+		}
+}
+
+static void end_session(struct acceptor *acceptor, struct acceptor_session *session)
+{
+	if (acceptor->options.on_gone != NULL)
+		acceptor->options.on_gone(acceptor->options.host, &session->peer);
+	HASH_DELETE(by_number, acceptor->numbers, session);
+	HASH_DELETE(by_identity, acceptor->identities, session);
+	if (session->is_marked)
+		unmark(acceptor, session);
+	link_free(session->peer.link);
+	free(session);
+}
+
+void acceptor_drop(struct acceptor_peer *peer, const char *reason)
+{
+	struct acceptor *acceptor = peer->acceptor;
+
+	buffer_clear(&acceptor->scratch);
+	link_encode_reset(&acceptor->scratch, peer->session->number, reason);
+	(void)send_on(acceptor, &peer->session->route, buffer_bytes(&acceptor->scratch));
+	end_session(acceptor, peer->session);
+}
+
+struct acceptor_peer *acceptor_find(struct acceptor *acceptor, struct bytes identity)
+{
+	struct acceptor_session *session;
+
+	HASH_FIND(by_identity, acceptor->identities, identity.data, identity.size, session);
+	return session == NULL ? NULL : &session->peer;
+}
+
+struct acceptor_peer *acceptor_next(struct acceptor *acceptor, struct acceptor_peer *after)
+{
+	struct acceptor_session *session = after == NULL ? acceptor->numbers
+							 : after->session->by_number.next;
+
+	return session == NULL ? NULL : &session->peer;
+}
+
+static void send_reset(struct acceptor *acceptor, const struct route *route, uint64_t number,
+    const char *reason)
+{
+	buffer_clear(&acceptor->scratch);
+	link_encode_reset(&acceptor->scratch, number, reason);
+	(void)send_on(acceptor, route, buffer_bytes(&acceptor->scratch));
+}
+
+static void begin_session(struct acceptor *acceptor, struct bytes identity,
+    const struct route *route, const Fettle__Hello *hello)
+{
+	Fettle__Welcome welcome = FETTLE__WELCOME__INIT;
+	struct acceptor_peer *older;
+	struct acceptor_session *session;
+	const char *reason = "refused";
+	void *data = NULL;
+	uint64_t random;
+
+	older = acceptor_find(acceptor, identity);
+	if (older != NULL)
+		end_session(acceptor, older->session);
+	if (acceptor->options.on_hello(acceptor->options.host, identity, hello, &welcome,
+		&acceptor->arena, &data, &reason)
+	    != STATUS_OK) {
+		log_write(LOG_WARN, "hello-refused", LOG_FIELDS(LOG_TEXT("name", hello->name)),
+		    "refused a peer: %s", reason);
+		return;
+	}
+	session = memory_new(sizeof(*session));
+	session->route = *route;
+	session->peer = (struct acceptor_peer){ .acceptor = acceptor, .data = data,
+		.session = session, .identity_size = identity.size };
+	memcpy(session->peer.identity, identity.data, identity.size);
+	hash_random((uint8_t *)&random, sizeof(random));
+	session->peer.link = link_new_acceptor(&acceptor->operations, &session->peer, random,
+	    clock_monotonic_ms(), hello, &welcome);
+	session->number = link_session(session->peer.link);
+	HASH_ADD(by_number, acceptor->numbers, number, sizeof(session->number), session);
+	HASH_ADD_KEYPTR(by_identity, acceptor->identities, session->peer.identity,
+	    session->peer.identity_size, session);
+	acceptor_mark(&session->peer);
+}
+
+/* ---- frames ---- */
+
+/* Who sent it: the header that the gateway vouches for, or what a direct peer calls itself. */
+static struct bytes identity_of(const struct acceptor *acceptor, const struct bytes *parts,
+    size_t count, const Fettle__Hello *hello)
+{
+	if (acceptor->options.is_relayed)
+		return count == 3 && parts[1].size > AGENT_ID_SIZE
+			   ? BYTES(parts[1].data, AGENT_ID_SIZE)
+			   : BYTES_NONE;
+	return hello == NULL ? BYTES_NONE : bytes_of_text(hello->name);
+}
+
+static void take_frame(struct acceptor *acceptor, const struct bytes *parts, size_t count,
+    const struct route *route, const Fettle__Frame *frame)
+{
+	struct bytes identity = identity_of(acceptor, parts, count, frame->hello);
+	struct acceptor_session *session;
+	uint64_t number = frame->session;
+
+	if (frame->hello != NULL) {
+		if (identity.size > 0 && identity.size <= ACCEPTOR_IDENTITY_MAX)
+			begin_session(acceptor, identity, route, frame->hello);
+		return;
+	}
+	HASH_FIND(by_number, acceptor->numbers, &number, sizeof(number), session);
+	if (session != NULL && acceptor->options.is_relayed
+	    && !bytes_equal(identity, BYTES(session->peer.identity, session->peer.identity_size)))
+		session = NULL;
+	if (session == NULL) {
+		send_reset(acceptor, route, number, "this session is not known here");
+		return;
+	}
+	session->route = *route;
+	link_take(session->peer.link, frame, clock_monotonic_ms());
+	acceptor_mark(&session->peer);
+}
+
+static void on_message(void *data, const struct bytes *parts, size_t count, const char *user)
+{
+	struct acceptor *acceptor = data;
+	struct route route;
+	Fettle__Frame *frame;
+
+	(void)user;
+	arena_reset(&acceptor->arena);
+	frame = link_decode(parts[count - 1], &acceptor->arena);
+	if (count < 2 || frame == NULL || !route_of(parts, count, &route)) {
+		log_warn("link-frame", "dropped what is not a frame of the link protocol");
+		return;
+	}
+	take_frame(acceptor, parts, count, &route, frame);
+}
+
+void acceptor_pump(struct acceptor *acceptor)
+{
+	uint64_t now_ms = clock_monotonic_ms();
+	struct acceptor_session *list = acceptor->marked;
+
+	acceptor->marked = NULL;
+	while (list != NULL) {
+		struct acceptor_session *session = list;
+
+		list = session->next_marked;
+		session->is_marked = false;
+		link_pump(session->peer.link, now_ms);
+	}
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct acceptor *acceptor = timer->data;
+	uint64_t now_ms = clock_monotonic_ms();
+	struct acceptor_session *session, *next;
+
+	HASH_ITER(by_number, acceptor->numbers, session, next) {
+		if (now_ms - link_heard_ms(session->peer.link) > FORGET_AFTER_MS)
+			end_session(acceptor, session);
+		else
+			(void)link_tick(session->peer.link, now_ms);
+	}
+}
+
+/* ---- opening and closing ---- */
+
+enum status acceptor_new(const struct acceptor_options *options, struct acceptor **out)
+{
+	struct acceptor *acceptor = memory_new(sizeof(*acceptor));
+	struct socket_options socket_options = { .type = SOCKET_ROUTER,
+		.endpoint = options->endpoint, .binds = true, .on_message = on_message,
+		.data = acceptor };
+	enum status status;
+
+	acceptor->options = *options;
+	acceptor->operations = options->operations;
+	acceptor->operations.transmit = transmit;
+	status = socket_open(options->sockets, &socket_options, &acceptor->socket);
+	if (status != STATUS_OK) {
+		free(acceptor);
+		return status;
+	}
+	uv_timer_init(options->loop, &acceptor->timer);
+	acceptor->timer.data = acceptor;
+	uv_timer_start(&acceptor->timer, on_timer, TICK_MS, TICK_MS);
+	*out = acceptor;
+	return STATUS_OK;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+	struct acceptor *acceptor = handle->data;
+
+	arena_fini(&acceptor->arena);
+	buffer_fini(&acceptor->scratch);
+	free(acceptor);
+}
+
+void acceptor_free(struct acceptor *acceptor)
+{
+	struct acceptor_session *session, *next;
+
+	if (acceptor == NULL)
+		return;
+	HASH_ITER(by_number, acceptor->numbers, session, next)
+		end_session(acceptor, session);
+	socket_close(acceptor->socket);
+	uv_close((uv_handle_t *)&acceptor->timer, on_timer_closed);
+}
+
+const char *acceptor_endpoint(const struct acceptor *acceptor)
+{
+	return socket_endpoint(acceptor->socket);
+}
+
+void *acceptor_host(const struct acceptor *acceptor)
+{
+	return acceptor->options.host;
+}
+
+size_t acceptor_count(const struct acceptor *acceptor)
+{
+	return HASH_CNT(by_number, acceptor->numbers);
+}

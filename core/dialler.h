@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dialler.h - the calling end of a link on a loop: one DEALER socket, one link, one timer.
+ *
+ * Used by an agent towards its gateway, a processor towards the log, and a sink towards a processor.
+ */
+#ifndef CORE_DIALLER_H
+#define CORE_DIALLER_H
+
+#include "core/link.h"
+#include "core/socket.h"
+
+struct dialler;
+
+struct dialler_options {
+	uv_loop_t *loop;
+	struct sockets *sockets;
+	const char *endpoint;
+	const char *server_key, *public_key, *secret_key; /* CURVE; NULL: none (inproc) */
+	/* `transmit` is the dialler's own and left NULL; the others get SELF. */
+	struct link_operations operations;
+	void *self;
+};
+
+/* As socket_open. */
+NODISCARD enum status dialler_new(const struct dialler_options *options, struct dialler **out);
+void dialler_free(struct dialler *dialler); /* NULL is fine; the loop must turn once more */
+
+struct link *dialler_link(struct dialler *dialler);
+/* Sends what is due; the host calls it at the end of each of its turns. */
+void dialler_pump(struct dialler *dialler);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/event.h"
+
+#define BODY(function, type, condition)                                                            \
+	const type *function(const struct event *event)                                            \
+	{                                                                                          \
+		return (condition) ? event->body : NULL;                                           \
+	}
+
+BODY(event_fact, Fettle__Fact, event->kind == EVENT_FACT_SET || event->kind == EVENT_FACT_UNSET)
+BODY(event_pass, Fettle__Pass, event->kind == EVENT_PASS)
+BODY(event_heartbeat, Fettle__Heartbeat, event->kind == EVENT_HEARTBEAT)
+BODY(event_gap, Fettle__Gap, event->kind == EVENT_GAP)
+BODY(event_policy, Fettle__Policy,
+    event->kind == EVENT_POLICY || event->kind == EVENT_POLICY_REMOVED)
+BODY(event_change, struct event_change, event->kind == EVENT_FACT_CHANGED)
+BODY(event_asset, struct asset_ref, event->kind == EVENT_ASSET_NEW)
+
+struct kind_row {
+	uint32_t kind;
+	enum event_kind event;
+	const ProtobufCMessageDescriptor *descriptor;
+};
+
+static const struct kind_row kinds[] = {
+	{ FETTLE__KIND__KIND_FACT_SET, EVENT_FACT_SET, &fettle__fact__descriptor },
+	{ FETTLE__KIND__KIND_FACT_UNSET, EVENT_FACT_UNSET, &fettle__fact__descriptor },
+	{ FETTLE__KIND__KIND_PASS, EVENT_PASS, &fettle__pass__descriptor },
+	{ FETTLE__KIND__KIND_HEARTBEAT, EVENT_HEARTBEAT, &fettle__heartbeat__descriptor },
+	{ FETTLE__KIND__KIND_GAP, EVENT_GAP, &fettle__gap__descriptor },
+	{ FETTLE__KIND__KIND_POLICY, EVENT_POLICY, &fettle__policy__descriptor },
+	{ FETTLE__KIND__KIND_POLICY_REMOVED, EVENT_POLICY_REMOVED, &fettle__policy__descriptor },
+};
+
+static const struct kind_row *find_kind(uint32_t kind)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (kinds[i].kind == kind)
+			return &kinds[i];
+	return NULL;
+}
+
+enum status event_decode(struct bytes bytes, struct arena *arena, struct event *out,
+    const char **reason)
+{
+	const struct kind_row *row;
+	Fettle__Record *record;
+
+	*reason = "the record is not well-formed";
+	if (record_decode(bytes, arena, &record) != STATUS_OK || record->stamp == NULL
+	    || record->stamp->writer.len != AGENT_ID_SIZE)
+		return STATUS_REJECT;
+	*out = (struct event){ .envelope = record->envelope, .stamp = record->stamp };
+	if (record->envelope->kind == FETTLE__KIND__KIND_MALFORMED)
+		return STATUS_REJECT;
+	row = find_kind(record->envelope->kind);
+	if (row == NULL) {
+		*reason = "this version does not know the kind of the record";
+		return STATUS_REJECT;
+	}
+	out->kind = row->event;
+	out->body = record_unpack(row->descriptor, record_bytes(record->body), arena);
+	*reason = "the record's body is not well-formed";
+	return out->body == NULL ? STATUS_REJECT : STATUS_OK;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * event.h - what stages are given: a decoded record, or what an earlier stage made of one.
+ */
+#ifndef CORE_EVENT_H
+#define CORE_EVENT_H
+
+#include "core/fact.h"
+#include "core/record.h"
+#include "proto/intent.pb-c.h"
+#include "proto/observation.pb-c.h"
+
+enum event_kind {
+	EVENT_NONE,
+
+	/* from the observation stream */
+	EVENT_FACT_SET,
+	EVENT_FACT_UNSET,
+	EVENT_PASS,
+	EVENT_HEARTBEAT,
+	EVENT_GAP,
+
+	/* from the intent stream */
+	EVENT_POLICY,
+	EVENT_POLICY_REMOVED,
+
+	/* made by stages */
+	EVENT_FACT_CHANGED, /* by inventory: the state has a new value */
+	EVENT_ASSET_NEW,    /* by inventory: the first that was heard of an asset */
+};
+
+/* An asset is named by 16 bytes; its slot is that of its agent. */
+enum { ASSET_ID_SIZE = 16 };
+struct asset_ref {
+	uint8_t id[ASSET_ID_SIZE];
+	uint8_t slot;
+};
+
+/* One side of a change, encoded. */
+struct event_value {
+	enum fact_status status; /* FACT_NONE: there was none */
+	struct bytes value;
+	const char *reason; /* or NULL */
+};
+
+struct event_change {
+	const struct asset_ref *asset;
+	struct bytes key;
+	struct event_value before, after;
+	bool is_baseline; /* first seen, not changed */
+};
+
+struct event {
+	enum event_kind kind;
+	/* Of the record that it comes from; both NULL for work, ticks and timers. */
+	const Fettle__Envelope *envelope;
+	const Fettle__Stamp *stamp;
+	const void *body;
+};
+
+/* The body, if the event is of that kind; else NULL. */
+const Fettle__Fact *event_fact(const struct event *event);
+const Fettle__Pass *event_pass(const struct event *event);
+const Fettle__Heartbeat *event_heartbeat(const struct event *event);
+const Fettle__Gap *event_gap(const struct event *event);
+const Fettle__Policy *event_policy(const struct event *event);
+const struct event_change *event_change(const struct event *event);
+
+/* What an EVENT_ASSET_NEW carries. */
+const struct asset_ref *event_asset(const struct event *event);
+
+/*
+ * Decodes RECORD into an event, in ARENA.  REJECT and *reason: it is not well-formed, carries no
+ * stamp, or is of a kind that this version does not know.
+ */
+NODISCARD enum status event_decode(struct bytes record, struct arena *arena, struct event *out,
+    const char **reason);
+
+#endif

@@ -1,0 +1,752 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/host.h"
+
+#include <stdlib.h>
+
+#include "core/host_private.h"
+#include "core/log.h"
+#include "core/require.h"
+#include "proto/state.pb-c.h"
+#include "proto/verdict.pb-c.h"
+
+enum {
+	TIMERS_A_BATCH = 1000,
+	WORK_BUDGET = 64,
+	DELETIONS_A_BATCH = 20 * 1000,
+	BATCH_RECORDS_KEPT = 100 * 1000,
+	OVERLAY_MAX = 500 * 1000,
+};
+
+/* ---- meta ---- */
+
+/* The small numbers stand in `meta` as one array, the positions in `input` by flow. */
+static const char meta_key[] = "host";
+
+static enum status load_memory(struct host *host, struct kv_txn *txn)
+{
+	struct bytes value;
+	struct host_memory *memory = &host->now;
+	uint64_t *const numbers[] = { &memory->batches, &memory->stamp_ms, &memory->verdicts,
+		&memory->verdict_tail, &memory->outbox, &memory->outbox_tail };
+	size_t count = sizeof(numbers) / sizeof(numbers[0]);
+	enum status status = kv_get(txn, HOST_META, bytes_of_text(meta_key), &value);
+
+	if (status != STATUS_OK)
+		return status;
+	if (value.size != 16 + 8 * (count + HOST_STAGES_MAX))
+		return STATUS_CORRUPT;
+	memcpy(memory->uuid, value.data, 16);
+	for (size_t i = 0; i < count; i++)
+		*numbers[i] = bytes_u64(value.data + 16 + 8 * i);
+	for (size_t i = 0; i < HOST_STAGES_MAX; i++)
+		memory->ticks[i] = bytes_u64(value.data + 16 + 8 * (count + i));
+	return STATUS_OK;
+}
+
+enum status host_peek(struct kv_txn *txn, uint64_t *batches, uint64_t *verdicts)
+{
+	struct bytes value;
+	enum status status = kv_get(txn, HOST_META, bytes_of_text(meta_key), &value);
+
+	*batches = status == STATUS_OK && value.size > 40 ? bytes_u64(value.data + 16) : 0;
+	*verdicts = status == STATUS_OK && value.size > 40 ? bytes_u64(value.data + 32) : 0;
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static void put_memory(struct host *host)
+{
+	const struct host_memory *memory = &host->now;
+	const uint64_t numbers[] = { memory->batches, memory->stamp_ms, memory->verdicts,
+		memory->verdict_tail, memory->outbox, memory->outbox_tail };
+
+	buffer_clear(&host->scratch);
+	buffer_append(&host->scratch, BYTES_OF(memory->uuid));
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		buffer_append_u64(&host->scratch, numbers[i]);
+	for (size_t i = 0; i < HOST_STAGES_MAX; i++)
+		buffer_append_u64(&host->scratch, memory->ticks[i]);
+	txn_put(host->txn, HOST_META, bytes_of_text(meta_key), buffer_bytes(&host->scratch));
+}
+
+static enum status load_positions(struct host *host, struct kv_txn *txn)
+{
+	struct kv_cursor *cursor = NULL;
+	struct bytes key, value;
+	enum status status = kv_cursor_open(txn, HOST_INPUT, &cursor);
+
+	if (status == STATUS_OK)
+		status = kv_cursor_seek(cursor, BYTES_NONE, &key, &value);
+	for (; status == STATUS_OK; status = kv_cursor_next(cursor, &key, &value)) {
+		if (key.size != 8 || value.size != 8 || bytes_u64(key.data) >= SUBLOG_END) {
+			status = STATUS_CORRUPT;
+			break;
+		}
+		host->now.positions[bytes_u64(key.data)] = bytes_u64(value.data);
+	}
+	kv_cursor_close(cursor);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+/* What is due, and whether any work waits, by what is stored. */
+static enum status load_outlook(struct host *host, struct kv_txn *txn)
+{
+	struct kv_cursor *cursor = NULL;
+	struct bytes key, value;
+	uint64_t works;
+	enum status status = kv_count(txn, HOST_WORK, &works);
+
+	host->has_work = works > 0;
+	host->next_timer_ms = UINT64_MAX;
+	if (status == STATUS_OK)
+		status = kv_cursor_open(txn, HOST_TIMER, &cursor);
+	if (status == STATUS_OK)
+		status = kv_cursor_seek(cursor, BYTES_NONE, &key, &value);
+	if (status == STATUS_OK && key.size >= 8)
+		host->next_timer_ms = bytes_u64(key.data);
+	kv_cursor_close(cursor);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static enum status load_readers(struct host *host, struct kv_txn *txn)
+{
+	struct kv_cursor *cursor = NULL;
+	struct bytes key, value;
+	enum status status = kv_cursor_open(txn, HOST_READER, &cursor);
+
+	if (status == STATUS_OK)
+		status = kv_cursor_seek(cursor, BYTES_NONE, &key, &value);
+	while (status == STATUS_OK) {
+		char *name = text_copy_bytes(key);
+
+		if (value.size == 8)
+			host_verdicts_read(host, name, bytes_u64(value.data));
+		free(name);
+		status = kv_cursor_next(cursor, &key, &value);
+	}
+	kv_cursor_close(cursor);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static enum status load(struct host *host)
+{
+	struct kv_txn *txn;
+	enum status status = kv_read_begin(host->kv, &txn);
+
+	if (status != STATUS_OK)
+		return status;
+	host->now = (struct host_memory){ .verdict_tail = 1, .outbox_tail = 1 };
+	status = load_memory(host, txn);
+	if (status == STATUS_NOT_FOUND) {
+		hash_random(host->now.uuid, sizeof(host->now.uuid));
+		status = STATUS_OK;
+	}
+	if (status == STATUS_OK)
+		status = load_positions(host, txn);
+	if (status == STATUS_OK)
+		status = load_outlook(host, txn);
+	if (status == STATUS_OK)
+		status = load_readers(host, txn);
+	kv_abort(&txn);
+	host->committed = host->now;
+	host->outbox_taken = host->now.outbox_tail - 1;
+	if (status == STATUS_CORRUPT)
+		log_error("state-damaged", "the processor's state is damaged; restore a backup, or "
+					   "move it away to have it built anew from the log");
+	return status;
+}
+
+/* ---- life ---- */
+
+static void new_caches(struct host *host)
+{
+	for (size_t i = 0; i < host->stages_count; i++) {
+		struct host_stage *at = &host->stages[i];
+
+		if (at->cache != NULL)
+			at->stage->cache_free(at->cache);
+		at->cache = at->stage->cache_new == NULL ? NULL : at->stage->cache_new();
+	}
+}
+
+enum status host_new(struct kv *kv, const struct stage *const *stages,
+    const struct settings *settings, struct host **out)
+{
+	struct host *host = memory_new(sizeof(*host));
+	enum status status;
+
+	host->kv = kv;
+	for (; *stages != NULL; stages++) {
+		const struct stage *stage = *stages;
+
+		REQUIRE(host->stages_count < HOST_STAGES_MAX);
+		REQUIRE(stage->name != NULL && stage->consumes != NULL && stage->on_event != NULL);
+		REQUIRE((stage->tick_ms == 0) == (stage->on_tick == NULL));
+		REQUIRE((stage->cache_new == NULL) == (stage->cache_free == NULL));
+		host->stages[host->stages_count++] = (struct host_stage){ .stage = stage,
+			.settings = stage->settings == NULL || settings == NULL
+					? NULL
+					: settings_of(settings, stage->name) };
+	}
+	status = load(host);
+	if (status != STATUS_OK) {
+		host_free(host);
+		return status;
+	}
+	new_caches(host);
+	*out = host;
+	return STATUS_OK;
+}
+
+void host_free(struct host *host)
+{
+	if (host == NULL)
+		return;
+	host_release(host);
+	txn_abort(&host->txn);
+	for (size_t i = 0; i < host->stages_count; i++)
+		if (host->stages[i].cache != NULL)
+			host->stages[i].stage->cache_free(host->stages[i].cache);
+	for (size_t i = 0; i < SUBLOG_END; i++)
+		buffer_fini(&host->queues[i].bytes);
+	arena_fini(&host->arena);
+	buffer_fini(&host->scratch);
+	buffer_fini(&host->key);
+	free(host);
+}
+
+struct bytes host_uuid(const struct host *host)
+{
+	return BYTES_OF(host->now.uuid);
+}
+
+uint64_t host_position(const struct host *host, uint32_t flow)
+{
+	return host->committed.positions[flow];
+}
+
+uint64_t host_batches(const struct host *host)
+{
+	return host->committed.batches;
+}
+
+size_t host_waiting(const struct host *host)
+{
+	return host->waiting;
+}
+
+uint64_t host_due_ms(const struct host *host)
+{
+	uint64_t due_ms = host->has_work ? 0 : host->next_timer_ms;
+
+	for (size_t i = 0; i < host->stages_count; i++) {
+		const struct stage *stage = host->stages[i].stage;
+		uint64_t tick_ms = host->committed.ticks[i] + stage->tick_ms;
+
+		if (stage->tick_ms > 0 && tick_ms < due_ms)
+			due_ms = tick_ms;
+	}
+	return due_ms;
+}
+
+/* ---- input ---- */
+
+void host_take(struct host *host, uint32_t flow, uint64_t first, const struct bytes *records,
+    size_t count)
+{
+	struct host_queue *queue = &host->queues[flow];
+
+	REQUIRE(flow < SUBLOG_END);
+	if (queue->count == 0) {
+		buffer_clear(&queue->bytes);
+		queue->at = 0;
+		queue->first = first;
+	}
+	REQUIRE(first == queue->first + queue->count);
+	for (size_t i = 0; i < count; i++) {
+		buffer_append_u32(&queue->bytes, (uint32_t)records[i].size);
+		buffer_append(&queue->bytes, records[i]);
+	}
+	queue->count += count;
+	host->waiting += count;
+}
+
+static struct bytes queue_next(struct host *host, struct host_queue *queue)
+{
+	uint32_t size = bytes_u32(queue->bytes.data + queue->at);
+	struct bytes record = BYTES(queue->bytes.data + queue->at + 4, size);
+
+	queue->at += 4 + (size_t)size;
+	queue->first++;
+	queue->count--;
+	host->waiting--;
+	return record;
+}
+
+static void forget_input(struct host *host)
+{
+	for (size_t i = 0; i < SUBLOG_END; i++)
+		host->queues[i].count = 0;
+	host->waiting = 0;
+}
+
+/* ---- one record ---- */
+
+static void quarantine(struct host *host, uint32_t flow, uint64_t number, struct bytes record,
+    const struct event *event)
+{
+	Fettle__Quarantine kept = FETTLE__QUARANTINE__INIT;
+	Fettle__QuarantinedVerdict verdict = FETTLE__QUARANTINED_VERDICT__INIT;
+	struct stage_io io = { .host = host };
+	uint8_t id[HASH_SIZE];
+
+	hash_bytes(record, id);
+	RECORD_SET_BYTES(&kept, record, record);
+	kept.reason = RECORD_TEXT(host->reject_reason);
+	RECORD_SET(&kept, at_ms, host->now.stamp_ms);
+	RECORD_SET(&kept, flow, flow);
+	RECORD_SET(&kept, sequence, number);
+	buffer_clear(&host->scratch);
+	record_pack(&host->scratch, &kept.base);
+	buffer_clear(&host->key);
+	buffer_append_u32(&host->key, flow);
+	buffer_append_u64(&host->key, number);
+	txn_put(host->txn, HOST_QUARANTINE, buffer_bytes(&host->key), buffer_bytes(&host->scratch));
+	RECORD_SET_BYTES(&verdict, id, BYTES_OF(id));
+	verdict.reason = RECORD_TEXT(host->reject_reason);
+	RECORD_SET(&verdict, at_ms, host->now.stamp_ms);
+	if (event->stamp != NULL) {
+		RECORD_SET_BYTES(&verdict, agent, record_bytes(event->stamp->writer));
+		RECORD_SET(&verdict, lane, event->stamp->lane);
+		RECORD_SET(&verdict, sequence, event->stamp->sequence);
+		RECORD_SET(&verdict, epoch, event->stamp->epoch);
+	}
+	if (event->envelope != NULL)
+		RECORD_SET(&verdict, kind, event->envelope->kind);
+	stage_verdict(&io, FETTLE__KIND__KIND_QUARANTINED, &verdict.base);
+	log_write(LOG_WARN, "record-quarantined",
+	    LOG_FIELDS(LOG_NUMBER("flow", flow), LOG_NUMBER("number", number)), "%s",
+	    host->reject_reason);
+}
+
+static enum status process(struct host *host, uint32_t flow, uint64_t number,
+    struct bytes record)
+{
+	struct event event = { .kind = EVENT_NONE };
+	txn_savepoint savepoint = txn_save(host->txn);
+	struct host_memory before = host->now;
+	const char *reason;
+	enum status status;
+
+	if (record.size == 0)
+		return STATUS_OK; /* replaced by a later one, or aged out after it was read */
+	arena_reset(&host->arena);
+	host->reject_reason = "a stage rejected it";
+	status = event_decode(record, &host->arena, &event, &reason);
+	if (status == STATUS_OK)
+		status = host_dispatch(host, &event, 0);
+	else
+		host->reject_reason = reason;
+	if (status != STATUS_REJECT)
+		return status;
+	txn_roll_back(host->txn, savepoint);
+	host->now.verdicts = before.verdicts;
+	host->now.outbox = before.outbox;
+	quarantine(host, flow, number, record, &event);
+	/* What a stage cached may come from what was undone. */
+	new_caches(host);
+	return STATUS_OK;
+}
+
+/* ---- timers, ticks, work ---- */
+
+static enum status fire(struct host *host, struct bytes entry)
+{
+	const char *name = (const char *)entry.data + 8;
+	size_t name_size = strnlen(name, entry.size - 8);
+	struct bytes key;
+
+	REQUIRE(8 + name_size < entry.size);
+	key = BYTES(entry.data + 8 + name_size + 1, entry.size - 8 - name_size - 1);
+	txn_delete(host->txn, HOST_TIMER_OF, BYTES(entry.data + 8, entry.size - 8));
+	txn_delete(host->txn, HOST_TIMER, entry);
+	for (size_t i = 0; i < host->stages_count; i++) {
+		struct stage_io io = host_io(host, i);
+
+		if (strcmp(io.stage->name, name) != 0 || io.stage->on_timer == NULL)
+			continue;
+		host->position_in_chain = i;
+		return io.stage->on_timer(&io, key);
+	}
+	return STATUS_OK; /* of a stage that this version no longer has */
+}
+
+/* Collected first, because a timer that fires may set others. */
+static enum status fire_timers(struct host *host)
+{
+	struct txn_scan *scan = NULL;
+	struct buffer due = { 0 };
+	struct bytes key, value;
+	enum status status = txn_scan_open(host->txn, HOST_TIMER, BYTES_NONE, BYTES_NONE, &scan);
+
+	host->next_timer_ms = UINT64_MAX;
+	for (size_t count = 0; status == STATUS_OK; count++) {
+		status = txn_scan_next(scan, &key, &value);
+		if (status != STATUS_OK)
+			break;
+		if (bytes_u64(key.data) > host->now.stamp_ms || count == TIMERS_A_BATCH) {
+			host->next_timer_ms = bytes_u64(key.data);
+			break;
+		}
+		buffer_append_u16(&due, (uint16_t)key.size);
+		buffer_append(&due, key);
+		/* The stage's name within is read as text. */
+		buffer_append_u8(&due, 0);
+	}
+	txn_scan_close(scan);
+	status = status == STATUS_NOT_FOUND ? STATUS_OK : status;
+	for (size_t at = 0; status == STATUS_OK && at < due.size;) {
+		uint16_t size = bytes_u16(due.data + at);
+
+		arena_reset(&host->arena);
+		status = fire(host, BYTES(due.data + at + 2, size));
+		at += 3U + size;
+	}
+	buffer_fini(&due);
+	return status;
+}
+
+static enum status tick(struct host *host)
+{
+	enum status status = STATUS_OK;
+
+	for (size_t i = 0; status == STATUS_OK && i < host->stages_count; i++) {
+		struct stage_io io = host_io(host, i);
+
+		if (io.stage->tick_ms == 0
+		    || host->now.stamp_ms - host->now.ticks[i] < io.stage->tick_ms)
+			continue;
+		host->now.ticks[i] = host->now.stamp_ms;
+		host->position_in_chain = i;
+		arena_reset(&host->arena);
+		status = io.stage->on_tick(&io);
+	}
+	return status;
+}
+
+static enum status run_slice(struct host *host, struct bytes key, Fettle__Work *work)
+{
+	struct buffer next = { 0 };
+	struct stage_work slice = { .kind = work->kind, .subject = record_bytes(work->subject),
+		.cursor = record_bytes(work->cursor), .next = &next, .budget = WORK_BUDGET };
+	enum status status = STATUS_OK;
+
+	for (size_t i = 0; i < host->stages_count; i++) {
+		struct stage_io io = host_io(host, i);
+
+		if (strcmp(io.stage->name, work->stage) != 0 || io.stage->on_work == NULL)
+			continue;
+		host->position_in_chain = i;
+		status = io.stage->on_work(&io, &slice);
+		stage_count(&io, "work_slices", 1);
+	}
+	if (status == STATUS_OK && next.size == 0)
+		txn_delete(host->txn, HOST_WORK, key);
+	if (status == STATUS_OK && next.size > 0) {
+		RECORD_SET_BYTES(work, cursor, buffer_bytes(&next));
+		buffer_clear(&host->scratch);
+		record_pack(&host->scratch, &work->base);
+		txn_put(host->txn, HOST_WORK, key, buffer_bytes(&host->scratch));
+	}
+	buffer_fini(&next);
+	return status;
+}
+
+/* One slice of the work under KEY, or of the first that there is. */
+static enum status work(struct host *host, struct bytes wanted, Fettle__BatchRecord *batch)
+{
+	struct txn_scan *scan = NULL;
+	struct arena arena = { 0 };
+	struct bytes key, value;
+	Fettle__Work *item = NULL;
+	enum status status = txn_scan_open(host->txn, HOST_WORK, wanted, BYTES_NONE, &scan);
+
+	if (status == STATUS_OK)
+		status = txn_scan_next(scan, &key, &value);
+	if (status == STATUS_OK) {
+		key = arena_bytes(&arena, key);
+		item = record_unpack(&fettle__work__descriptor, value, &arena);
+		status = item == NULL || item->stage == NULL ? STATUS_CORRUPT : STATUS_OK;
+	}
+	txn_scan_close(scan);
+	if (status == STATUS_OK) {
+		arena_reset(&host->arena);
+		status = run_slice(host, key, item);
+		RECORD_SET_BYTES(batch, work, arena_bytes(&host->arena, key));
+	}
+	if (status == STATUS_NOT_FOUND) {
+		host->has_work = false;
+		status = STATUS_OK;
+	}
+	arena_fini(&arena);
+	return status;
+}
+
+/* ---- one batch ---- */
+
+static void put_positions(struct host *host)
+{
+	for (uint32_t flow = 0; flow < SUBLOG_END; flow++) {
+		if (host->now.positions[flow] == host->committed.positions[flow])
+			continue;
+		buffer_clear(&host->scratch);
+		buffer_append_u64(&host->scratch, host->now.positions[flow]);
+		txn_put(host->txn, HOST_INPUT, host_u64_key(host, flow),
+		    buffer_bytes(&host->scratch));
+	}
+}
+
+static void put_batch(struct host *host, Fettle__BatchRecord *batch)
+{
+	host->now.batches++;
+	RECORD_SET(batch, stamp_ms, host->now.stamp_ms);
+	RECORD_SET(batch, verdicts, host->now.verdicts);
+	buffer_clear(&host->scratch);
+	record_pack(&host->scratch, &batch->base);
+	txn_put(host->txn, HOST_BATCH, host_u64_key(host, host->now.batches),
+	    buffer_bytes(&host->scratch));
+	if (host->now.batches > BATCH_RECORDS_KEPT)
+		txn_delete(host->txn, HOST_BATCH,
+		    host_u64_key(host, host->now.batches - BATCH_RECORDS_KEPT));
+}
+
+/* What every sink has, and what the log has taken, need not be kept. */
+static void forget_read(struct host *host)
+{
+	uint64_t read_by_all = UINT64_MAX;
+	size_t deletions = 0;
+
+	for (size_t i = 0; i < host->readers_count; i++) {
+		const struct host_reader *reader = &host->readers[i];
+
+		if (reader->offset < read_by_all)
+			read_by_all = reader->offset;
+		buffer_clear(&host->scratch);
+		buffer_append_u64(&host->scratch, reader->offset);
+		txn_put(host->txn, HOST_READER, bytes_of_text(reader->name),
+		    buffer_bytes(&host->scratch));
+	}
+	for (; host->readers_count > 0 && host->now.verdict_tail <= read_by_all
+	       && deletions < DELETIONS_A_BATCH; deletions++)
+		txn_delete(host->txn, HOST_VERDICT, host_u64_key(host, host->now.verdict_tail++));
+	for (; host->now.outbox_tail <= host->outbox_taken && deletions < DELETIONS_A_BATCH;
+	     deletions++)
+		txn_delete(host->txn, HOST_OUTBOX, host_u64_key(host, host->now.outbox_tail++));
+}
+
+static enum status finish(struct host *host, enum status status, Fettle__BatchRecord *batch)
+{
+	if (status == STATUS_OK) {
+		put_positions(host);
+		put_batch(host, batch);
+		put_memory(host);
+		status = txn_commit(&host->txn);
+	}
+	if (status == STATUS_OK) {
+		host->committed = host->now;
+		return STATUS_OK;
+	}
+	txn_abort(&host->txn);
+	host->now = host->committed;
+	forget_input(host);
+	new_caches(host);
+	host->has_work = true; /* unknown now: the next step looks */
+	host->next_timer_ms = 0;
+	return status;
+}
+
+static enum status begin(struct host *host, uint64_t stamp_ms)
+{
+	REQUIRE(host->read == NULL);
+	if (stamp_ms > host->now.stamp_ms)
+		host->now.stamp_ms = stamp_ms;
+	return txn_begin(host->kv, &host->txn);
+}
+
+/* Takes what waits, flow by flow: intent first, then the critical sub-logs, and so on. */
+static enum status take_waiting(struct host *host, Fettle__BatchRecord *batch,
+    Fettle__BatchRange *ranges)
+{
+	enum status status = STATUS_OK;
+	size_t taken = 0;
+
+	for (uint32_t flow = 0; status == STATUS_OK && flow < SUBLOG_END; flow++) {
+		struct host_queue *queue = &host->queues[flow];
+		Fettle__BatchRange *range = &ranges[batch->n_ranges];
+
+		if (queue->count == 0 || taken >= HOST_BATCH_RECORDS)
+			continue;
+		fettle__batch_range__init(range);
+		RECORD_SET(range, flow, flow);
+		RECORD_SET(range, first, queue->first);
+		while (status == STATUS_OK && queue->count > 0 && taken < HOST_BATCH_RECORDS
+		       && txn_size(host->txn) < OVERLAY_MAX) {
+			uint64_t number = queue->first;
+
+			status = process(host, flow, number, queue_next(host, queue));
+			host->now.positions[flow] = number;
+			taken++;
+		}
+		RECORD_SET(range, last, host->now.positions[flow]);
+		batch->ranges[batch->n_ranges++] = range;
+	}
+	return status;
+}
+
+enum status host_step(struct host *host, uint64_t now_ms)
+{
+	Fettle__BatchRecord batch = FETTLE__BATCH_RECORD__INIT;
+	Fettle__BatchRange *ranges, **pointers;
+	enum status status;
+
+	if (host->waiting == 0 && host_due_ms(host) > now_ms)
+		return STATUS_AGAIN;
+	status = begin(host, now_ms);
+	if (status != STATUS_OK) {
+		forget_input(host);
+		return status;
+	}
+	ranges = memory_new(SUBLOG_END * sizeof(*ranges));
+	pointers = memory_new(SUBLOG_END * sizeof(*pointers));
+	batch.ranges = pointers;
+	status = fire_timers(host);
+	if (status == STATUS_OK)
+		status = tick(host);
+	if (status == STATUS_OK && host->waiting == 0 && host->has_work)
+		status = work(host, BYTES_NONE, &batch);
+	else if (status == STATUS_OK)
+		status = take_waiting(host, &batch, ranges);
+	if (status == STATUS_OK)
+		forget_read(host);
+	status = finish(host, status, &batch);
+	free(ranges);
+	free(pointers);
+	return status;
+}
+
+/* ---- replaying ---- */
+
+static enum status replay_range(struct host *host, const Fettle__BatchRange *range,
+    host_fetch fetch, void *data)
+{
+	enum status status = STATUS_OK;
+
+	if (range->flow >= SUBLOG_END)
+		return STATUS_CORRUPT;
+	for (uint64_t number = range->first; status == STATUS_OK && number <= range->last;
+	     number++) {
+		struct bytes record;
+
+		status = fetch(data, range->flow, number, &record);
+		if (status == STATUS_OK)
+			status = process(host, range->flow, number, record);
+		host->now.positions[range->flow] = number;
+	}
+	return status;
+}
+
+enum status host_replay(struct host *host, struct bytes record, host_fetch fetch, void *data)
+{
+	struct arena arena = { 0 };
+	Fettle__BatchRecord *batch = record_unpack(&fettle__batch_record__descriptor, record,
+	    &arena);
+	enum status status = batch == NULL ? STATUS_CORRUPT : begin(host, batch->stamp_ms);
+
+	if (status != STATUS_OK)
+		goto out;
+	status = fire_timers(host);
+	if (status == STATUS_OK)
+		status = tick(host);
+	if (status == STATUS_OK && batch->has_work)
+		status = work(host, record_bytes(batch->work), batch);
+	for (size_t i = 0; status == STATUS_OK && i < batch->n_ranges; i++)
+		status = replay_range(host, batch->ranges[i], fetch, data);
+	status = finish(host, status, batch);
+out:
+	arena_fini(&arena);
+	return status;
+}
+
+/* ---- what it leaves for others ---- */
+
+uint64_t host_verdict_head(const struct host *host)
+{
+	return host->committed.verdicts;
+}
+
+uint64_t host_outbox_head(const struct host *host)
+{
+	return host->committed.outbox;
+}
+
+/* Deleted ones give empty records, so that the flow has no holes. */
+static enum status read_stream(struct host *host, unsigned table, uint64_t from, uint64_t head,
+    size_t most, struct link_batch *batch)
+{
+	static const uint8_t nothing[1];
+	enum status status = STATUS_OK;
+
+	if (host->read == NULL)
+		status = kv_read_begin(host->kv, &host->read);
+	for (uint64_t number = from; status == STATUS_OK && number <= head && batch->count < most;
+	     number++) {
+		struct bytes record;
+
+		status = kv_get(host->read, table, host_u64_key(host, number), &record);
+		if (status == STATUS_NOT_FOUND) {
+			record = BYTES(nothing, 0);
+			status = STATUS_OK;
+		}
+		if (status != STATUS_OK || !link_batch_has_room(batch, record.size))
+			break;
+		link_batch_add(batch, record);
+	}
+	return status;
+}
+
+enum status host_read_verdicts(struct host *host, uint64_t from, size_t most,
+    struct link_batch *batch)
+{
+	return read_stream(host, HOST_VERDICT, from, host->committed.verdicts, most, batch);
+}
+
+enum status host_read_outbox(struct host *host, uint64_t from, size_t most,
+    struct link_batch *batch)
+{
+	return read_stream(host, HOST_OUTBOX, from, host->committed.outbox, most, batch);
+}
+
+void host_release(struct host *host)
+{
+	kv_abort(&host->read);
+}
+
+void host_verdicts_read(struct host *host, const char *reader, uint64_t offset)
+{
+	struct host_reader *at = host->readers;
+
+	while (at < host->readers + host->readers_count && strcmp(at->name, reader) != 0)
+		at++;
+	if (at == host->readers + HOST_READERS_MAX)
+		return;
+	if (at == host->readers + host->readers_count) {
+		strncpy(at->name, reader, sizeof(at->name) - 1);
+		host->readers_count++;
+	}
+	at->offset = offset;
+}
+
+void host_outbox_taken(struct host *host, uint64_t offset)
+{
+	if (offset > host->outbox_taken && offset <= host->committed.outbox)
+		host->outbox_taken = offset;
+}

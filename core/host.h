@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * host.h - runs a chain of stages over what the log sends, as a pure core: the same input, in the
+ * same batches, with the same stamps, gives the same state and the same verdicts.
+ *
+ * One environment holds the state, the input offsets, the batch records, the verdict stream and the
+ * outbox; a batch is one transaction over all of them.  The batch record says which ranges of which
+ * flows it took, in which order, and the stamp that was its clock: host_replay follows it.
+ */
+#ifndef CORE_HOST_H
+#define CORE_HOST_H
+
+#include "core/kv.h"
+#include "core/link.h"
+#include "core/stage.h"
+
+/* The host's own tables come first in the environment; the stages' follow. */
+enum host_table {
+	HOST_META, HOST_INPUT, HOST_BATCH, HOST_VERDICT, HOST_OUTBOX, HOST_WORK, HOST_TIMER,
+	HOST_TIMER_OF, HOST_QUARANTINE, HOST_COUNTER, HOST_READER, HOST_TABLES,
+};
+#define HOST_TABLE_NAMES                                                                           \
+	"meta", "input", "batch", "verdict", "outbox", "work", "timer", "timer_of", "quarantine",  \
+	    "counter", "reader"
+
+enum { HOST_BATCH_RECORDS = 10 * 1000, HOST_BATCH_MS = 20 };
+
+struct host;
+
+/* STAGES ends with NULL and is the order of the chain; SETTINGS of each by name, or NULL. */
+NODISCARD enum status host_new(struct kv *kv, const struct stage *const *stages,
+    const struct settings *settings, struct host **out);
+void host_free(struct host *host); /* NULL is fine */
+
+/* This state's uuid, which names its outbox to the log. */
+struct bytes host_uuid(const struct host *host);
+/* The last number of FLOW that was taken into a committed batch. */
+uint64_t host_position(const struct host *host, uint32_t flow);
+
+/* The heads of a state that may be another process's: batches and verdicts.  0 where it is fresh. */
+NODISCARD enum status host_peek(struct kv_txn *txn, uint64_t *batches, uint64_t *verdicts);
+
+/* ---- running ---- */
+
+/* Lends no memory: RECORDS, numbered from FIRST, are copied and wait for a batch. */
+void host_take(struct host *host, uint32_t flow, uint64_t first, const struct bytes *records,
+    size_t count);
+/* How many records wait. */
+size_t host_waiting(const struct host *host);
+/*
+ * Runs one batch: waiting records, most urgent flow first, up to HOST_BATCH_RECORDS; due timers and
+ * ticks; or, where nothing waits, a slice of work.  STATUS_AGAIN: there was nothing to do.  NO_SPACE,
+ * FULL, IO, CORRUPT: nothing of the batch is kept; what waited is forgotten, and to be sent again
+ * from host_position on.
+ */
+NODISCARD enum status host_step(struct host *host, uint64_t now_ms);
+/* When host_step has something to do without any input; UINT64_MAX if never. */
+uint64_t host_due_ms(const struct host *host);
+
+/* ---- replaying ---- */
+
+/* Gives record NUMBER of FLOW as the log had it, borrowed until the next call; NOT_FOUND. */
+typedef enum status (*host_fetch)(void *data, uint32_t flow, uint64_t number, struct bytes *out);
+/* Runs the batch that RECORD (an encoded BatchRecord) describes. */
+NODISCARD enum status host_replay(struct host *host, struct bytes record, host_fetch fetch,
+    void *data);
+/* The number of the last batch. */
+uint64_t host_batches(const struct host *host);
+
+/* ---- what it leaves for others ---- */
+
+uint64_t host_verdict_head(const struct host *host);
+uint64_t host_outbox_head(const struct host *host);
+NODISCARD enum status host_read_verdicts(struct host *host, uint64_t from, size_t most,
+    struct link_batch *batch);
+NODISCARD enum status host_read_outbox(struct host *host, uint64_t from, size_t most,
+    struct link_batch *batch);
+void host_release(struct host *host);
+/* READER has committed verdicts up to OFFSET; what all have committed is deleted by a later batch. */
+void host_verdicts_read(struct host *host, const char *reader, uint64_t offset);
+void host_outbox_taken(struct host *host, uint64_t offset);
+
+#endif

@@ -1,0 +1,664 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The resend rule is go-back-N: over ZeroMQ a session loses nothing unless a gateway dies in
+ * between, so what is missing is always a tail.  The deadline is max(2 s, 4 round trips), doubles
+ * up to 60 s while nothing comes back, and is jittered.
+ */
+#include "core/link.h"
+
+#include <stdlib.h>
+
+#include "core/log.h"
+#include "core/record.h"
+#include "core/require.h"
+
+enum {
+	RESEND_MS = 2000,
+	RESEND_MAX_MS = 60 * 1000,
+	HELLO_RETRY_MS = 50,
+	HELLO_MS = 1000,
+	HELLO_MAX_MS = 60 * 1000,
+	PING_MS = 15 * 1000,
+	SILENCE_MS = 45 * 1000,
+	FRAMES_IN_FLIGHT = 64,
+	ROUND_TRIPS = 4,
+};
+
+/* One frame that was sent and not acknowledged. */
+struct in_flight {
+	uint64_t last;
+	uint64_t sent_ms;
+	size_t size;
+};
+
+struct flow_out {
+	uint32_t flow;
+	uint64_t head, acked, sent, ever_sent;
+	uint32_t window_records, window_bytes;
+	uint64_t resend_at_ms, resend_after_ms;
+	size_t bytes; /* in flight */
+	struct in_flight frames[FRAMES_IN_FLIGHT];
+	unsigned first, count; /* ring in `frames` */
+};
+
+struct flow_in {
+	uint32_t flow;
+	uint64_t delivered; /* handed to the host */
+	uint64_t committed;
+	uint32_t window_records, window_bytes;
+	bool owes_ack, wants_rewind;
+};
+
+enum link_state { LINK_HELLO, LINK_OPEN };
+
+struct link {
+	const struct link_operations *operations;
+	void *self;
+	bool is_dialler;
+	enum link_state state;
+	uint64_t session, random, round_trip_ms;
+	uint64_t heard_ms, said_ms, hello_at_ms, hello_after_ms;
+	uint8_t challenge[HASH_SIZE];
+	struct flow_out *outs;
+	size_t outs_count;
+	struct flow_in *ins;
+	size_t ins_count;
+	struct arena arena;    /* for the hello */
+	struct arena incoming; /* for the frame being taken */
+	struct buffer frame;   /* for what goes out */
+	struct link_counters counters;
+};
+
+/* ---- helpers ---- */
+
+/* xorshift64*: jitter needs no better, and a seed makes a run repeatable. */
+static uint64_t next_random(struct link *link)
+{
+	link->random ^= link->random >> 12;
+	link->random ^= link->random << 25;
+	link->random ^= link->random >> 27;
+	return link->random * 0x2545f4914f6cdd1dULL;
+}
+
+static uint64_t jitter(struct link *link, uint64_t base_ms)
+{
+	return base_ms / 2 + next_random(link) % base_ms;
+}
+
+static struct flow_out *find_out(struct link *link, uint32_t flow)
+{
+	for (size_t i = 0; i < link->outs_count; i++)
+		if (link->outs[i].flow == flow)
+			return &link->outs[i];
+	return NULL;
+}
+
+static struct flow_in *find_in(struct link *link, uint32_t flow)
+{
+	for (size_t i = 0; i < link->ins_count; i++)
+		if (link->ins[i].flow == flow)
+			return &link->ins[i];
+	return NULL;
+}
+
+bool link_batch_has_room(const struct link_batch *batch, size_t size)
+{
+	return batch->count < LINK_BATCH_RECORDS
+	       && (batch->count == 0 || batch->size + size <= LINK_BATCH_BYTES);
+}
+
+void link_batch_add(struct link_batch *batch, struct bytes record)
+{
+	REQUIRE(batch->count < LINK_BATCH_RECORDS);
+	batch->records[batch->count++] = record;
+	batch->size += record.size;
+}
+
+/* ---- frames ---- */
+
+static enum status transmit(struct link *link, Fettle__Frame *frame, uint64_t now_ms)
+{
+	enum status status;
+
+	RECORD_SET(frame, session, link->session);
+	buffer_clear(&link->frame);
+	record_pack(&link->frame, &frame->base);
+	status = link->operations->transmit(link->self, buffer_bytes(&link->frame));
+	if (status == STATUS_OK) {
+		link->said_ms = now_ms;
+		link->counters.frames_sent++;
+	}
+	return status;
+}
+
+Fettle__Frame *link_decode(struct bytes bytes, struct arena *arena)
+{
+	return bytes.size > LINK_INNER_FRAME_MAX
+		   ? NULL
+		   : record_unpack(&fettle__frame__descriptor, bytes, arena);
+}
+
+void link_encode_reset(struct buffer *out, uint64_t session, const char *reason)
+{
+	Fettle__Frame frame = FETTLE__FRAME__INIT;
+	Fettle__Reset reset = FETTLE__RESET__INIT;
+
+	RECORD_SET(&frame, session, session);
+	reset.reason = RECORD_TEXT(reason);
+	frame.reset = &reset;
+	record_pack(out, &frame.base);
+}
+
+/* ---- opening ---- */
+
+static void set_up_outs(struct link *link, Fettle__Flow *const *sends, size_t sends_count,
+    Fettle__Flow *const *receives, size_t receives_count)
+{
+	free(link->outs);
+	link->outs = memory_new(sends_count * sizeof(*link->outs));
+	link->outs_count = 0;
+	for (size_t i = 0; i < sends_count; i++)
+		for (size_t r = 0; r < receives_count; r++) {
+			struct flow_out *out = &link->outs[link->outs_count];
+
+			if (sends[i]->flow != receives[r]->flow)
+				continue;
+			out->flow = sends[i]->flow;
+			out->head = sends[i]->head;
+			out->acked = out->sent = out->ever_sent = receives[r]->committed;
+			out->window_records = receives[r]->window_records;
+			out->window_bytes = receives[r]->window_bytes;
+			out->resend_after_ms = RESEND_MS;
+			link->outs_count++;
+			break;
+		}
+}
+
+static void set_up_ins(struct link *link, Fettle__Flow *const *receives, size_t count)
+{
+	free(link->ins);
+	link->ins = memory_new(count * sizeof(*link->ins));
+	link->ins_count = count;
+	for (size_t i = 0; i < count; i++)
+		link->ins[i] = (struct flow_in){ .flow = receives[i]->flow,
+			.delivered = receives[i]->committed,
+			.committed = receives[i]->committed,
+			.window_records = receives[i]->window_records,
+			.window_bytes = receives[i]->window_bytes };
+}
+
+static struct link *new_link(const struct link_operations *operations, void *self,
+    uint64_t random, uint64_t now_ms)
+{
+	struct link *link = memory_new(sizeof(*link));
+
+	link->operations = operations;
+	link->self = self;
+	link->random = random | 1;
+	link->heard_ms = link->said_ms = now_ms;
+	link->hello_at_ms = now_ms;
+	link->hello_after_ms = HELLO_MS;
+	link->counters.sessions = 1;
+	return link;
+}
+
+struct link *link_new_dialler(const struct link_operations *operations, void *self,
+    uint64_t random, uint64_t now_ms)
+{
+	struct link *link = new_link(operations, self, random, now_ms);
+
+	link->is_dialler = true;
+	return link;
+}
+
+struct link *link_new_acceptor(const struct link_operations *operations, void *self,
+    uint64_t random, uint64_t now_ms, const Fettle__Hello *hello, Fettle__Welcome *welcome)
+{
+	struct link *link = new_link(operations, self, random, now_ms);
+	Fettle__Frame frame = FETTLE__FRAME__INIT;
+
+	while (link->session == 0)
+		link->session = next_random(link);
+	set_up_outs(link, welcome->sends, welcome->n_sends, hello->receives, hello->n_receives);
+	set_up_ins(link, welcome->receives, welcome->n_receives);
+	RECORD_SET(welcome, protocol, LINK_PROTOCOL);
+	if (hello->has_challenge)
+		RECORD_SET_BYTES(welcome, challenge, record_bytes(hello->challenge));
+	frame.welcome = welcome;
+	link->state = LINK_OPEN;
+	/* A welcome that got lost is answered by the next hello. */
+	(void)transmit(link, &frame, now_ms);
+	if (operations->on_open != NULL)
+		operations->on_open(self);
+	return link;
+}
+
+void link_free(struct link *link)
+{
+	if (link == NULL)
+		return;
+	free(link->outs);
+	free(link->ins);
+	arena_fini(&link->arena);
+	arena_fini(&link->incoming);
+	buffer_fini(&link->frame);
+	free(link);
+}
+
+bool link_is_open(const struct link *link)
+{
+	return link->state == LINK_OPEN;
+}
+
+uint64_t link_session(const struct link *link)
+{
+	return link->session;
+}
+
+uint64_t link_heard_ms(const struct link *link)
+{
+	return link->heard_ms;
+}
+
+const struct link_counters *link_counters(const struct link *link)
+{
+	return &link->counters;
+}
+
+static void say_hello(struct link *link, uint64_t now_ms)
+{
+	Fettle__Frame frame = FETTLE__FRAME__INIT;
+	Fettle__Hello hello = FETTLE__HELLO__INIT;
+	uint64_t challenge[2] = { next_random(link), next_random(link) };
+
+	memcpy(link->challenge, challenge, sizeof(challenge));
+	arena_reset(&link->arena);
+	link->session = 0;
+	RECORD_SET(&hello, protocol_lowest, LINK_PROTOCOL);
+	RECORD_SET(&hello, protocol_highest, LINK_PROTOCOL);
+	RECORD_SET_BYTES(&hello, challenge, BYTES_OF(link->challenge));
+	link->operations->on_hello(link->self, &hello, &link->arena);
+	frame.hello = &hello;
+	if (transmit(link, &frame, now_ms) != STATUS_OK) {
+		/* Nobody is connected yet: it costs nothing to ask again soon. */
+		link->hello_at_ms = now_ms + HELLO_RETRY_MS;
+		return;
+	}
+	link->hello_at_ms = now_ms + jitter(link, link->hello_after_ms);
+	link->hello_after_ms = link->hello_after_ms * 2 > HELLO_MAX_MS ? HELLO_MAX_MS
+								       : link->hello_after_ms * 2;
+}
+
+void link_restart(struct link *link, uint64_t now_ms, const char *reason)
+{
+	REQUIRE(link->is_dialler);
+	if (link->state == LINK_OPEN && link->operations->on_closed != NULL)
+		link->operations->on_closed(link->self, reason);
+	link->state = LINK_HELLO;
+	link->hello_after_ms = HELLO_MS;
+	link->hello_at_ms = now_ms;
+}
+
+static void on_welcome(struct link *link, const Fettle__Frame *frame, uint64_t now_ms)
+{
+	const Fettle__Welcome *welcome = frame->welcome;
+	/* The flows that this side sends are set up by its own last hello. */
+	Fettle__Hello hello = FETTLE__HELLO__INIT;
+
+	if (link->state == LINK_OPEN || welcome->protocol != LINK_PROTOCOL || frame->session == 0
+	    || !bytes_equal(record_bytes(welcome->challenge), BYTES_OF(link->challenge)))
+		return;
+	if (link->operations->on_welcome(link->self, welcome) != STATUS_OK) {
+		link->hello_at_ms = now_ms;
+		return;
+	}
+	link->operations->on_hello(link->self, &hello, &link->arena);
+	link->session = frame->session;
+	set_up_outs(link, hello.sends, hello.n_sends, welcome->receives, welcome->n_receives);
+	set_up_ins(link, hello.receives, hello.n_receives);
+	link->state = LINK_OPEN;
+	link->hello_after_ms = HELLO_MS;
+	link->counters.sessions++;
+	if (link->operations->on_open != NULL)
+		link->operations->on_open(link->self);
+}
+
+/* ---- the sending side of a flow ---- */
+
+static void rewind_to(struct flow_out *out, uint64_t acked)
+{
+	out->sent = acked;
+	out->first = out->count = 0;
+	out->bytes = 0;
+}
+
+static void take_ack(struct link *link, const Fettle__Flow *ack, uint64_t now_ms)
+{
+	struct flow_out *out = find_out(link, ack->flow);
+	uint64_t before;
+
+	/* An ack beyond what was sent is the work of a broken or hostile peer. */
+	if (out == NULL || ack->committed > out->ever_sent)
+		return;
+	before = out->acked;
+	if (ack->has_window_records)
+		out->window_records = ack->window_records;
+	if (ack->has_window_bytes)
+		out->window_bytes = ack->window_bytes;
+	while (out->count > 0 && out->frames[out->first].last <= ack->committed) {
+		link->round_trip_ms = now_ms - out->frames[out->first].sent_ms;
+		out->bytes -= out->frames[out->first].size;
+		out->first = (out->first + 1) % FRAMES_IN_FLIGHT;
+		out->count--;
+	}
+	if (ack->committed > out->acked) {
+		out->acked = ack->committed;
+		out->resend_after_ms = RESEND_MS;
+		out->resend_at_ms = now_ms + jitter(link, 2 * RESEND_MS);
+	}
+	if (out->sent < out->acked)
+		rewind_to(out, out->acked);
+	if (ack->rewind)
+		rewind_to(out, out->acked);
+	if (out->acked > before)
+		link->operations->on_acked(link->self, out->flow, out->acked);
+}
+
+static size_t records_allowed(const struct flow_out *out)
+{
+	uint64_t unacked = out->sent - out->acked;
+	uint64_t left = out->window_records > unacked ? out->window_records - unacked : 0;
+
+	if (out->sent >= out->head || out->count == FRAMES_IN_FLIGHT
+	    || out->bytes >= out->window_bytes)
+		return 0;
+	if (left > out->head - out->sent)
+		left = out->head - out->sent;
+	return left > LINK_BATCH_RECORDS ? LINK_BATCH_RECORDS : (size_t)left;
+}
+
+static enum status send_batch(struct link *link, struct flow_out *out, struct link_batch *batch,
+    uint64_t now_ms)
+{
+	Fettle__Frame frame = FETTLE__FRAME__INIT;
+	Fettle__Data data = FETTLE__DATA__INIT;
+	ProtobufCBinaryData records[LINK_BATCH_RECORDS];
+
+	for (size_t i = 0; i < batch->count; i++)
+		records[i] = record_binary(batch->records[i]);
+	RECORD_SET(&data, flow, out->flow);
+	RECORD_SET(&data, first, out->sent + 1);
+	data.n_records = batch->count;
+	data.records = records;
+	if (batch->has_chain)
+		RECORD_SET_BYTES(&data, chain, BYTES_OF(batch->chain));
+	frame.data = &data;
+	return transmit(link, &frame, now_ms);
+}
+
+static void note_sent(struct link *link, struct flow_out *out, const struct link_batch *batch,
+    uint64_t now_ms)
+{
+	unsigned slot = (out->first + out->count) % FRAMES_IN_FLIGHT;
+
+	if (out->count == 0)
+		out->resend_at_ms = now_ms + out->resend_after_ms / 2
+				    + jitter(link, out->resend_after_ms);
+	link->counters.records_sent += batch->count;
+	if (out->sent < out->ever_sent)
+		link->counters.records_resent += batch->count;
+	out->sent += batch->count;
+	if (out->sent > out->ever_sent)
+		out->ever_sent = out->sent;
+	out->frames[slot] = (struct in_flight){ .last = out->sent, .sent_ms = now_ms,
+		.size = batch->size };
+	out->count++;
+	out->bytes += batch->size;
+}
+
+/* Sends what one flow may.  False: the transport is full. */
+static bool pump_flow(struct link *link, struct flow_out *out, uint64_t now_ms)
+{
+	size_t most;
+
+	while ((most = records_allowed(out)) > 0) {
+		struct link_batch batch = { .count = 0 };
+		enum status status = link->operations->read(link->self, out->flow, out->sent + 1,
+		    most, &batch);
+
+		if (status == STATUS_OK && batch.count > 0)
+			status = send_batch(link, out, &batch, now_ms);
+		else
+			status = STATUS_NOT_FOUND;
+		if (link->operations->release != NULL)
+			link->operations->release(link->self);
+		if (status == STATUS_NOT_FOUND)
+			return true;
+		if (status != STATUS_OK)
+			return false;
+		note_sent(link, out, &batch, now_ms);
+	}
+	return true;
+}
+
+void link_wake(struct link *link, uint32_t flow, uint64_t head)
+{
+	struct flow_out *out = find_out(link, flow);
+
+	if (out != NULL && head > out->head)
+		out->head = head;
+}
+
+/* ---- the receiving side of a flow ---- */
+
+static void take_data(struct link *link, const Fettle__Data *data)
+{
+	struct flow_in *in = find_in(link, data->flow);
+	struct bytes records[LINK_BATCH_RECORDS];
+	uint64_t known, last;
+
+	if (in == NULL || data->first == 0 || data->n_records == 0
+	    || data->n_records > LINK_BATCH_RECORDS)
+		return;
+	last = data->first + data->n_records - 1;
+	in->owes_ack = true;
+	if (data->first > in->delivered + 1) {
+		link->counters.out_of_order += data->n_records;
+		in->wants_rewind = true;
+		return;
+	}
+	known = in->delivered + 1 - data->first;
+	if (last <= in->delivered) {
+		link->counters.duplicates += data->n_records;
+		return;
+	}
+	for (size_t i = known; i < data->n_records; i++)
+		records[i - known] = record_bytes(data->records[i]);
+	link->counters.duplicates += known;
+	link->counters.records_received += data->n_records - known;
+	in->delivered = last;
+	/* Acknowledged once it is committed, not before. */
+	in->owes_ack = known > 0;
+	link->operations->on_data(link->self, in->flow, data->first + known, records,
+	    data->n_records - known, record_bytes(data->chain));
+}
+
+void link_committed(struct link *link, uint32_t flow, uint64_t committed, uint32_t window_records,
+    uint32_t window_bytes)
+{
+	struct flow_in *in = find_in(link, flow);
+
+	if (in == NULL)
+		return;
+	if (committed > in->committed || window_records != in->window_records
+	    || window_bytes != in->window_bytes)
+		in->owes_ack = true;
+	in->committed = committed;
+	if (in->delivered < committed)
+		in->delivered = committed;
+	in->window_records = window_records;
+	in->window_bytes = window_bytes;
+}
+
+void link_rewind(struct link *link, uint32_t flow, uint64_t committed)
+{
+	struct flow_in *in = find_in(link, flow);
+
+	if (in == NULL)
+		return;
+	in->committed = in->delivered = committed;
+	in->owes_ack = in->wants_rewind = true;
+}
+
+static bool pump_acks(struct link *link, uint64_t now_ms)
+{
+	Fettle__Frame frame = FETTLE__FRAME__INIT;
+	Fettle__Ack ack = FETTLE__ACK__INIT;
+	Fettle__Flow flows[LINK_FLOWS_MAX], *pointers[LINK_FLOWS_MAX];
+
+	for (size_t i = 0; i < link->ins_count && ack.n_flows < LINK_FLOWS_MAX; i++) {
+		struct flow_in *in = &link->ins[i];
+		Fettle__Flow *flow = &flows[ack.n_flows];
+
+		if (!in->owes_ack)
+			continue;
+		fettle__flow__init(flow);
+		RECORD_SET(flow, flow, in->flow);
+		RECORD_SET(flow, committed, in->committed);
+		RECORD_SET(flow, window_records, in->window_records);
+		RECORD_SET(flow, window_bytes, in->window_bytes);
+		if (in->wants_rewind && in->delivered == in->committed)
+			RECORD_SET(flow, rewind, 1);
+		pointers[ack.n_flows++] = flow;
+	}
+	if (ack.n_flows == 0)
+		return true;
+	ack.flows = pointers;
+	frame.ack = &ack;
+	if (transmit(link, &frame, now_ms) != STATUS_OK)
+		return false;
+	for (size_t i = 0; i < link->ins_count; i++) {
+		struct flow_in *in = &link->ins[i];
+
+		/* A rewind is asked for again only by the next frame that is out of order. */
+		if (in->owes_ack && in->delivered == in->committed)
+			in->wants_rewind = false;
+		in->owes_ack = false;
+	}
+	return true;
+}
+
+void link_pump(struct link *link, uint64_t now_ms)
+{
+	if (link->state != LINK_OPEN || !pump_acks(link, now_ms))
+		return;
+	/* In the order in which the flows were declared: the most urgent first. */
+	for (size_t i = 0; i < link->outs_count; i++)
+		if (!pump_flow(link, &link->outs[i], now_ms))
+			return;
+}
+
+/* ---- frames in ---- */
+
+static void take_ping(struct link *link, const Fettle__Ping *ping, uint64_t now_ms)
+{
+	Fettle__Frame frame = FETTLE__FRAME__INIT;
+	Fettle__Ping reply = FETTLE__PING__INIT;
+
+	if (ping->reply)
+		return;
+	RECORD_SET(&reply, token, ping->token);
+	RECORD_SET(&reply, reply, 1);
+	frame.ping = &reply;
+	(void)transmit(link, &frame, now_ms);
+}
+
+void link_take(struct link *link, const Fettle__Frame *frame, uint64_t now_ms)
+{
+	link->counters.frames_received++;
+	if (frame->welcome != NULL && link->is_dialler) {
+		link->heard_ms = now_ms;
+		on_welcome(link, frame, now_ms);
+		return;
+	}
+	if (link->state != LINK_OPEN || frame->session != link->session)
+		return;
+	link->heard_ms = now_ms;
+	if (frame->reset != NULL && link->is_dialler) {
+		link_restart(link, now_ms,
+		    frame->reset->reason == NULL ? "the other side forgot it"
+						 : frame->reset->reason);
+		return;
+	}
+	if (frame->data != NULL && link->operations->on_data != NULL)
+		take_data(link, frame->data);
+	if (frame->ack != NULL)
+		for (size_t i = 0; i < frame->ack->n_flows; i++)
+			take_ack(link, frame->ack->flows[i], now_ms);
+	if (frame->ping != NULL)
+		take_ping(link, frame->ping, now_ms);
+}
+
+enum status link_frame(struct link *link, struct bytes bytes, uint64_t now_ms)
+{
+	Fettle__Frame *frame;
+
+	arena_reset(&link->incoming);
+	frame = link_decode(bytes, &link->incoming);
+	if (frame != NULL)
+		link_take(link, frame, now_ms);
+	return frame == NULL ? STATUS_REJECT : STATUS_OK;
+}
+
+/* ---- time ---- */
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t tick_out(struct link *link, struct flow_out *out, uint64_t now_ms)
+{
+	uint64_t patience = ROUND_TRIPS * link->round_trip_ms;
+
+	if (out->count == 0)
+		return UINT64_MAX;
+	if (out->resend_at_ms > now_ms || out->frames[out->first].sent_ms + patience > now_ms)
+		return out->resend_at_ms > now_ms ? out->resend_at_ms : now_ms + patience;
+	rewind_to(out, out->acked);
+	out->resend_after_ms = earlier(2 * out->resend_after_ms, RESEND_MAX_MS);
+	return now_ms;
+}
+
+static void tick_open(struct link *link, uint64_t now_ms)
+{
+	Fettle__Frame frame = FETTLE__FRAME__INIT;
+	Fettle__Ping ping = FETTLE__PING__INIT;
+
+	if (link->is_dialler && now_ms - link->heard_ms >= SILENCE_MS) {
+		link_restart(link, now_ms, "nothing was heard for 45 seconds");
+		return;
+	}
+	if (now_ms - link->heard_ms < PING_MS || now_ms - link->said_ms < PING_MS)
+		return;
+	RECORD_SET(&ping, token, next_random(link));
+	frame.ping = &ping;
+	(void)transmit(link, &frame, now_ms);
+}
+
+uint64_t link_tick(struct link *link, uint64_t now_ms)
+{
+	uint64_t next = now_ms + PING_MS;
+
+	if (link->state == LINK_OPEN)
+		tick_open(link, now_ms);
+	if (link->state == LINK_HELLO) {
+		if (link->is_dialler && link->hello_at_ms <= now_ms)
+			say_hello(link, now_ms);
+		return link->hello_at_ms;
+	}
+	for (size_t i = 0; i < link->outs_count; i++)
+		next = earlier(next, tick_out(link, &link->outs[i], now_ms));
+	link_pump(link, now_ms);
+	return next;
+}

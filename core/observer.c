@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/observer.h"
+
+#include <stdlib.h>
+
+#include "core/hashmap.h"
+#include "core/record.h"
+#include "core/spool.h"
+#include "proto/observation.pb-c.h"
+
+/* A pass commits now and then, so that a large one holds neither memory nor the writer for long. */
+enum { PASS_COMMIT_EVERY = 1000 };
+
+struct observer {
+	struct spool *spool;
+	bool wants_refresh;
+	struct buffer value, body;
+};
+
+/* A key that a pass has seen, by its hash: 180,000 files are 10 MB and not 60. */
+struct seen {
+	uint8_t hash[HASH_SIZE];
+	UT_hash_handle hh;
+};
+
+struct observer_pass {
+	struct observer *observer;
+	char *collector;
+	enum lane lane;
+	uint8_t *prefix, *plan;
+	size_t prefix_size, plan_size;
+	struct seen *seen;
+	uint64_t facts;
+	bool is_first;
+};
+
+struct observer *observer_new(struct spool *spool)
+{
+	struct observer *observer = memory_new(sizeof(*observer));
+
+	observer->spool = spool;
+	return observer;
+}
+
+void observer_free(struct observer *observer)
+{
+	if (observer == NULL)
+		return;
+	buffer_fini(&observer->value);
+	buffer_fini(&observer->body);
+	free(observer);
+}
+
+bool observer_wants_refresh(struct observer *observer)
+{
+	bool wanted = observer->wants_refresh;
+
+	observer->wants_refresh = false;
+	return wanted;
+}
+
+void observer_on_undone(struct observer *observer)
+{
+	observer->wants_refresh = true;
+}
+
+static enum status note_failure(struct observer *observer, enum status status)
+{
+	if (status != STATUS_OK)
+		observer->wants_refresh = true;
+	return status;
+}
+
+/* ---- one fact ---- */
+
+static void pack_fact(struct observer *observer, const char *collector, const struct fact *fact)
+{
+	Fettle__Fact message = FETTLE__FACT__INIT;
+
+	RECORD_SET_BYTES(&message, key, fact->key);
+	message.collector = RECORD_TEXT(collector);
+	if (fact->status != FACT_NONE) {
+		RECORD_SET(&message, status, (Fettle__FactStatus)fact->status);
+		RECORD_SET_BYTES(&message, value, buffer_bytes(&observer->value));
+		message.reason = RECORD_TEXT(fact->reason);
+	}
+	buffer_clear(&observer->body);
+	record_pack(&observer->body, &message.base);
+}
+
+static enum status set(struct observer *observer, const char *collector, enum lane lane,
+    const struct fact *fact)
+{
+	uint8_t hash[HASH_SIZE], before[HASH_SIZE];
+	enum status status;
+
+	buffer_clear(&observer->value);
+	fact_value_encode(&observer->value, fact->fields, fact->fields_count);
+	fact_hash(fact->status, buffer_bytes(&observer->value), hash);
+	status = spool_ledger_get(observer->spool, fact->key, before);
+	if (status == STATUS_OK && memcmp(hash, before, HASH_SIZE) == 0)
+		return STATUS_OK;
+	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+		return status;
+	pack_fact(observer, collector, fact);
+	return spool_append_fact(observer->spool, lane, FETTLE__KIND__KIND_FACT_SET, fact->key,
+	    hash, buffer_bytes(&observer->body));
+}
+
+static enum status unset(struct observer *observer, const char *collector, enum lane lane,
+    struct bytes key)
+{
+	struct fact gone = { .key = key, .status = FACT_NONE };
+	uint8_t before[HASH_SIZE];
+	enum status status = spool_ledger_get(observer->spool, key, before);
+
+	if (status == STATUS_NOT_FOUND)
+		return STATUS_OK;
+	if (status != STATUS_OK)
+		return status;
+	pack_fact(observer, collector, &gone);
+	return spool_append_fact(observer->spool, lane, FETTLE__KIND__KIND_FACT_UNSET, key, NULL,
+	    buffer_bytes(&observer->body));
+}
+
+enum status observer_set(struct observer *observer, const char *collector, enum lane lane,
+    const struct fact *fact)
+{
+	return note_failure(observer, set(observer, collector, lane, fact));
+}
+
+enum status observer_unset(struct observer *observer, const char *collector, enum lane lane,
+    struct bytes key)
+{
+	return note_failure(observer, unset(observer, collector, lane, key));
+}
+
+/* ---- passes ---- */
+
+static char *note_name(const struct observer_pass *pass)
+{
+	return text_format("pass/%s", pass->collector);
+}
+
+struct observer_pass *observer_pass_begin(struct observer *observer, const char *collector,
+    enum lane lane, struct bytes prefix, struct bytes plan)
+{
+	struct observer_pass *pass = memory_new(sizeof(*pass));
+	struct buffer note = { 0 };
+	char *name;
+
+	pass->observer = observer;
+	pass->collector = text_copy(collector);
+	pass->prefix = memory_new(prefix.size);
+	pass->prefix_size = prefix.size;
+	if (prefix.size > 0)
+		memcpy(pass->prefix, prefix.data, prefix.size);
+	pass->plan = memory_new(plan.size);
+	pass->plan_size = plan.size;
+	if (plan.size > 0)
+		memcpy(pass->plan, plan.data, plan.size);
+	name = note_name(pass);
+	pass->is_first = spool_note_get(observer->spool, name, &note) != STATUS_OK;
+	pass->lane = pass->is_first ? LANE_BULK : lane;
+	buffer_fini(&note);
+	free(name);
+	return pass;
+}
+
+static void mark_seen(struct observer_pass *pass, struct bytes key)
+{
+	struct seen *seen, *found;
+
+	seen = memory_new(sizeof(*seen));
+	hash_bytes(key, seen->hash);
+	HASH_FIND(hh, pass->seen, seen->hash, HASH_SIZE, found);
+	if (found != NULL)
+		free(seen);
+	else
+		HASH_ADD(hh, pass->seen, hash, HASH_SIZE, seen);
+}
+
+enum status observer_pass_set(struct observer_pass *pass, const struct fact *fact)
+{
+	enum status status = set(pass->observer, pass->collector, pass->lane, fact);
+
+	mark_seen(pass, fact->key);
+	if (status == STATUS_OK && ++pass->facts % PASS_COMMIT_EVERY == 0)
+		status = spool_commit(pass->observer->spool);
+	return note_failure(pass->observer, status);
+}
+
+struct missing {
+	struct observer_pass *pass;
+	struct buffer keys; /* u16 size and key, one after the other */
+};
+
+static enum status collect_if_missing(void *data, struct bytes key)
+{
+	struct missing *missing = data;
+	uint8_t hash[HASH_SIZE];
+	struct seen *found;
+
+	hash_bytes(key, hash);
+	HASH_FIND(hh, missing->pass->seen, hash, HASH_SIZE, found);
+	if (found == NULL) {
+		buffer_append_u16(&missing->keys, (uint16_t)key.size);
+		buffer_append(&missing->keys, key);
+	}
+	return STATUS_OK;
+}
+
+static enum status unset_missing(struct observer_pass *pass)
+{
+	struct missing missing = { .pass = pass };
+	enum status status = spool_ledger_visit(pass->observer->spool,
+	    BYTES(pass->prefix, pass->prefix_size), collect_if_missing, &missing);
+
+	for (size_t at = 0; status == STATUS_OK && at < missing.keys.size;) {
+		uint16_t size = bytes_u16(missing.keys.data + at);
+
+		status = unset(pass->observer, pass->collector, pass->lane,
+		    BYTES(missing.keys.data + at + 2, size));
+		at += 2U + size;
+	}
+	buffer_fini(&missing.keys);
+	return status;
+}
+
+static enum status append_mark(struct observer_pass *pass)
+{
+	struct observer *observer = pass->observer;
+	Fettle__Pass message = FETTLE__PASS__INIT;
+	char *name = note_name(pass);
+	enum status status;
+
+	message.collector = pass->collector;
+	RECORD_SET_BYTES(&message, prefix, BYTES(pass->prefix, pass->prefix_size));
+	RECORD_SET(&message, facts, pass->facts);
+	RECORD_SET_BYTES(&message, plan, BYTES(pass->plan, pass->plan_size));
+	buffer_clear(&observer->body);
+	record_pack(&observer->body, &message.base);
+	status = spool_append(observer->spool, pass->lane, FETTLE__KIND__KIND_PASS, 0,
+	    buffer_bytes(&observer->body));
+	if (status == STATUS_OK)
+		status = spool_note_put(observer->spool, name, bytes_of_text("done"));
+	free(name);
+	return status;
+}
+
+enum status observer_pass_end(struct observer_pass **pass)
+{
+	struct observer *observer = (*pass)->observer;
+	enum status status = unset_missing(*pass);
+
+	if (status == STATUS_OK)
+		status = append_mark(*pass);
+	if (status == STATUS_OK)
+		status = spool_commit(observer->spool);
+	observer_pass_abandon(pass);
+	return note_failure(observer, status);
+}
+
+void observer_pass_abandon(struct observer_pass **pass)
+{
+	struct seen *seen, *next;
+
+	if (*pass == NULL)
+		return;
+	HASH_ITER(hh, (*pass)->seen, seen, next) {
+		HASH_DELETE(hh, (*pass)->seen, seen);
+		free(seen);
+	}
+	free((*pass)->collector);
+	free((*pass)->prefix);
+	free((*pass)->plan);
+	free(*pass);
+	*pass = NULL;
+}

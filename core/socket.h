@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * socket.h - ZeroMQ on a libuv loop; nothing but socket.c knows libzmq.
+ *
+ * All sockets of a loop stand in one `struct sockets`, which runs the only pattern that loses no
+ * wake-up: an empty poll callback, the work in prepare and check, an idle handle while there is
+ * more (docs/delivery.md).  A socket belongs to its loop's thread.  Messages are lists of parts;
+ * a socket hands over at most 32 of them before the next one has its turn.
+ */
+#ifndef CORE_SOCKET_H
+#define CORE_SOCKET_H
+
+#include <uv.h>
+
+#include "core/bytes.h"
+#include "core/status.h"
+
+enum { SOCKET_PARTS_MAX = 8, SOCKET_KEY_SIZE = 32, SOCKET_KEY_TEXT = 41 };
+
+/* One a process; threads' inproc endpoints meet in it. */
+struct socket_context;
+NODISCARD enum status socket_context_new(struct socket_context **out);
+void socket_context_free(struct socket_context *context); /* after all sockets are closed */
+
+/* A CURVE key pair in Z85, 40 characters and a NUL each. */
+void socket_key_pair(char public_key[SOCKET_KEY_TEXT], char secret_key[SOCKET_KEY_TEXT]);
+/* The 32 bytes behind a Z85 text; false if it is not one. */
+bool socket_key_decode(const char *text, uint8_t out[SOCKET_KEY_SIZE]);
+
+struct sockets;
+struct socket;
+
+/* Called once a loop turn, after the sockets had theirs; HAS_MORE: input is still waiting. */
+typedef void (*sockets_on_round)(void *data, bool has_more);
+
+NODISCARD enum status sockets_new(struct socket_context *context, uv_loop_t *loop,
+    sockets_on_round on_round, void *data, struct sockets **out);
+/* Closes every socket; the loop must turn once more for its handles to go. */
+void sockets_free(struct sockets *sockets);
+
+enum socket_type { SOCKET_DEALER, SOCKET_ROUTER, SOCKET_REP };
+
+struct socket_options {
+	enum socket_type type;
+	const char *endpoint; /* tcp:// or inproc://; never ipc://, which loses the end of streams */
+	bool binds;
+	int high_water_mark;      /* messages each way; 0: 1000 */
+	int64_t message_max;      /* bytes; 0: 1 MiB */
+	bool faces_strangers;     /* the limits of a socket that anyone may reach */
+	const char *server_key;   /* CURVE client: the server's public key, Z85; NULL: no CURVE */
+	const char *public_key;   /* CURVE client: its own pair */
+	const char *secret_key;   /* CURVE, either side */
+	bool is_curve_server;
+	/*
+	 * Parts and USER (the peer's authenticated id, "" if there is none) are borrowed.  A router's
+	 * first part is the route that goes before an answer.
+	 */
+	void (*on_message)(void *data, const struct bytes *parts, size_t count, const char *user);
+	void *data;
+};
+
+/*
+ * BUSY: the address is in use; DENIED; INVALID: not an endpoint, or unknown host; IO (EMFILE too).
+ * Logged.
+ */
+NODISCARD enum status socket_open(struct sockets *sockets, const struct socket_options *options,
+    struct socket **out);
+void socket_close(struct socket *socket); /* NULL is fine; safe within on_message */
+
+/* A paused socket hands over nothing: its peers' messages wait, and then their senders. */
+void socket_pause(struct socket *socket, bool is_paused);
+
+/* The address bound to, with the port that the system chose for tcp://…:0 or :*. */
+const char *socket_endpoint(const struct socket *socket);
+
+/*
+ * Never blocks.  OK: taken, which is not delivered.  AGAIN: no room now; the message stays with the
+ * caller.  CLOSED: a router has no such peer any more.
+ */
+NODISCARD enum status socket_send(struct socket *socket, const struct bytes *parts, size_t count);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * spool.h - the agent's durable, bounded queue: here an observation becomes a promise.
+ *
+ * One environment holds the records not yet acknowledged, what was last appended for each fact (the
+ * ledger), and the commands taken; one transaction covers all three.  The transaction opens by
+ * itself at the first write and ends with spool_commit, which the host calls at the end of each of
+ * its turns: what came together is synced together.
+ *
+ * A record gets its sequence number and chain hash when it is about to be sent for the first time
+ * and not before, so that records which nobody else can have seen may still be dropped or merged.
+ */
+#ifndef CORE_SPOOL_H
+#define CORE_SPOOL_H
+
+#include "core/fact.h"
+#include "core/kv.h"
+#include "core/lane.h"
+#include "core/link.h"
+
+struct spool;
+
+/* The flow by which an agent's commands come; the lanes are flows of the same number. */
+enum { SPOOL_COMMAND_FLOW = LANE_END };
+
+/*
+ * DIRECTORY as kv_open; SIZE_MAX bytes of records at most, split 50/35/15 % over critical, delta
+ * and bulk.  Whatever kv_open returns.
+ */
+NODISCARD enum status spool_open(const char *directory, uint64_t size_max, struct spool **out);
+void spool_close(struct spool *spool); /* NULL is fine; what is not committed is lost */
+
+/*
+ * Appends a record; it counts once spool_commit returned OK.  FULL: the lane has no room; nothing
+ * was appended, and it is counted as refused.  NO_SPACE, IO: the disk; the whole transaction is
+ * undone.
+ */
+NODISCARD enum status spool_append(struct spool *spool, enum lane lane, uint32_t kind,
+    uint64_t fact_revision, struct bytes body);
+/* Whatever kv_commit returns.  OK where nothing was written.  On failure all since is undone. */
+NODISCARD enum status spool_commit(struct spool *spool);
+/* Undoes what was not committed. */
+void spool_abort(struct spool *spool);
+
+/* ---- the ledger ---- */
+
+/* The hash last appended for KEY: OK, NOT_FOUND, CORRUPT, IO. */
+NODISCARD enum status spool_ledger_get(struct spool *spool, struct bytes key,
+    uint8_t hash[HASH_SIZE]);
+/* Appends KIND with BODY under a new fact revision, and remembers HASH (NULL: forgets the key). */
+NODISCARD enum status spool_append_fact(struct spool *spool, enum lane lane, uint32_t kind,
+    struct bytes key, const uint8_t *hash, struct bytes body);
+/* Calls VISIT for each key under PREFIX until it returns other than OK, which is then returned. */
+NODISCARD enum status spool_ledger_visit(struct spool *spool, struct bytes prefix,
+    enum status (*visit)(void *data, struct bytes key), void *data);
+/* Forgets every fact under PREFIX (NONE: all): the next observation appends it again. */
+NODISCARD enum status spool_ledger_forget(struct spool *spool, struct bytes prefix);
+NODISCARD enum status spool_ledger_count(struct spool *spool, uint64_t *out);
+
+/* ---- small things that a collector or the agent remembers, by name ---- */
+
+NODISCARD enum status spool_note_get(struct spool *spool, const char *name, struct buffer *out);
+NODISCARD enum status spool_note_put(struct spool *spool, const char *name, struct bytes value);
+
+/* ---- the link's side; used while nothing is uncommitted ---- */
+
+/* The spool's part of a hello: store, epoch, starts, lanes and the command flow. */
+void spool_hello(struct spool *spool, Fettle__Hello *hello, struct arena *arena);
+/*
+ * The answer.  OK: the session may open.  AGAIN: what the log says does not fit what was sent (a
+ * restored or cloned spool, or a restored log); the spool has forgotten its epoch, its facts are to
+ * be observed anew, and hello must be said again.  Or as spool_commit.
+ */
+NODISCARD enum status spool_welcome(struct spool *spool, const Fettle__Welcome *welcome);
+/* Gives numbers to records that have none, as far as the window reaches; needs a commit. */
+NODISCARD enum status spool_number(struct spool *spool);
+/* The last number given in LANE. */
+uint64_t spool_head(const struct spool *spool, enum lane lane);
+/* Numbered records of LANE for the link; borrowed until spool_release. */
+NODISCARD enum status spool_read(struct spool *spool, enum lane lane, uint64_t from, size_t most,
+    struct link_batch *batch);
+void spool_release(struct spool *spool);
+/* LANE is committed at the log up to and including SEQUENCE: those are deleted; needs a commit. */
+NODISCARD enum status spool_acked(struct spool *spool, enum lane lane, uint64_t sequence);
+/* The last command taken; set in the transaction that took it. */
+uint64_t spool_command(const struct spool *spool);
+NODISCARD enum status spool_set_command(struct spool *spool, uint64_t sequence);
+
+/* Records kept, and observations refused for lack of room since this was last reset to 0. */
+uint64_t spool_kept(const struct spool *spool);
+uint64_t spool_refused(const struct spool *spool);
+void spool_clear_refused(struct spool *spool);
+bool spool_has_room(const struct spool *spool);
+
+#endif

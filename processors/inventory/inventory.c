@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * inventory - puts what agents observe into the state, and says what changed.
+ *
+ * The highest (epoch, revision) wins, tombstones included, so that a late bulk record never
+ * overwrites a newer delta.  What is seen for the first time is baseline and no change: before a
+ * collector's first pass is complete, or when a new plan makes an agent look at something that was
+ * there all along.
+ */
+#include "processors/inventory/inventory.h"
+
+#include "processors/roles.h"
+#include "processors/state/facts.h"
+#include "processors/state/tables.h"
+#include "proto/verdict.pb-c.h"
+
+enum { ANNOUNCE_AFTER_MS = 2000 };
+
+struct inventory_settings {
+	uint64_t announce_after;
+};
+
+static const struct setting settings[] = {
+	SETTING_DURATION(struct inventory_settings, announce_after, ANNOUNCE_AFTER_MS, 100,
+	    3600 * 1000, "how long an asset's counts and last contact may lag behind"),
+	SETTING_END
+};
+
+const struct setting_section inventory_section = { .name = "inventory", .settings = settings,
+	.size = sizeof(struct inventory_settings), .help = "what is known of each asset" };
+
+/* ---- announcements ---- */
+
+/* How many checks passed and failed is the assess stage's to know. */
+static void add_scores(struct stage_io *io, const struct asset_ref *asset,
+    Fettle__AssetVerdict *verdict)
+{
+	Fettle__StateAssessed *assessed;
+	struct buffer key = { 0 };
+	struct bytes value;
+
+	asset_key(&key, asset);
+	if (txn_get(io->txn, STATE_ASSESSED, buffer_bytes(&key), &value) == STATUS_OK
+	    && (assessed = record_unpack(&fettle__state_assessed__descriptor, value, io->arena))
+		   != NULL) {
+		RECORD_SET(verdict, passed, assessed->passed);
+		RECORD_SET(verdict, failed, assessed->failed);
+		RECORD_SET(verdict, not_applicable, assessed->not_applicable);
+		RECORD_SET(verdict, not_run, assessed->not_run);
+	}
+	buffer_fini(&key);
+}
+
+static void announce(struct stage_io *io, const struct asset_ref *asset,
+    const Fettle__StateAsset *record)
+{
+	Fettle__AssetVerdict verdict = FETTLE__ASSET_VERDICT__INIT;
+
+	RECORD_SET_BYTES(&verdict, asset, BYTES_OF(asset->id));
+	RECORD_SET_BYTES(&verdict, agent, record_bytes(record->agent));
+	verdict.name = record->name;
+	verdict.system = record->system;
+	verdict.agent_version = record->agent_version;
+	RECORD_SET(&verdict, first_seen_ms, record->first_seen_ms);
+	RECORD_SET(&verdict, last_seen_ms, record->last_seen_ms);
+	RECORD_SET(&verdict, facts, record->facts);
+	add_scores(io, asset, &verdict);
+	stage_verdict(io, FETTLE__KIND__KIND_ASSET, &verdict.base);
+}
+
+static enum status on_timer(struct stage_io *io, struct bytes key)
+{
+	Fettle__StateAsset *record;
+	struct asset_ref asset;
+	enum status status;
+
+	if (!asset_of_key(key, &asset))
+		return STATUS_OK;
+	status = asset_get(io->txn, &asset, io->arena, &record);
+	if (status == STATUS_OK)
+		announce(io, &asset, record);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+/* ---- assets ---- */
+
+static enum status create_asset(struct stage_io *io, const struct event *event,
+    const struct asset_ref *asset)
+{
+	Fettle__StateAsset record = FETTLE__STATE_ASSET__INIT;
+	struct event fresh = { .kind = EVENT_ASSET_NEW, .body = asset };
+
+	RECORD_SET_BYTES(&record, asset, BYTES_OF(asset->id));
+	RECORD_SET_BYTES(&record, agent, record_bytes(event->stamp->writer));
+	RECORD_SET(&record, first_seen_ms, event->stamp->received_ms);
+	RECORD_SET(&record, last_seen_ms, event->stamp->received_ms);
+	asset_bind(io->txn, event->stamp->writer.data, asset);
+	asset_put(io->txn, asset, &record);
+	announce(io, asset, &record);
+	return stage_emit(io, &fresh);
+}
+
+/* The asset that the record is about, made if need be. */
+static enum status find_asset(struct stage_io *io, const struct event *event,
+    struct asset_ref *asset, Fettle__StateAsset **record)
+{
+	enum status status = asset_of_agent(io->txn, event->stamp->writer.data, asset);
+
+	if (status == STATUS_NOT_FOUND)
+		status = create_asset(io, event, asset);
+	return status == STATUS_OK ? asset_get(io->txn, asset, io->arena, record) : status;
+}
+
+/* Many records a second may touch an asset; its verdict follows once, a little later. */
+static enum status touch(struct stage_io *io, const struct event *event,
+    const struct asset_ref *asset, Fettle__StateAsset *record)
+{
+	const struct inventory_settings *set = io->settings;
+	uint64_t delay_ms = set == NULL ? ANNOUNCE_AFTER_MS : set->announce_after;
+
+	if (event->stamp->received_ms > record->last_seen_ms)
+		RECORD_SET(record, last_seen_ms, event->stamp->received_ms);
+	if (record->announced_ms <= io->now_ms) {
+		struct buffer key = { 0 };
+		enum status status;
+
+		/* Until then it is known to be on its way. */
+		RECORD_SET(record, announced_ms, io->now_ms + delay_ms);
+		asset_key(&key, asset);
+		status = stage_set_timer(io, buffer_bytes(&key), io->now_ms + delay_ms);
+		buffer_fini(&key);
+		if (status != STATUS_OK)
+			return status;
+	}
+	asset_put(io->txn, asset, record);
+	return STATUS_OK;
+}
+
+/* ---- what a few facts say about their asset ---- */
+
+static const char *text_field(struct stage_io *io, struct bytes value, const char *name)
+{
+	struct fact_field *fields;
+	const struct fact_field *field;
+	size_t count;
+
+	if (fact_value_decode(value, io->arena, &fields, &count) != STATUS_OK)
+		return NULL;
+	field = fact_find(fields, count, name);
+	return field == NULL || field->type != FACT_TEXT || field->bytes.size == 0
+		   ? NULL
+		   : arena_format(io->arena, "%.*s", (int)field->bytes.size,
+			 (const char *)field->bytes.data);
+}
+
+/* True where the asset is to be announced at once: it has a name now. */
+static bool learn(struct stage_io *io, Fettle__StateAsset *record, struct bytes key,
+    struct bytes value)
+{
+	const char *first, *second;
+
+	if (bytes_equal(key, bytes_of_text("os/host"))) {
+		first = text_field(io, value, "name");
+		if (first != NULL)
+			record->name = RECORD_TEXT(first);
+	} else if (bytes_equal(key, bytes_of_text("os/release"))) {
+		first = text_field(io, value, "id");
+		second = text_field(io, value, "version_id");
+		if (first != NULL)
+			record->system = arena_format(io->arena, "%s%s%s", first,
+			    second == NULL ? "" : " ", second == NULL ? "" : second);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* ---- passes ---- */
+
+static void pass_key(struct buffer *key, const struct asset_ref *asset, const char *collector,
+    struct bytes prefix)
+{
+	asset_key(key, asset);
+	buffer_append_text(key, collector == NULL ? "" : collector);
+	buffer_append_u8(key, 0);
+	buffer_append(key, prefix);
+}
+
+/*
+ * Whether a first sight of a fact is news: only where its collector has completed a pass, and one
+ * whose extent does not depend on a plan.
+ */
+static enum status is_enumerated(struct stage_io *io, const struct asset_ref *asset,
+    const char *collector, struct bytes fact, bool *out)
+{
+	struct txn_scan *scan = NULL;
+	struct buffer prefix = { 0 };
+	struct bytes key, value;
+	enum status status;
+
+	*out = false;
+	pass_key(&prefix, asset, collector, BYTES_NONE);
+	status = txn_scan_open(io->txn, STATE_PASS, buffer_bytes(&prefix), BYTES_NONE, &scan);
+	while (status == STATUS_OK) {
+		Fettle__StatePass *pass;
+
+		status = txn_scan_next(scan, &key, &value);
+		if (status != STATUS_OK)
+			break;
+		pass = record_unpack(&fettle__state_pass__descriptor, value, io->arena);
+		if (pass == NULL)
+			status = STATUS_CORRUPT;
+		else if (pass->plan.len == 0
+			 && bytes_start_with(fact,
+			     BYTES(key.data + prefix.size, key.size - prefix.size)))
+			*out = true;
+	}
+	txn_scan_close(scan);
+	buffer_fini(&prefix);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+/* ---- facts ---- */
+
+static Fettle__FactState side(const struct event_value *value)
+{
+	Fettle__FactState state = FETTLE__FACT_STATE__INIT;
+
+	RECORD_SET(&state, status, (uint32_t)value->status);
+	RECORD_SET_BYTES(&state, value, value->value);
+	state.reason = RECORD_TEXT(value->reason);
+	return state;
+}
+
+static void report_change(struct stage_io *io, const struct event *event,
+    const struct event_change *change, const char *collector)
+{
+	Fettle__ChangeVerdict verdict = FETTLE__CHANGE_VERDICT__INIT;
+	Fettle__FactState before = side(&change->before), after = side(&change->after);
+
+	RECORD_SET_BYTES(&verdict, id, record_bytes(event->envelope->event_id));
+	RECORD_SET_BYTES(&verdict, asset, BYTES_OF(change->asset->id));
+	RECORD_SET_BYTES(&verdict, key, change->key);
+	verdict.before = &before;
+	verdict.after = &after;
+	RECORD_SET(&verdict, observed_ms, event->envelope->wall_ms);
+	RECORD_SET(&verdict, received_ms, event->stamp->received_ms);
+	verdict.collector = RECORD_TEXT(collector);
+	stage_verdict(io, FETTLE__KIND__KIND_CHANGE, &verdict.base);
+}
+
+/* What one record makes of one fact. */
+struct update {
+	const struct event *event;
+	const struct asset_ref *asset;
+	Fettle__StateAsset *record;
+	struct bytes key;
+	struct event_value after;
+	uint64_t epoch, revision;
+	const char *collector;
+};
+
+static void fill_state_fact(const struct update *update, Fettle__StateFact *fact)
+{
+	RECORD_SET(fact, revision, update->revision);
+	RECORD_SET(fact, epoch, update->epoch);
+	RECORD_SET(fact, status, (uint32_t)update->after.status);
+	RECORD_SET(fact, observed_ms, update->event->envelope->wall_ms);
+	RECORD_SET(fact, received_ms, update->event->stamp->received_ms);
+	fact->reason = RECORD_TEXT(update->after.reason);
+	fact->collector = RECORD_TEXT(update->collector);
+}
+
+static bool is_same(const struct event_value *a, const struct event_value *b)
+{
+	return a->status == b->status && bytes_equal(a->value, b->value);
+}
+
+static enum status say_changed(struct stage_io *io, const struct update *update,
+    const struct event_value *before, bool is_news)
+{
+	struct event_change change = { .asset = update->asset, .key = update->key,
+		.before = *before, .after = update->after, .is_baseline = !is_news };
+	struct event event = { .kind = EVENT_FACT_CHANGED, .envelope = update->event->envelope,
+		.stamp = update->event->stamp, .body = &change };
+
+	if (is_news)
+		report_change(io, update->event, &change, update->collector);
+	return stage_emit(io, &event);
+}
+
+static enum status apply(struct stage_io *io, const struct update *update)
+{
+	Fettle__StateFact fact = FETTLE__STATE_FACT__INIT;
+	struct facts_entry older = { 0 };
+	struct event_value before = { .status = FACT_NONE };
+	bool is_known, is_news = true;
+	enum status status = facts_get(io->txn, update->asset, update->key, io->arena, &older);
+
+	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+		return status;
+	is_known = status == STATUS_OK;
+	if (is_known && !facts_is_newer(older.record, update->epoch, update->revision))
+		return STATUS_OK;
+	if (is_known)
+		before = (struct event_value){ .status = (enum fact_status)older.record->status,
+			.value = older.value, .reason = older.record->reason };
+	/* Borrowed from the transaction, which is about to change. */
+	before.value = arena_bytes(io->arena, before.value);
+	fill_state_fact(update, &fact);
+	status = facts_put(io->txn, update->asset, update->key, is_known ? &older : NULL, &fact,
+	    update->after.value);
+	if (status != STATUS_OK || is_same(&before, &update->after))
+		return status;
+	if (before.status == FACT_NONE)
+		update->record->facts++;
+	else if (update->after.status == FACT_NONE && update->record->facts > 0)
+		update->record->facts--;
+	update->record->has_facts = 1;
+	if (learn(io, update->record, update->key, update->after.value))
+		announce(io, update->asset, update->record);
+	/* Without either the plan alone may have made it come into sight, or leave it. */
+	if (!is_known || update->after.status == FACT_NONE)
+		status = is_enumerated(io, update->asset, update->collector, update->key, &is_news);
+	return status == STATUS_OK ? say_changed(io, update, &before, is_news) : status;
+}
+
+static enum status on_fact(struct stage_io *io, const struct event *event)
+{
+	const Fettle__Fact *fact = event_fact(event);
+	bool is_unset = event->kind == EVENT_FACT_UNSET;
+	struct asset_ref asset;
+	struct update update = { .event = event, .asset = &asset, .key = record_bytes(fact->key),
+		.epoch = event->stamp->epoch, .revision = event->envelope->fact_revision,
+		.collector = fact->collector };
+	struct fact_field *fields;
+	size_t count;
+	enum status status;
+
+	if (update.key.size == 0 || update.key.size > FACT_KEY_MAX)
+		return stage_reject(io, "the fact's key is empty or too long");
+	if (update.revision == 0)
+		return stage_reject(io, "the fact has no revision");
+	if (!is_unset) {
+		update.after = (struct event_value){ .status = (enum fact_status)fact->status,
+			.value = record_bytes(fact->value), .reason = fact->reason };
+		if (fact->status < FETTLE__FACT_STATUS__FACT_STATUS_PRESENT
+		    || (unsigned)fact->status > FACT_FAILED)
+			return stage_reject(io, "the fact has a status that is not known here");
+		if (fact_value_decode(update.after.value, io->arena, &fields, &count) != STATUS_OK)
+			return stage_reject(io, "the fact's value is not well-formed");
+	}
+	status = find_asset(io, event, &asset, &update.record);
+	if (status == STATUS_OK)
+		status = apply(io, &update);
+	return status == STATUS_OK ? touch(io, event, &asset, update.record) : status;
+}
+
+/* ---- what an agent that began anew did not mention is gone ---- */
+
+struct leftovers {
+	uint64_t epoch;
+	struct buffer keys; /* u16 size and key */
+};
+
+static enum status collect_leftover(void *data, struct bytes key, const struct facts_entry *entry)
+{
+	struct leftovers *leftovers = data;
+
+	if (entry->record->status != FACT_NONE && entry->record->epoch < leftovers->epoch) {
+		buffer_append_u16(&leftovers->keys, (uint16_t)key.size);
+		buffer_append(&leftovers->keys, key);
+	}
+	return STATUS_OK;
+}
+
+/* In the new epoch the agent knows nothing of what it sent before, so it cannot unset it. */
+static enum status unset_leftovers(struct stage_io *io, const struct event *event,
+    const struct asset_ref *asset, Fettle__StateAsset *record)
+{
+	const Fettle__Pass *pass = event_pass(event);
+	struct leftovers leftovers = { .epoch = event->stamp->epoch };
+	enum status status = facts_visit(io->txn, asset, record_bytes(pass->prefix),
+	    collect_leftover, &leftovers);
+
+	for (size_t at = 0; status == STATUS_OK && at < leftovers.keys.size;) {
+		uint16_t size = bytes_u16(leftovers.keys.data + at);
+		struct update update = { .event = event, .asset = asset, .record = record,
+			.key = BYTES(leftovers.keys.data + at + 2, size),
+			.epoch = event->stamp->epoch, .collector = pass->collector };
+
+		status = apply(io, &update);
+		at += 2U + size;
+	}
+	buffer_fini(&leftovers.keys);
+	return status;
+}
+
+static enum status on_pass(struct stage_io *io, const struct event *event)
+{
+	const Fettle__Pass *pass = event_pass(event);
+	Fettle__StatePass row = FETTLE__STATE_PASS__INIT, *older = NULL;
+	Fettle__StateAsset *record;
+	struct asset_ref asset;
+	struct buffer key = { 0 }, value = { 0 };
+	struct bytes kept;
+	enum status status;
+
+	if (pass->prefix.len > FACT_KEY_MAX
+	    || (pass->collector != NULL && strlen(pass->collector) > 64))
+		return stage_reject(io, "the pass names no collector, or too long a prefix");
+	status = find_asset(io, event, &asset, &record);
+	if (status != STATUS_OK)
+		return status;
+	pass_key(&key, &asset, pass->collector, record_bytes(pass->prefix));
+	status = txn_get(io->txn, STATE_PASS, buffer_bytes(&key), &kept);
+	if (status == STATUS_OK)
+		older = record_unpack(&fettle__state_pass__descriptor, kept, io->arena);
+	if (status == STATUS_OK || status == STATUS_NOT_FOUND)
+		status = older == NULL || older->epoch != event->stamp->epoch
+			     ? unset_leftovers(io, event, &asset, record)
+			     : STATUS_OK;
+	RECORD_SET(&row, facts, pass->facts);
+	RECORD_SET(&row, at_ms, event->stamp->received_ms);
+	RECORD_SET(&row, epoch, event->stamp->epoch);
+	RECORD_SET_BYTES(&row, plan, record_bytes(pass->plan));
+	record_pack(&value, &row.base);
+	if (status == STATUS_OK)
+		txn_put(io->txn, STATE_PASS, buffer_bytes(&key), buffer_bytes(&value));
+	buffer_fini(&key);
+	buffer_fini(&value);
+	if (status == STATUS_OK)
+		status = touch(io, event, &asset, record);
+	/* Now the counts mean something. */
+	if (status == STATUS_OK)
+		announce(io, &asset, record);
+	return status;
+}
+
+/* ---- heartbeats and gaps ---- */
+
+static enum status on_heartbeat(struct stage_io *io, const struct event *event)
+{
+	const Fettle__Heartbeat *heartbeat = event_heartbeat(event);
+	Fettle__StateAsset *record;
+	struct asset_ref asset;
+	enum status status = find_asset(io, event, &asset, &record);
+
+	if (status != STATUS_OK)
+		return status;
+	if (heartbeat->host_name != NULL && record->name == NULL)
+		record->name = heartbeat->host_name;
+	if (heartbeat->agent_version != NULL)
+		record->agent_version = heartbeat->agent_version;
+	return touch(io, event, &asset, record);
+}
+
+static enum status on_gap(struct stage_io *io, const struct event *event)
+{
+	const Fettle__Gap *gap = event_gap(event);
+	Fettle__LossVerdict verdict = FETTLE__LOSS_VERDICT__INIT;
+	Fettle__StateAsset *record;
+	struct asset_ref asset;
+	enum status status = find_asset(io, event, &asset, &record);
+
+	if (status != STATUS_OK)
+		return status;
+	RECORD_SET_BYTES(&verdict, id, record_bytes(event->envelope->event_id));
+	RECORD_SET_BYTES(&verdict, asset, BYTES_OF(asset.id));
+	RECORD_SET(&verdict, count, gap->count);
+	verdict.reason = gap->reason;
+	RECORD_SET(&verdict, at_ms, event->stamp->received_ms);
+	stage_verdict(io, FETTLE__KIND__KIND_LOSS, &verdict.base);
+	return touch(io, event, &asset, record);
+}
+
+static enum status on_event(struct stage_io *io, const struct event *event)
+{
+	switch (event->kind) {
+	case EVENT_FACT_SET:
+	case EVENT_FACT_UNSET:
+		return on_fact(io, event);
+	case EVENT_PASS:
+		return on_pass(io, event);
+	case EVENT_HEARTBEAT:
+		return on_heartbeat(io, event);
+	case EVENT_GAP:
+		return on_gap(io, event);
+	default:
+		return STATUS_OK;
+	}
+}
+
+const struct stage inventory_stage = {
+	.name = "inventory",
+	.summary = "keeps what agents observe, and says what changed",
+	.consumes = (const enum event_kind[]){ EVENT_FACT_SET, EVENT_FACT_UNSET, EVENT_PASS,
+	    EVENT_HEARTBEAT, EVENT_GAP, EVENT_NONE },
+	.settings = settings,
+	.settings_size = sizeof(struct inventory_settings),
+	.on_event = on_event,
+	.on_timer = on_timer,
+};

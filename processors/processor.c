@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * processor - reads the log, runs the chain of stages over it, and serves the verdicts.
+ *
+ * The glue around core/host: records come by one link from the log, verdicts go by others to the
+ * sinks, commands go back to the log.  Where the sinks fall behind by more than a watermark it
+ * takes nothing more from the log, which keeps it.
+ */
+#include <stdlib.h>
+
+#include "core/acceptor.h"
+#include "core/clock.h"
+#include "core/dialler.h"
+#include "core/host.h"
+#include "core/log.h"
+#include "core/sublog.h"
+#include "processors/roles.h"
+#include "processors/state/tables.h"
+
+enum {
+	WINDOW_RECORDS = 8192,
+	WINDOW_BYTES = 4 * 1024 * 1024,
+	/* Two full batches of large facts: an overlay must fit the map whole. */
+	MAP_INITIAL = 64 * 1024 * 1024,
+	BACKLOG_MAX = 200 * 1000,
+	STEPS_A_TURN = 4,
+};
+
+struct processor_settings {
+	char *log;
+	char *verdicts;
+};
+
+static const struct setting settings[] = {
+	SETTING_TEXT(struct processor_settings, log, "tcp://127.0.0.1:7119",
+	    "the log's address for processors, where it runs in another process"),
+	SETTING_TEXT(struct processor_settings, verdicts, "tcp://127.0.0.1:7120",
+	    "where sinks connect"),
+	SETTING_END
+};
+
+const struct setting_section processor_section = { .name = "processor", .settings = settings,
+	.size = sizeof(struct processor_settings), .help = "the part that judges" };
+
+struct processor {
+	const struct role_host *role_host;
+	struct kv *kv;
+	struct host *host;
+	struct sockets *sockets;
+	struct dialler *log;
+	struct acceptor *sinks;
+	uv_timer_t timer; /* for what is due without input */
+	uv_idle_t busy;   /* while there is more to do at once */
+	uint64_t gathering_since_ms;
+	uint64_t slowest_sink;
+	bool is_held_back, has_failed, has_more;
+	uint64_t told[SUBLOG_END]; /* position last acknowledged to the log */
+};
+
+static const char *const tables[] = { STATE_TABLE_NAMES };
+
+static void fail(struct processor *processor, enum status status)
+{
+	if (!processor->has_failed)
+		log_error("processor-stopped", "the processor cannot go on: %s; nothing was judged "
+					       "that is not stored",
+		    status_text(status));
+	processor->has_failed = true;
+	role_fail(processor->role_host, status);
+}
+
+/* ---- from the log ---- */
+
+static void on_log_data(void *self, uint32_t flow, uint64_t first, const struct bytes *records,
+    size_t count, struct bytes chain)
+{
+	struct processor *processor = self;
+
+	(void)chain; /* the log has its own checksums, and the link loses nothing within a session */
+	if (flow >= SUBLOG_END || processor->has_failed)
+		return;
+	if (host_waiting(processor->host) == 0)
+		processor->gathering_since_ms = clock_monotonic_ms();
+	host_take(processor->host, flow, first, records, count);
+}
+
+static Fettle__Flow *new_flow(struct arena *arena, uint32_t number)
+{
+	Fettle__Flow *flow = arena_take(arena, sizeof(*flow));
+
+	fettle__flow__init(flow);
+	RECORD_SET(flow, flow, number);
+	return flow;
+}
+
+static Fettle__Flow *reading_flow(struct processor *processor, struct arena *arena,
+    uint32_t number)
+{
+	Fettle__Flow *flow = new_flow(arena, number);
+
+	RECORD_SET(flow, committed, host_position(processor->host, number));
+	RECORD_SET(flow, window_records, WINDOW_RECORDS);
+	RECORD_SET(flow, window_bytes, WINDOW_BYTES);
+	return flow;
+}
+
+/* Whatever waited unprocessed comes again in the new session, from the committed position on. */
+static void drop_waiting(struct processor *processor)
+{
+	while (host_waiting(processor->host) > 0 && !processor->has_failed) {
+		enum status status = host_step(processor->host, clock_wall_ms());
+
+		if (status != STATUS_OK && status != STATUS_AGAIN)
+			fail(processor, status);
+	}
+}
+
+static void on_log_hello(void *self, Fettle__Hello *hello, struct arena *arena)
+{
+	struct processor *processor = self;
+	Fettle__Flow *outbox = new_flow(arena, SUBLOG_OUTBOX);
+
+	drop_waiting(processor);
+	hello->name = RECORD_TEXT("processor");
+	RECORD_SET_BYTES(hello, store, host_uuid(processor->host));
+	hello->receives = arena_take(arena, (SUBLOG_COUNT + 1) * sizeof(*hello->receives));
+	hello->receives[hello->n_receives++] = reading_flow(processor, arena, SUBLOG_INTENT);
+	for (uint32_t flow = SUBLOG_FIRST; flow < SUBLOG_END; flow++)
+		hello->receives[hello->n_receives++] = reading_flow(processor, arena, flow);
+	RECORD_SET(outbox, head, host_outbox_head(processor->host));
+	hello->sends = arena_take(arena, sizeof(*hello->sends));
+	hello->sends[hello->n_sends++] = outbox;
+}
+
+static enum status on_log_welcome(void *self, const Fettle__Welcome *welcome)
+{
+	struct processor *processor = self;
+
+	(void)welcome;
+	for (uint32_t flow = 0; flow < SUBLOG_END; flow++)
+		processor->told[flow] = host_position(processor->host, flow);
+	return STATUS_OK;
+}
+
+static enum status read_outbox(void *self, uint32_t flow, uint64_t from, size_t most,
+    struct link_batch *batch)
+{
+	struct processor *processor = self;
+
+	(void)flow;
+	return host_read_outbox(processor->host, from, most, batch);
+}
+
+static void release_outbox(void *self)
+{
+	struct processor *processor = self;
+
+	host_release(processor->host);
+}
+
+static void on_outbox_acked(void *self, uint32_t flow, uint64_t committed)
+{
+	struct processor *processor = self;
+
+	(void)flow;
+	host_outbox_taken(processor->host, committed);
+}
+
+static const struct link_operations log_operations = {
+	.read = read_outbox,
+	.release = release_outbox,
+	.on_acked = on_outbox_acked,
+	.on_data = on_log_data,
+	.on_hello = on_log_hello,
+	.on_welcome = on_log_welcome,
+};
+
+/* ---- towards the sinks ---- */
+
+static enum status on_sink_hello(void *self, struct bytes identity, const Fettle__Hello *hello,
+    Fettle__Welcome *welcome, struct arena *arena, void **data, const char **reason)
+{
+	struct processor *processor = self;
+	Fettle__Flow *flow = new_flow(arena, SUBLOG_VERDICT);
+
+	(void)identity;
+	(void)data;
+	if (hello->n_receives == 1
+	    && hello->receives[0]->committed > host_verdict_head(processor->host)) {
+		*reason = "the sink has more verdicts than this processor has made: one of the two "
+			  "was restored from a backup";
+		log_error("sink-ahead", "%s", *reason);
+		return STATUS_REJECT;
+	}
+	RECORD_SET(flow, head, host_verdict_head(processor->host));
+	welcome->sends = arena_take(arena, sizeof(*welcome->sends));
+	welcome->sends[welcome->n_sends++] = flow;
+	return STATUS_OK;
+}
+
+static enum status read_verdicts(void *self, uint32_t flow, uint64_t from, size_t most,
+    struct link_batch *batch)
+{
+	struct acceptor_peer *peer = self;
+	struct processor *processor = acceptor_host(peer->acceptor);
+
+	(void)flow;
+	return host_read_verdicts(processor->host, from, most, batch);
+}
+
+static void release_verdicts(void *self)
+{
+	struct acceptor_peer *peer = self;
+	struct processor *processor = acceptor_host(peer->acceptor);
+
+	host_release(processor->host);
+}
+
+static void on_verdicts_acked(void *self, uint32_t flow, uint64_t committed)
+{
+	struct acceptor_peer *peer = self;
+	struct processor *processor = acceptor_host(peer->acceptor);
+	char *name = text_copy_bytes(BYTES(peer->identity, peer->identity_size));
+
+	(void)flow;
+	host_verdicts_read(processor->host, name, committed);
+	if (strcmp(name, "sink/store") == 0)
+		processor->slowest_sink = committed;
+	free(name);
+}
+
+static const struct link_operations sink_operations = {
+	.read = read_verdicts,
+	.release = release_verdicts,
+	.on_acked = on_verdicts_acked,
+};
+
+/* ---- turns ---- */
+
+static void acknowledge(struct processor *processor, bool is_held_back)
+{
+	struct link *link = dialler_link(processor->log);
+	bool has_changed = is_held_back != processor->is_held_back;
+
+	processor->is_held_back = is_held_back;
+	for (uint32_t flow = 0; flow < SUBLOG_END; flow++) {
+		uint64_t position = host_position(processor->host, flow);
+
+		if (!has_changed && position == processor->told[flow])
+			continue;
+		processor->told[flow] = position;
+		link_committed(link, flow, position, is_held_back ? 0 : WINDOW_RECORDS,
+		    is_held_back ? 0 : WINDOW_BYTES);
+	}
+}
+
+static void announce_news(struct processor *processor)
+{
+	uint64_t verdicts = host_verdict_head(processor->host);
+
+	link_wake(dialler_link(processor->log), SUBLOG_OUTBOX, host_outbox_head(processor->host));
+	for (struct acceptor_peer *peer = acceptor_next(processor->sinks, NULL); peer != NULL;
+	     peer = acceptor_next(processor->sinks, peer)) {
+		link_wake(peer->link, SUBLOG_VERDICT, verdicts);
+		acceptor_mark(peer);
+	}
+}
+
+static void on_timer(uv_timer_t *timer);
+
+static void on_busy(uv_idle_t *idle)
+{
+	(void)idle;
+}
+
+/* Wakes up for the next timer, tick or slice of work. */
+static void plan_next(struct processor *processor, bool is_due_now)
+{
+	uint64_t due_ms = host_due_ms(processor->host), now_ms = clock_wall_ms();
+
+	if (is_due_now)
+		uv_idle_start(&processor->busy, on_busy);
+	else
+		uv_idle_stop(&processor->busy);
+	if (!is_due_now && due_ms != UINT64_MAX)
+		uv_timer_start(&processor->timer, on_timer, due_ms > now_ms ? due_ms - now_ms : 1,
+		    0);
+}
+
+static bool is_time(const struct processor *processor)
+{
+	size_t waiting = host_waiting(processor->host);
+
+	return waiting == 0 || !processor->has_more || waiting >= HOST_BATCH_RECORDS
+	       || clock_monotonic_ms() - processor->gathering_since_ms >= HOST_BATCH_MS;
+}
+
+static void turn(struct processor *processor)
+{
+	enum status status = STATUS_OK;
+	int steps = 0;
+
+	if (processor->has_failed || processor->log == NULL || processor->sinks == NULL)
+		return;
+	host_release(processor->host);
+	while (steps < STEPS_A_TURN && status == STATUS_OK && is_time(processor)) {
+		status = host_step(processor->host, clock_wall_ms());
+		steps++;
+	}
+	if (status != STATUS_OK && status != STATUS_AGAIN) {
+		fail(processor, status);
+		return;
+	}
+	if (steps > 0) {
+		acknowledge(processor, host_verdict_head(processor->host) > processor->slowest_sink
+					   + BACKLOG_MAX);
+		announce_news(processor);
+	}
+	dialler_pump(processor->log);
+	acceptor_pump(processor->sinks);
+	plan_next(processor, status == STATUS_OK && !processor->has_more);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct processor *processor = timer->data;
+
+	processor->has_more = false;
+	turn(processor);
+}
+
+static void on_round(void *data, bool has_more)
+{
+	struct processor *processor = data;
+
+	processor->has_more = has_more;
+	turn(processor);
+}
+
+/* ---- opening ---- */
+
+static void stop(void *self)
+{
+	struct processor *processor = self;
+
+	if (processor->log != NULL && processor->sinks != NULL)
+		drop_waiting(processor);
+	dialler_free(processor->log);
+	acceptor_free(processor->sinks);
+	processor->log = NULL;
+	processor->sinks = NULL;
+	sockets_free(processor->sockets);
+	uv_close((uv_handle_t *)&processor->timer, NULL);
+	uv_close((uv_handle_t *)&processor->busy, NULL);
+}
+
+static void finish(void *self)
+{
+	struct processor *processor = self;
+
+	host_free(processor->host);
+	kv_close(processor->kv);
+	free(processor);
+}
+
+static enum status open_links(struct processor *processor,
+    const struct processor_settings *set, const struct role_endpoints *endpoints)
+{
+	const struct role_host *role_host = processor->role_host;
+	struct acceptor_options sinks = { .loop = role_host->loop, .sockets = processor->sockets,
+		.endpoint = endpoints->verdicts != NULL ? endpoints->verdicts : set->verdicts,
+		.on_hello = on_sink_hello, .operations = sink_operations, .host = processor };
+	struct dialler_options log = { .loop = role_host->loop, .sockets = processor->sockets,
+		.endpoint = endpoints->log_readers != NULL ? endpoints->log_readers : set->log,
+		.operations = log_operations, .self = processor };
+	enum status status = acceptor_new(&sinks, &processor->sinks);
+
+	return status == STATUS_OK ? dialler_new(&log, &processor->log) : status;
+}
+
+static enum status start(const struct role_host *role_host, const struct role_endpoints *endpoints,
+    void **self)
+{
+	struct processor *processor = memory_new(sizeof(*processor));
+	const struct kv_options options = { .tables = tables, .is_writer = true,
+		.map_initial = MAP_INITIAL };
+	char *directory = text_format("%s/state", role_host->data);
+	enum status status = kv_open(directory, &options, &processor->kv);
+
+	processor->role_host = role_host;
+	if (status == STATUS_OK)
+		status = host_new(processor->kv, processor_stages, role_host->settings,
+		    &processor->host);
+	if (status != STATUS_OK) {
+		finish(processor);
+		goto out;
+	}
+	processor->slowest_sink = host_verdict_head(processor->host);
+	uv_timer_init(role_host->loop, &processor->timer);
+	uv_idle_init(role_host->loop, &processor->busy);
+	processor->timer.data = processor->busy.data = processor;
+	status = sockets_new(role_host->sockets, role_host->loop, on_round, processor,
+	    &processor->sockets);
+	if (status == STATUS_OK)
+		status = open_links(processor, settings_of(role_host->settings, "processor"),
+		    endpoints);
+	if (status != STATUS_OK) {
+		*self = processor; /* to be taken down */
+		goto out;
+	}
+	uv_timer_start(&processor->timer, on_timer, 0, 0);
+	log_write(LOG_INFO, "processor-ready", LOG_FIELDS(LOG_TEXT("path", directory)),
+	    "judging what the log has");
+	*self = processor;
+out:
+	free(directory);
+	return status;
+}
+
+const struct role processor_role = {
+	.name = "processor",
+	.summary = "assesses what the log has, and says what is wrong",
+	.start = start,
+	.stop = stop,
+	.finish = finish,
+};

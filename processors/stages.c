@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The chain of stages, in its order: a stage sees what those before it made of a record.
+ */
+#include "processors/assess/assess.h"
+#include "processors/inventory/inventory.h"
+#include "processors/roles.h"
+
+const struct stage *const processor_stages[] = {
+	&inventory_stage,
+	&assess_stage,
+	NULL,
+};

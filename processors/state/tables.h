@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tables.h - the stages' tables in a processor's state, after the host's own.
+ *
+ * Keys that concern an asset begin with its slot and its id, so that a slot can move to another
+ * processor.
+ *
+ *   agent       agent id -> asset id
+ *   asset       slot, asset -> StateAsset
+ *   fact        slot, asset, key -> StateFact; a value of more than 64 bytes stands in `value`
+ *   value       hash -> encoded Value
+ *   posting     hash, slot, asset, key -> (empty): who holds the value
+ *   pass        slot, asset, collector, 0, prefix -> StatePass
+ *   policy      id -> Policy (proto/intent.proto)
+ *   result      slot, asset, policy id -> StateResults
+ *   result_set  hash -> ResultsVerdict that holds outcomes only
+ *   result_of   hash, slot, asset, policy id -> (empty): who holds the result set
+ *   finding     slot, asset, finding id -> FindingVerdict
+ *   assessed    slot, asset -> StateAssessed
+ *   memo        rule hash, hash of the facts that it read -> Memo
+ */
+#ifndef PROCESSORS_STATE_TABLES_H
+#define PROCESSORS_STATE_TABLES_H
+
+#include "core/host.h"
+
+enum state_table {
+	STATE_AGENT = HOST_TABLES,
+	STATE_ASSET,
+	STATE_FACT,
+	STATE_VALUE,
+	STATE_POSTING,
+	STATE_PASS,
+	STATE_POLICY,
+	STATE_RESULT,
+	STATE_RESULT_SET,
+	STATE_RESULT_OF,
+	STATE_FINDING,
+	STATE_ASSESSED,
+	STATE_MEMO,
+	STATE_TABLES,
+};
+
+#define STATE_TABLE_NAMES                                                                          \
+	HOST_TABLE_NAMES, "agent", "asset", "fact", "value", "posting", "pass", "policy",          \
+	    "result", "result_set", "result_of", "finding", "assessed", "memo", NULL
+
+#endif

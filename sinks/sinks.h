@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sinks.h - every sink there is, for the host that runs them.
+ */
+#ifndef SINKS_SINKS_H
+#define SINKS_SINKS_H
+
+#include "sinks/sink.h"
+
+extern const struct sink store_sink;
+
+extern const struct sink *const sinks_all[]; /* ends with NULL */
+
+#endif

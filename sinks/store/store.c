@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What was applied since the last commit is also kept as it came (the journal): a transaction that
+ * turns out not to fit into the map is applied again to the larger one that kv makes then.
+ */
+#include "sinks/store/store.h"
+
+#include <stdlib.h>
+
+#include "core/kv.h"
+#include "core/log.h"
+#include "core/record.h"
+#include "core/txn.h"
+#include "sinks/store/layout.h"
+
+enum { COMMIT_RECORDS = 10 * 1000, COMMIT_BYTES = 8 << 20, COMMIT_TRIES = 8 };
+
+static const uint64_t map_initial = UINT64_C(64) << 20;
+
+struct journal_entry {
+	uint64_t offset, now_ms;
+	size_t size; /* of the record, which follows in the journal's bytes */
+};
+
+struct store {
+	struct kv *kv;
+	struct txn *txn; /* NULL: none is open */
+	struct layout_sums sums, committed;
+	struct journal_entry *entries;
+	size_t entries_count;
+	struct buffer journal;
+	struct arena arena; /* of one verdict */
+	struct buffer key, value;
+};
+
+/* ---- the kinds ---- */
+
+static bool is_id(ProtobufCBinaryData bytes)
+{
+	return bytes.len == LAYOUT_ID_SIZE;
+}
+
+static struct buffer *fresh(struct buffer *buffer)
+{
+	buffer_clear(buffer);
+	return buffer;
+}
+
+static enum status apply_asset(struct store *store, struct bytes body, uint64_t now_ms)
+{
+	const Fettle__AssetVerdict *asset =
+	    record_unpack(&fettle__asset_verdict__descriptor, body, &store->arena);
+
+	(void)now_ms;
+	if (asset == NULL || !is_id(asset->asset))
+		return STATUS_REJECT;
+	txn_put(store->txn, LAYOUT_ASSETS, record_bytes(asset->asset), body);
+	return STATUS_OK;
+}
+
+static enum status apply_change(struct store *store, struct bytes body, uint64_t now_ms)
+{
+	const Fettle__ChangeVerdict *change =
+	    record_unpack(&fettle__change_verdict__descriptor, body, &store->arena);
+	struct bytes known;
+	enum status status;
+
+	if (change == NULL || !is_id(change->id) || !is_id(change->asset))
+		return STATUS_REJECT;
+	layout_timed_key(fresh(&store->key), change->received_ms, record_bytes(change->id));
+	status = txn_get(store->txn, LAYOUT_CHANGES, buffer_bytes(&store->key), &known);
+	if (status != STATUS_NOT_FOUND)
+		return status; /* it was stored when it was stored first */
+	buffer_append_u64(fresh(&store->value), now_ms);
+	buffer_append(&store->value, body);
+	txn_put(store->txn, LAYOUT_CHANGES, buffer_bytes(&store->key),
+	    buffer_bytes(&store->value));
+	buffer_append(fresh(&store->key), record_bytes(change->asset));
+	layout_timed_key(&store->key, change->received_ms, record_bytes(change->id));
+	txn_put(store->txn, LAYOUT_CHANGES_BY_ASSET, buffer_bytes(&store->key), BYTES_NONE);
+	return STATUS_OK;
+}
+
+static enum status apply_results(struct store *store, struct bytes body, uint64_t now_ms)
+{
+	const Fettle__ResultsVerdict *results =
+	    record_unpack(&fettle__results_verdict__descriptor, body, &store->arena);
+
+	(void)now_ms;
+	if (results == NULL || !is_id(results->asset) || results->policy == NULL)
+		return STATUS_REJECT;
+	layout_results_key(fresh(&store->key), record_bytes(results->asset), results->policy);
+	if (results->removed)
+		txn_delete(store->txn, LAYOUT_RESULTS, buffer_bytes(&store->key));
+	else
+		txn_put(store->txn, LAYOUT_RESULTS, buffer_bytes(&store->key), body);
+	return STATUS_OK;
+}
+
+static bool is_finding(const Fettle__FindingVerdict *finding)
+{
+	return finding != NULL && is_id(finding->id) && is_id(finding->asset)
+	       && finding->state >= FETTLE__FINDING_STATE__FINDING_STATE_OPEN
+	       && finding->state <= FETTLE__FINDING_STATE__FINDING_STATE_EXCEPTED;
+}
+
+static uint64_t *sum_of(struct store *store, const Fettle__FindingVerdict *finding)
+{
+	return &store->sums.findings[finding->state - 1][rank_of_severity(finding->severity)];
+}
+
+/* Takes the finding's older version, if there is one, out of the index and the sums. */
+static enum status forget_finding(struct store *store, struct bytes id)
+{
+	const Fettle__FindingVerdict *older;
+	struct bytes value;
+	enum status status = txn_get(store->txn, LAYOUT_FINDINGS, id, &value);
+
+	if (status != STATUS_OK)
+		return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+	older = record_unpack(&fettle__finding_verdict__descriptor, value, &store->arena);
+	if (!is_finding(older))
+		return STATUS_CORRUPT;
+	layout_finding_key(fresh(&store->key), older);
+	txn_delete(store->txn, LAYOUT_FINDINGS_BY_RANK, buffer_bytes(&store->key));
+	--*sum_of(store, older);
+	return STATUS_OK;
+}
+
+static enum status apply_finding(struct store *store, struct bytes body, uint64_t now_ms)
+{
+	const Fettle__FindingVerdict *finding =
+	    record_unpack(&fettle__finding_verdict__descriptor, body, &store->arena);
+	enum status status;
+
+	(void)now_ms;
+	if (!is_finding(finding))
+		return STATUS_REJECT;
+	status = forget_finding(store, record_bytes(finding->id));
+	if (status != STATUS_OK)
+		return status;
+	txn_put(store->txn, LAYOUT_FINDINGS, record_bytes(finding->id), body);
+	layout_finding_key(fresh(&store->key), finding);
+	txn_put(store->txn, LAYOUT_FINDINGS_BY_RANK, buffer_bytes(&store->key), BYTES_NONE);
+	++*sum_of(store, finding);
+	return STATUS_OK;
+}
+
+/* Puts BODY under its time and id, once.  EXISTS: it was there. */
+static enum status put_timed(struct store *store, enum layout_table table, uint64_t at_ms,
+    struct bytes id, struct bytes body)
+{
+	struct bytes known;
+	enum status status;
+
+	layout_timed_key(fresh(&store->key), at_ms, id);
+	status = txn_get(store->txn, table, buffer_bytes(&store->key), &known);
+	if (status != STATUS_NOT_FOUND)
+		return status == STATUS_OK ? STATUS_EXISTS : status;
+	txn_put(store->txn, table, buffer_bytes(&store->key), body);
+	return STATUS_OK;
+}
+
+static enum status apply_quarantined(struct store *store, struct bytes body, uint64_t now_ms)
+{
+	const Fettle__QuarantinedVerdict *quarantined =
+	    record_unpack(&fettle__quarantined_verdict__descriptor, body, &store->arena);
+	enum status status;
+
+	(void)now_ms;
+	if (quarantined == NULL || !is_id(quarantined->id))
+		return STATUS_REJECT;
+	status = put_timed(store, LAYOUT_QUARANTINED, quarantined->at_ms,
+	    record_bytes(quarantined->id), body);
+	return status == STATUS_EXISTS ? STATUS_OK : status;
+}
+
+static enum status apply_loss(struct store *store, struct bytes body, uint64_t now_ms)
+{
+	const Fettle__LossVerdict *loss =
+	    record_unpack(&fettle__loss_verdict__descriptor, body, &store->arena);
+	enum status status;
+
+	(void)now_ms;
+	if (loss == NULL || !is_id(loss->id))
+		return STATUS_REJECT;
+	status = put_timed(store, LAYOUT_LOSSES, loss->at_ms, record_bytes(loss->id), body);
+	if (status == STATUS_OK)
+		store->sums.lost += loss->count;
+	return status == STATUS_EXISTS ? STATUS_OK : status;
+}
+
+static const struct {
+	uint32_t kind;
+	enum status (*apply)(struct store *store, struct bytes body, uint64_t now_ms);
+} kinds[] = {
+	{ FETTLE__KIND__KIND_ASSET, apply_asset },
+	{ FETTLE__KIND__KIND_CHANGE, apply_change },
+	{ FETTLE__KIND__KIND_RESULTS, apply_results },
+	{ FETTLE__KIND__KIND_FINDING, apply_finding },
+	{ FETTLE__KIND__KIND_QUARANTINED, apply_quarantined },
+	{ FETTLE__KIND__KIND_LOSS, apply_loss },
+};
+
+/* ---- the transaction ---- */
+
+static void clear_journal(struct store *store)
+{
+	free(store->entries);
+	store->entries = NULL;
+	store->entries_count = 0;
+	buffer_clear(&store->journal);
+}
+
+static void undo(struct store *store)
+{
+	if (store->txn != NULL)
+		txn_abort(&store->txn);
+	store->sums = store->committed;
+}
+
+static enum status apply_body(struct store *store, struct bytes record, uint64_t now_ms)
+{
+	Fettle__Record *decoded;
+	enum status status = record_decode(record, &store->arena, &decoded);
+
+	for (size_t i = 0; status == STATUS_OK && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (kinds[i].kind == decoded->envelope->kind)
+			return kinds[i].apply(store, record_bytes(decoded->body), now_ms);
+	return status;
+}
+
+static enum status apply(struct store *store, uint64_t offset, struct bytes record,
+    uint64_t now_ms)
+{
+	enum status status = STATUS_OK;
+
+	if (store->txn == NULL)
+		status = txn_begin(store->kv, &store->txn);
+	if (status == STATUS_OK && record.size > 0) {
+		arena_reset(&store->arena);
+		status = apply_body(store, record, now_ms);
+	}
+	if (status == STATUS_REJECT) {
+		log_write(LOG_ERROR, "store-refused", LOG_FIELDS(LOG_NUMBER("offset", offset)),
+		    "a verdict cannot be understood; it is counted and passed over");
+		store->sums.refused++;
+		status = STATUS_OK;
+	}
+	store->sums.position = offset;
+	return status;
+}
+
+static void note(struct store *store, uint64_t offset, struct bytes record, uint64_t now_ms)
+{
+	if (store->entries == NULL)
+		store->entries = memory_new(COMMIT_RECORDS * sizeof(*store->entries));
+	store->entries[store->entries_count++] =
+	    (struct journal_entry){ .offset = offset, .now_ms = now_ms, .size = record.size };
+	buffer_append(&store->journal, record);
+}
+
+enum status store_apply(struct store *store, uint64_t offset, struct bytes record, uint64_t now_ms)
+{
+	enum status status = STATUS_OK;
+
+	if (offset <= store->sums.position)
+		return STATUS_OK;
+	if (store_wants_commit(store))
+		status = store_commit(store);
+	if (status == STATUS_OK) {
+		note(store, offset, record, now_ms);
+		status = apply(store, offset, record, now_ms);
+	}
+	if (status != STATUS_OK) {
+		undo(store);
+		clear_journal(store);
+	}
+	return status;
+}
+
+bool store_wants_commit(const struct store *store)
+{
+	return store->entries_count >= COMMIT_RECORDS || store->journal.size >= COMMIT_BYTES;
+}
+
+static enum status apply_journal(struct store *store)
+{
+	const uint8_t *at = store->journal.data;
+	enum status status = STATUS_OK;
+
+	for (size_t i = 0; i < store->entries_count && status == STATUS_OK; i++) {
+		const struct journal_entry *entry = &store->entries[i];
+
+		status = apply(store, entry->offset, BYTES(at, entry->size), entry->now_ms);
+		at += entry->size;
+	}
+	return status;
+}
+
+static enum status commit_once(struct store *store)
+{
+	buffer_clear(&store->value);
+	layout_sums_encode(&store->value, &store->sums);
+	txn_put(store->txn, LAYOUT_META, layout_sums_key(), buffer_bytes(&store->value));
+	return txn_commit(&store->txn);
+}
+
+enum status store_commit(struct store *store)
+{
+	enum status status = STATUS_FULL;
+
+	if (store->txn == NULL)
+		return STATUS_OK;
+	for (unsigned tries = 0; status == STATUS_FULL && tries < COMMIT_TRIES; tries++) {
+		status = STATUS_OK;
+		if (tries > 0) {
+			undo(store);
+			status = apply_journal(store);
+		}
+		if (status == STATUS_OK)
+			status = commit_once(store);
+	}
+	if (status == STATUS_OK)
+		store->committed = store->sums;
+	else
+		undo(store);
+	clear_journal(store);
+	return status;
+}
+
+uint64_t store_position(const struct store *store)
+{
+	return store->committed.position;
+}
+
+/* ---- life ---- */
+
+static enum status load_sums(struct store *store)
+{
+	struct kv_txn *txn;
+	struct bytes value;
+	enum status status = kv_read_begin(store->kv, &txn);
+
+	if (status != STATUS_OK)
+		return status;
+	status = kv_get(txn, LAYOUT_META, layout_sums_key(), &value);
+	if (status == STATUS_OK && !layout_sums_decode(value, &store->sums))
+		status = STATUS_CORRUPT;
+	kv_abort(&txn);
+	store->committed = store->sums;
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+enum status store_open(const char *data, struct store **out)
+{
+	struct store *store = memory_new(sizeof(*store));
+	struct kv_options options = { .tables = layout_tables, .is_writer = true,
+		.map_initial = map_initial };
+	char *directory = layout_directory(data);
+	enum status status = kv_open(directory, &options, &store->kv);
+
+	if (status == STATUS_OK)
+		status = load_sums(store);
+	free(directory);
+	if (status != STATUS_OK) {
+		store_close(store);
+		return status;
+	}
+	*out = store;
+	return STATUS_OK;
+}
+
+void store_close(struct store *store)
+{
+	if (store == NULL)
+		return;
+	undo(store);
+	clear_journal(store);
+	kv_close(store->kv);
+	buffer_fini(&store->journal);
+	buffer_fini(&store->key);
+	buffer_fini(&store->value);
+	arena_fini(&store->arena);
+	free(store);
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sinks/store/query.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/record.h"
+#include "sinks/store/store.h"
+#include "tests/support/scratch.h"
+#include "tests/support/verdict.h"
+
+/* A store with some verdicts in it, and a query on it. */
+struct fixture {
+	void *data;
+	struct store *store;
+	struct query *query;
+	uint64_t offset;
+	struct buffer seen; /* what a visitor saw, one line each */
+	unsigned stop_after; /* 0: never */
+};
+
+static int start(void **test)
+{
+	struct fixture *fixture = memory_new(sizeof(*fixture));
+
+	*test = fixture;
+	return scratch_start(&fixture->data) == 0
+		       && store_open(fixture->data, &fixture->store) == STATUS_OK
+		       && query_open(fixture->data, &fixture->query) == STATUS_OK
+		   ? 0
+		   : -1;
+}
+
+static int stop(void **test)
+{
+	struct fixture *fixture = *test;
+	int result;
+
+	query_close(fixture->query);
+	store_close(fixture->store);
+	buffer_fini(&fixture->seen);
+	result = scratch_stop(&fixture->data);
+	free(fixture);
+	return result;
+}
+
+static void put(struct fixture *fixture, uint32_t kind, const void *message)
+{
+	assert_int_equal(store_apply(fixture->store, ++fixture->offset,
+	    verdict_record(kind, message), 1), STATUS_OK);
+	assert_int_equal(store_commit(fixture->store), STATUS_OK);
+}
+
+enum {
+	OPEN = FETTLE__FINDING_STATE__FINDING_STATE_OPEN,
+	FIXED = FETTLE__FINDING_STATE__FINDING_STATE_FIXED,
+	EXCEPTED = FETTLE__FINDING_STATE__FINDING_STATE_EXCEPTED,
+};
+
+static void put_finding(struct fixture *fixture, const char *asset, const char *subject,
+    const char *severity, unsigned state)
+{
+	Fettle__FindingVerdict finding = verdict_finding(asset, subject, severity);
+
+	RECORD_SET(&finding, state, (Fettle__FindingState)state);
+	RECORD_SET(&finding, first_seen_ms, 1000);
+	put(fixture, FETTLE__KIND__KIND_FINDING, &finding);
+}
+
+static enum status see(struct fixture *fixture, const char *text, size_t size)
+{
+	buffer_append(&fixture->seen, BYTES(text, size));
+	buffer_append_text(&fixture->seen, " ");
+	return fixture->stop_after > 0 && --fixture->stop_after == 0 ? STATUS_CLOSED : STATUS_OK;
+}
+
+static enum status see_finding(void *visitor, const Fettle__FindingVerdict *finding)
+{
+	return see(visitor, finding->subject, strlen(finding->subject));
+}
+
+static enum status see_change(void *visitor, const Fettle__ChangeVerdict *change,
+    uint64_t stored_ms)
+{
+	(void)stored_ms;
+	return see(visitor, (const char *)change->key.data, change->key.len);
+}
+
+static enum status see_asset(void *visitor, const Fettle__AssetVerdict *asset)
+{
+	return see(visitor, asset->name, strlen(asset->name));
+}
+
+static void findings_are(struct fixture *fixture, struct query_findings wanted, const char *seen)
+{
+	buffer_clear(&fixture->seen);
+	assert_int_equal(query_findings(fixture->query, &wanted, see_finding, fixture),
+	    STATUS_OK);
+	assert_string_equal(buffer_text(&fixture->seen), seen);
+}
+
+static void changes_are(struct fixture *fixture, struct query_changes wanted, const char *seen)
+{
+	buffer_clear(&fixture->seen);
+	assert_int_equal(query_changes(fixture->query, &wanted, see_change, fixture), STATUS_OK);
+	assert_string_equal(buffer_text(&fixture->seen), seen);
+}
+
+static void nothing_was_stored_where_no_sink_has_run(void **test)
+{
+	struct query *query;
+
+	assert_int_equal(query_open(*test, &query), STATUS_NOT_FOUND);
+}
+
+static void the_worst_finding_comes_first(void **test)
+{
+	struct fixture *fixture = *test;
+
+	put_finding(fixture, "web1", "c/9", "low", OPEN);
+	put_finding(fixture, "web1", "c/2", "critical", OPEN);
+	put_finding(fixture, "web1", "c/1", "critical", OPEN);
+	put_finding(fixture, "web1", "c/3", "nonsense", OPEN);
+	put_finding(fixture, "web1", "c/0", "critical", FIXED);
+	findings_are(fixture, (struct query_findings){ 0 }, "c/1 c/2 c/9 c/3 c/0 ");
+}
+
+static void findings_are_filtered(void **test)
+{
+	struct fixture *fixture = *test;
+	ProtobufCBinaryData web1 = verdict_id("web1");
+
+	put_finding(fixture, "web1", "c/1", "high", OPEN);
+	put_finding(fixture, "web1", "c/2", "low", EXCEPTED);
+	put_finding(fixture, "web2", "c/3", "high", FIXED);
+	findings_are(fixture, (struct query_findings){ .asset = record_bytes(web1) }, "c/1 c/2 ");
+	findings_are(fixture, (struct query_findings){ .states = 1 << FIXED | 1 << EXCEPTED },
+	    "c/3 c/2 ");
+	findings_are(fixture, (struct query_findings){ .ranks = 1 << RANK_LOW }, "c/2 ");
+	findings_are(fixture, (struct query_findings){
+	    .kinds = 1 << FETTLE__FINDING_KIND__FINDING_KIND_VULNERABILITY }, "");
+	findings_are(fixture, (struct query_findings){ .since_ms = 1000 }, "c/1 c/3 c/2 ");
+	findings_are(fixture, (struct query_findings){ .since_ms = 1001 }, "");
+}
+
+static void a_finding_that_changes_state_moves(void **test)
+{
+	struct fixture *fixture = *test;
+
+	put_finding(fixture, "web1", "c/1", "high", OPEN);
+	put_finding(fixture, "web1", "c/1", "high", FIXED);
+	findings_are(fixture, (struct query_findings){ .states = 1 << OPEN }, "");
+	findings_are(fixture, (struct query_findings){ .states = 1 << FIXED }, "c/1 ");
+	put_finding(fixture, "web1", "c/1", "critical", OPEN);
+	findings_are(fixture, (struct query_findings){ 0 }, "c/1 ");
+}
+
+static void a_visitor_may_end_the_visit(void **test)
+{
+	struct fixture *fixture = *test;
+	struct query_findings all = { 0 };
+
+	put_finding(fixture, "web1", "c/1", "high", OPEN);
+	put_finding(fixture, "web1", "c/2", "high", OPEN);
+	fixture->stop_after = 1;
+	assert_int_equal(query_findings(fixture->query, &all, see_finding, fixture),
+	    STATUS_CLOSED);
+	assert_string_equal(buffer_text(&fixture->seen), "c/1 ");
+}
+
+static void a_subject_too_long_for_a_key_is_stored_all_the_same(void **test)
+{
+	struct fixture *fixture = *test;
+	char subject[2000];
+
+	memset(subject, 's', sizeof(subject));
+	subject[sizeof(subject) - 1] = '\0';
+	put_finding(fixture, "web1", subject, "high", OPEN);
+	subject[sizeof(subject) - 2] = 't';
+	put_finding(fixture, "web1", subject, "high", OPEN);
+	put_finding(fixture, "web1", subject, "high", FIXED);
+	assert_int_equal(query_findings(fixture->query, &(struct query_findings){ 0 },
+	    see_finding, fixture), STATUS_OK);
+	assert_int_equal(fixture->seen.size, 4000);
+}
+
+static void a_finding_is_found_by_the_beginning_of_its_id(void **test)
+{
+	struct fixture *fixture = *test;
+	Fettle__FindingVerdict first = verdict_finding("web1", "c/1", "high"), second, *found;
+	struct arena arena = { 0 };
+	char hex[33];
+
+	second = first;
+	first.id = record_binary(BYTES("\xabsame-beginning1", 16));
+	second.id = record_binary(BYTES("\xabsame-beginning2", 16));
+	put(fixture, FETTLE__KIND__KIND_FINDING, &first);
+	put(fixture, FETTLE__KIND__KIND_FINDING, &second);
+	bytes_to_hex(record_bytes(second.id), hex);
+	assert_int_equal(query_finding(fixture->query, hex, &arena, &found), STATUS_OK);
+	assert_memory_equal(found->id.data, second.id.data, 16);
+	assert_int_equal(query_finding(fixture->query, "AB", &arena, &found), STATUS_EXISTS);
+	assert_int_equal(query_finding(fixture->query, "a", &arena, &found), STATUS_EXISTS);
+	assert_int_equal(query_finding(fixture->query, "b", &arena, &found), STATUS_NOT_FOUND);
+	assert_int_equal(query_finding(fixture->query, "xyz", &arena, &found), STATUS_INVALID);
+	assert_int_equal(query_finding(fixture->query, "", &arena, &found), STATUS_INVALID);
+	arena_fini(&arena);
+}
+
+static void put_change(struct fixture *fixture, const char *asset, const char *key,
+    uint64_t received_ms)
+{
+	Fettle__ChangeVerdict change = verdict_change(key, asset, key, received_ms);
+
+	put(fixture, FETTLE__KIND__KIND_CHANGE, &change);
+}
+
+static void changes_come_in_the_order_of_their_receipt(void **test)
+{
+	struct fixture *fixture = *test;
+
+	put_change(fixture, "web2", "file/c", 300);
+	put_change(fixture, "web1", "file/a", 100);
+	put_change(fixture, "web2", "user/b", 200);
+	changes_are(fixture, (struct query_changes){ 0 }, "file/a user/b file/c ");
+}
+
+static void changes_are_filtered(void **test)
+{
+	struct fixture *fixture = *test;
+	ProtobufCBinaryData web2 = verdict_id("web2");
+
+	put_change(fixture, "web1", "file/a", 100);
+	put_change(fixture, "web2", "user/b", 200);
+	put_change(fixture, "web2", "file/c", 300);
+	changes_are(fixture, (struct query_changes){ .since_ms = 200 }, "user/b file/c ");
+	changes_are(fixture, (struct query_changes){ .asset = record_bytes(web2) },
+	    "user/b file/c ");
+	changes_are(fixture, (struct query_changes){ .asset = record_bytes(web2),
+	    .since_ms = 201 }, "file/c ");
+	changes_are(fixture, (struct query_changes){ .key_prefix = bytes_of_text("file/") },
+	    "file/a file/c ");
+}
+
+static void a_limit_keeps_the_newest_changes(void **test)
+{
+	struct fixture *fixture = *test;
+	ProtobufCBinaryData web1 = verdict_id("web1");
+
+	put_change(fixture, "web1", "file/a", 100);
+	put_change(fixture, "web2", "user/b", 200);
+	put_change(fixture, "web1", "file/c", 300);
+	changes_are(fixture, (struct query_changes){ .limit = 2 }, "user/b file/c ");
+	changes_are(fixture, (struct query_changes){ .limit = 9 }, "file/a user/b file/c ");
+	changes_are(fixture, (struct query_changes){ .limit = 1, .since_ms = 301 }, "");
+	changes_are(fixture, (struct query_changes){ .limit = 9, .since_ms = 200 },
+	    "user/b file/c ");
+	changes_are(fixture, (struct query_changes){ .limit = 1,
+	    .key_prefix = bytes_of_text("user") }, "user/b ");
+	changes_are(fixture, (struct query_changes){ .limit = 1,
+	    .asset = record_bytes(web1) }, "file/c ");
+}
+
+static void more_than_a_page_is_visited_once_each(void **test)
+{
+	struct fixture *fixture = *test;
+	char key[32];
+
+	for (unsigned i = 0; i < 1000; i++) {
+		Fettle__ChangeVerdict change;
+
+		snprintf(key, sizeof(key), "k%03u", i);
+		change = verdict_change(key, "web1", key, i / 7);
+		assert_int_equal(store_apply(fixture->store, i + 1,
+		    verdict_record(FETTLE__KIND__KIND_CHANGE, &change.base), 1), STATUS_OK);
+	}
+	assert_int_equal(store_commit(fixture->store), STATUS_OK);
+	assert_int_equal(query_changes(fixture->query, &(struct query_changes){ 0 }, see_change,
+	    fixture), STATUS_OK);
+	assert_int_equal(fixture->seen.size, 1000 * 5);
+	buffer_clear(&fixture->seen);
+	assert_int_equal(query_changes(fixture->query, &(struct query_changes){ .limit = 777 },
+	    see_change, fixture), STATUS_OK);
+	assert_int_equal(fixture->seen.size, 777 * 5);
+}
+
+static void an_asset_is_what_was_last_said_of_it(void **test)
+{
+	struct fixture *fixture = *test;
+	Fettle__AssetVerdict asset = verdict_asset("web1"), *found;
+	struct arena arena = { 0 };
+
+	RECORD_SET(&asset, facts, 1);
+	put(fixture, FETTLE__KIND__KIND_ASSET, &asset);
+	RECORD_SET(&asset, facts, 2);
+	put(fixture, FETTLE__KIND__KIND_ASSET, &asset);
+	assert_int_equal(query_assets(fixture->query, see_asset, fixture), STATUS_OK);
+	assert_string_equal(buffer_text(&fixture->seen), "web1 ");
+	assert_int_equal(query_asset(fixture->query, record_bytes(asset.asset), &arena, &found),
+	    STATUS_OK);
+	assert_int_equal(found->facts, 2);
+	assert_int_equal(query_asset(fixture->query, record_bytes(verdict_id("x")), &arena,
+	    &found), STATUS_NOT_FOUND);
+	arena_fini(&arena);
+}
+
+static enum status see_results(void *visitor, const Fettle__ResultsVerdict *results)
+{
+	return see(visitor, results->policy, strlen(results->policy));
+}
+
+static void results_are_those_of_an_asset(void **test)
+{
+	struct fixture *fixture = *test;
+	const char *const rows[][2] = { { "web1", "p2" }, { "web2", "p3" }, { "web1", "p1" } };
+
+	for (unsigned i = 0; i < 3; i++) {
+		Fettle__ResultsVerdict results = FETTLE__RESULTS_VERDICT__INIT;
+
+		RECORD_SET(&results, asset, verdict_id(rows[i][0]));
+		results.policy = RECORD_TEXT(rows[i][1]);
+		put(fixture, FETTLE__KIND__KIND_RESULTS, &results);
+	}
+	assert_int_equal(query_results(fixture->query, record_bytes(verdict_id("web1")),
+	    see_results, fixture), STATUS_OK);
+	assert_string_equal(buffer_text(&fixture->seen), "p1 p2 ");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(nothing_was_stored_where_no_sink_has_run,
+		    scratch_start, scratch_stop),
+		TEST(the_worst_finding_comes_first),
+		TEST(findings_are_filtered),
+		TEST(a_finding_that_changes_state_moves),
+		TEST(a_visitor_may_end_the_visit),
+		TEST(a_subject_too_long_for_a_key_is_stored_all_the_same),
+		TEST(a_finding_is_found_by_the_beginning_of_its_id),
+		TEST(changes_come_in_the_order_of_their_receipt),
+		TEST(changes_are_filtered),
+		TEST(a_limit_keeps_the_newest_changes),
+		TEST(more_than_a_page_is_visited_once_each),
+		TEST(an_asset_is_what_was_last_said_of_it),
+		TEST(results_are_those_of_an_asset),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
