@@ -20,7 +20,7 @@ enum {
 	DEBOUNCE_MS = 50,
 	CALM_MS = 1000,       /* a file that rests for so long is looked at promptly again */
 	PROMPT_LOOKS = 8,     /* before one that does not rest has to wait */
-	DEBOUNCE_MAX_MS = 10 * 1000,
+	DEBOUNCE_MAX_MS = 5 * 1000,
 	BLIND_REREAD_MS = 60 * 1000, /* where there are no file events */
 };
 
