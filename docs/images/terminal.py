@@ -38,7 +38,8 @@ def main(command):
     print(f'<rect width="{width}" height="{height}" rx="9" fill="#0d1117"/>')
     for x, colour in ((20, "#ff5f57"), (40, "#febc2e"), (60, "#28c840")):
         print(f'<circle cx="{x}" cy="19" r="6" fill="{colour}"/>')
-    print(f'<text x="{MARGIN}" y="{TOP + 10}"><tspan class="p">$</tspan> {html.escape(command)}</text>')
+    print(f'<text x="{MARGIN}" y="{TOP + 10}"><tspan class="p">$</tspan> '
+          f'{html.escape(command)}</text>')
     for number, line in enumerate(lines, 1):
         if line:
             print(f'<text x="{MARGIN}" y="{TOP + 10 + LINE * number}" xml:space="preserve">'

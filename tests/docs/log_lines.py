@@ -16,7 +16,7 @@ ROW = re.compile(r"^\| `([a-z0-9-]+)` \|", re.MULTILINE)
 
 
 def ids_of(path):
-    """The ids in one file; what is passed on from a parameter (a declaration, a helper) is not one."""
+    """The ids in one file; an id that is a parameter is counted where it is passed."""
     text = path.read_text(encoding="utf-8")
     for call in CALL.finditer(text):
         after = r"\s*(?:[^,()]+,\s*){%d}" % WRITERS[call.group(1)]
