@@ -39,6 +39,7 @@ struct spool {
 	uint64_t quota[LANE_END];
 	uint8_t boot_id[BOOT_ID_SIZE];
 	bool was_full[LANE_END]; /* said in the log */
+	uint64_t undone;
 	struct buffer scratch;
 	struct arena arena;
 };
@@ -180,9 +181,15 @@ void spool_abort(struct spool *spool)
 {
 	uint64_t refused = spool->now.refused;
 
+	spool->undone += spool->write != NULL;
 	kv_abort(&spool->write);
 	spool->now = spool->committed;
 	spool->now.refused = refused;
+}
+
+uint64_t spool_undone(const struct spool *spool)
+{
+	return spool->undone;
 }
 
 /* The disk failed in mid-transaction: nothing of it may stay. */
@@ -200,10 +207,13 @@ enum status spool_commit(struct spool *spool)
 	if (spool->write == NULL)
 		return STATUS_OK;
 	status = write_meta(spool);
-	if (status == STATUS_OK)
-		status = kv_commit(&spool->write);
 	if (status != STATUS_OK)
 		return undo(spool, status);
+	status = kv_commit(&spool->write);
+	if (status != STATUS_OK) {
+		spool->undone++;
+		return undo(spool, status);
+	}
 	spool->committed = spool->now;
 	return STATUS_OK;
 }
@@ -310,7 +320,9 @@ enum status spool_append(struct spool *spool, enum lane lane, uint32_t kind,
 	struct key key;
 	enum status status;
 
-	REQUIRE(lane >= LANE_CRITICAL && lane < LANE_END && body.size <= LINK_RECORD_MAX);
+	REQUIRE(lane >= LANE_CRITICAL && lane < LANE_END);
+	if (body.size > LINK_RECORD_MAX)
+		return STATUS_REJECT;
 	if (state->bytes + body.size > spool->quota[lane])
 		return refuse(spool, lane);
 	status = begin(spool);
@@ -655,7 +667,9 @@ static enum status begin_epoch(struct spool *spool, uint64_t epoch)
 	for (unsigned lane = 1; lane < LANE_END; lane++) {
 		struct lane_state *state = &spool->now.lanes[lane];
 
-		state->sequence = state->acked = state->numbered = 0;
+		/* Those that are kept stand one after another behind the last that was taken. */
+		state->numbered -= state->sequence - state->acked;
+		state->sequence = state->acked = 0;
 		memset(state->chain, 0, HASH_SIZE);
 		memset(state->acked_chain, 0, HASH_SIZE);
 	}
@@ -681,7 +695,9 @@ static enum status chain_after(struct spool *spool, enum lane lane, uint64_t seq
 	status = begin(spool);
 	if (status == STATUS_OK)
 		status = kv_get(spool->write, TABLE_NUMBER, key_of(&key, lane, sequence), &row);
-	if (status == STATUS_OK && row.size == NUMBER_ROW)
+	if (status == STATUS_OK && row.size != NUMBER_ROW)
+		return STATUS_CORRUPT;
+	if (status == STATUS_OK)
 		memcpy(chain, row.data + 8, HASH_SIZE);
 	return status;
 }
@@ -718,6 +734,8 @@ enum status spool_welcome(struct spool *spool, const Fettle__Welcome *welcome)
 				   "sent: one of them was restored or copied; starting a new epoch "
 				   "and sending every fact again");
 	status = spool_ledger_forget(spool, BYTES_NONE);
+	/* Its commands may be numbered anew as well; to take one twice does no harm. */
+	spool->now.command = 0;
 	if (status == STATUS_OK)
 		status = begin_epoch(spool, 0);
 	return status == STATUS_OK ? STATUS_AGAIN : status;
