@@ -17,6 +17,7 @@
 #include "core/kv.h"
 #include "core/lane.h"
 #include "core/link.h"
+#include "core/record.h"
 
 struct spool;
 
@@ -41,6 +42,9 @@ NODISCARD enum status spool_append(struct spool *spool, enum lane lane, uint32_t
 NODISCARD enum status spool_commit(struct spool *spool);
 /* Undoes what was not committed. */
 void spool_abort(struct spool *spool);
+
+/* The id of the event appended last; unique for ever, but of none where that was undone. */
+void spool_last_event(const struct spool *spool, uint8_t out[EVENT_ID_SIZE]);
 
 /* ---- the ledger ---- */
 
