@@ -48,9 +48,6 @@ void help_noun(const struct command *commands, const char *noun, const char *ver
 			fputs("\n", stream);
 		is_first = false;
 		options_help(at, stream);
-		fprintf(stream, "  %s\n", at->summary);
-		if (at->example != NULL)
-			fprintf(stream, "  For example: %s\n", at->example);
 	}
 	fputs("\n", stream);
 	options_help_common(stream);

@@ -13,6 +13,7 @@
 #include "collectors/agent.h"
 #include "collectors/collectors.h"
 #include "console/commands.h"
+#include "console/control_client.h"
 #include "console/scan_page.h"
 #include "console/service.h"
 #include "core/clock.h"
@@ -173,6 +174,20 @@ static int run(struct scan *scan, const struct supervisor_options *options)
 	return scan_page(service->console, &scan->summary);
 }
 
+/* What a server sees that runs already is newer than any look of ours. */
+static int show_running(struct scan *scan)
+{
+	enum status status = find_asset(scan);
+
+	if (status != STATUS_OK)
+		return status_exit_code(status);
+	console_say(scan->service.console,
+	    "Fettle is running on %s already; this is what it knows now.",
+	    scan->service.console->paths.data);
+	scan->summary.is_complete = true;
+	return scan_page(scan->service.console, &scan->summary);
+}
+
 int scan_run(const struct console *console, int argc, char **argv)
 {
 	/* Nobody else is to connect, and a `serve` elsewhere keeps its port. */
@@ -187,7 +202,8 @@ int scan_run(const struct console *console, int argc, char **argv)
 	(void)argv;
 	if (code == 0) {
 		options.settings = scan.service.settings;
-		code = run(&scan, &options);
+		code = control_is_running(console->paths.data) ? show_running(&scan)
+							       : run(&scan, &options);
 		service_fini(&scan.service);
 	}
 	return code;
