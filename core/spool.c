@@ -276,18 +276,23 @@ void spool_close(struct spool *spool)
 
 /* ---- appending ---- */
 
+/* Half of the spool's uuid and a counter that never goes back: unique without a clock. */
+void spool_last_event(const struct spool *spool, uint8_t out[EVENT_ID_SIZE])
+{
+	memcpy(out, spool->now.store, 8);
+	for (unsigned i = 0; i < 8; i++)
+		out[8 + i] = (uint8_t)(spool->now.events >> 8 * (7 - i));
+}
+
 static void make_record(struct spool *spool, uint32_t kind, uint64_t fact_revision,
     struct bytes body)
 {
 	Fettle__Record record = FETTLE__RECORD__INIT;
 	Fettle__Envelope envelope = FETTLE__ENVELOPE__INIT;
 	uint8_t event_id[EVENT_ID_SIZE];
-	uint64_t number = ++spool->now.events;
 
-	/* Half of the spool's uuid and a counter that never goes back: unique without a clock. */
-	memcpy(event_id, spool->now.store, 8);
-	for (unsigned i = 0; i < 8; i++)
-		event_id[8 + i] = (uint8_t)(number >> 8 * (7 - i));
+	spool->now.events++;
+	spool_last_event(spool, event_id);
 	RECORD_SET_BYTES(&envelope, event_id, BYTES_OF(event_id));
 	RECORD_SET(&envelope, kind, kind);
 	RECORD_SET(&envelope, schema, RECORD_SCHEMA);
