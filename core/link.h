@@ -26,8 +26,8 @@ enum {
 	LINK_INNER_FRAME_MAX = 1024 * 1024, /* between servers: intent may be long */
 	LINK_INTENT_MAX = 900 * 1024,       /* one record of intent */
 	LINK_BATCH_RECORDS = 256,
-	LINK_BATCH_BYTES = 64 * 1024,  /* a batch ends with the record that reaches this */
-	LINK_RECORD_MAX = LINK_FRAME_MAX - LINK_BATCH_BYTES - 2048,
+	LINK_BATCH_BYTES = 64 * 1024,  /* a batch is no larger, unless it is one record alone */
+	LINK_RECORD_MAX = LINK_FRAME_MAX - 4096, /* the body of a record; the rest is what wraps it */
 	LINK_FLOWS_MAX = 320,
 };
 

@@ -11,6 +11,9 @@
 /* A pass commits now and then, so that a large one holds neither memory nor the writer for long. */
 enum { PASS_COMMIT_EVERY = 1000 };
 
+/* What a fact's message adds to key, value and reason: tags, lengths, the collector's name. */
+enum { FACT_OVERHEAD = 256 };
+
 struct observer {
 	struct spool *spool;
 	bool wants_refresh;
@@ -88,15 +91,33 @@ static void pack_fact(struct observer *observer, const char *collector, const st
 	record_pack(&observer->body, &message.base);
 }
 
-static enum status set(struct observer *observer, const char *collector, enum lane lane,
-    const struct fact *fact)
+static void encode(struct observer *observer, const struct fact *fact, uint8_t hash[HASH_SIZE])
 {
-	uint8_t hash[HASH_SIZE], before[HASH_SIZE];
-	enum status status;
-
 	buffer_clear(&observer->value);
 	fact_value_encode(&observer->value, fact->fields, fact->fields_count);
 	fact_hash(fact->status, buffer_bytes(&observer->value), hash);
+}
+
+static bool fits_record(const struct observer *observer, const struct fact *fact)
+{
+	size_t reason = fact->reason == NULL ? 0 : strlen(fact->reason);
+
+	return observer->value.size + fact->key.size + reason + FACT_OVERHEAD <= LINK_RECORD_MAX;
+}
+
+static enum status set(struct observer *observer, const char *collector, enum lane lane,
+    const struct fact *fact)
+{
+	const struct fact too_large = { .key = fact->key, .status = FACT_FAILED,
+		.reason = "its value is too large to be sent" };
+	uint8_t hash[HASH_SIZE], before[HASH_SIZE];
+	enum status status;
+
+	encode(observer, fact, hash);
+	if (!fits_record(observer, fact)) {
+		fact = &too_large;
+		encode(observer, fact, hash);
+	}
 	status = spool_ledger_get(observer->spool, fact->key, before);
 	if (status == STATUS_OK && memcmp(hash, before, HASH_SIZE) == 0)
 		return STATUS_OK;
