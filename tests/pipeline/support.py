@@ -28,6 +28,9 @@ ACCUSATIONS = ("AddressSanitizer", "LeakSanitizer", "runtime error:", "REQUIRE")
 IS_ROOT = os.geteuid() == 0
 
 
+running = []  # every process that is meant to run on until its test ends it
+
+
 def until(condition, what, patience=PATIENCE, state=None):
     """The first true value of CONDITION(); STATE() is shown where it never comes."""
     deadline = time.monotonic() + patience
@@ -35,6 +38,9 @@ def until(condition, what, patience=PATIENCE, state=None):
         value = condition()
         if value:
             return value
+        for process in running:
+            assert not process.has_ended(), f"it ended while waiting for {what}:\n" \
+                f"{process.text()}"
         if time.monotonic() > deadline:
             seen = "" if state is None else f"; instead: {state()}"
             raise AssertionError(f"waited {patience} s in vain for {what}{seen}")
@@ -109,6 +115,8 @@ class Process:
 
     def wait(self, patience=PATIENCE):
         """Its exit code, once it has ended and all that it said has been read."""
+        if self in running:  # whoever waits for it knows
+            running.remove(self)
         try:
             code = self._process.wait(patience)
         except subprocess.TimeoutExpired:
@@ -204,6 +212,7 @@ class Place:
         """Everything in one process, on a port that is free; returns once it observes."""
         process = self.start("serve", "--listen", "tcp://127.0.0.1:*", *arguments, **options)
         process.wait_for("agent-ready")
+        running.append(process)
         return process
 
     def clean_up(self):
