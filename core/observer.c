@@ -110,7 +110,7 @@ static enum status set(struct observer *observer, const char *collector, enum la
     const struct fact *fact)
 {
 	const struct fact too_large = { .key = fact->key, .status = FACT_FAILED,
-		.reason = "its value is too large to be sent" };
+		.reason = "the value is larger than what can be sent" };
 	uint8_t hash[HASH_SIZE], before[HASH_SIZE];
 	enum status status;
 
