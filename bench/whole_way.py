@@ -20,6 +20,7 @@ import tempfile
 import time
 
 VALUE_SIZE = 170   # a record of about 300 bytes as the log keeps it
+INLINE_SIZE = 44   # a value that stands inline in the state
 QUIET_S = 1.0
 TICKS_S = os.sysconf("SC_CLK_TCK")
 
@@ -67,6 +68,14 @@ class Server:
     def ticks(self):
         return {role: cpu_ticks(process.pid) for role, process in self.roles.items()}
 
+    def written(self):
+        """Bytes that each has sent to the disk since its start."""
+        found = {}
+        for role, process in self.roles.items():
+            with open(f"/proc/{process.pid}/io", encoding="ascii") as io:
+                found[role] = int(io.read().split("\nwrite_bytes: ")[1].split()[0])
+        return found
+
     def wait_until_quiet(self):
         """When the processes last did anything; 10 ms exact, and nothing is asked of them."""
         before, last = sum(self.ticks().values()), time.monotonic()
@@ -96,22 +105,25 @@ def generator(arguments, spools, *more):
             "--spool-size", str(8 << 30), *more]
 
 
-def fill_spools(arguments):
+def fill_spools(arguments, values):
     spools = tempfile.mkdtemp(prefix="fettle-bench-", dir="/dev/shm")
-    subprocess.run(generator(arguments, spools, "--only", "produce", "--value-size",
-                             str(VALUE_SIZE), "--count", str(arguments.events // arguments.agents)),
+    subprocess.run(generator(arguments, spools, "--only", "produce", "--count",
+                             str(arguments.events // arguments.agents), *values),
                    check=True, stderr=subprocess.DEVNULL)
     return spools
 
 
-def describe(ticks_before, ticks_after, seconds):
-    return " ".join(f"{role}={(ticks_after[role] - before) / TICKS_S / seconds:.0%}"
+def describe(arguments, server, ticks_before, seconds):
+    """What each role took: of a core, and of the disk an event."""
+    ticks_after, written = server.ticks(), server.written()
+    return " ".join(f"{role}={(ticks_after[role] - before) / TICKS_S / seconds:.0%},"
+                    f"{written[role] / arguments.events:.0f}B"
                     for role, before in ticks_before.items())
 
 
-def measure(arguments, roles):
+def measure(arguments, roles, *values):
     """(events a second until all was acknowledged, and until the last process was done)"""
-    spools = fill_spools(arguments)
+    spools = fill_spools(arguments, values)
     server = Server(arguments, roles)
     try:
         before, begin = server.ticks(), time.monotonic()
@@ -121,7 +133,7 @@ def measure(arguments, roles):
         acknowledged = time.monotonic()
         end = server.wait_until_quiet()
         status = server.status()
-        print(f"  cores used: {describe(before, server.ticks(), max(end, acknowledged) - begin)}")
+        took = describe(arguments, server, before, max(end, acknowledged) - begin)
     finally:
         server.end()
         shutil.rmtree(spools)
@@ -129,7 +141,7 @@ def measure(arguments, roles):
     if status["log"]["appended"] < arguments.events or ("sink" in roles
                                                         and stored < arguments.events):
         raise SystemExit(f"events are missing: {status}")
-    return arguments.events / (acknowledged - begin), arguments.events / (end - begin)
+    return arguments.events / (acknowledged - begin), arguments.events / (end - begin), took
 
 
 def ceiling(arguments):
@@ -149,12 +161,21 @@ def main():
     arguments = parser.parse_args()
     arguments.build = os.path.abspath(arguments.build)
     top = ceiling(arguments)
-    print(f"ceiling               {top:10,.0f} events/s")
-    ingest, _ = measure(arguments, ("log", "gateway"))
-    print(f"ingest to the log     {ingest:10,.0f} events/s   {ingest / top:.2f} of the ceiling")
-    logged, stored = measure(arguments, ("log", "sink", "processor", "gateway"))
-    print(f"whole way, logged     {logged:10,.0f} events/s   {logged / top:.2f} of the ceiling")
-    print(f"whole way, stored     {stored:10,.0f} events/s   {stored / top:.2f} of the ceiling")
+    print(f"{'ceiling':32}{top:9,.0f} events/s")
+
+    def show(what, rate, took):
+        print(f"{what:32}{rate:9,.0f} events/s {rate / top:5.2f} of the ceiling   {took}",
+              flush=True)
+
+    distinct = ("--value-size", str(VALUE_SIZE))
+    rate, _, took = measure(arguments, ("log", "gateway"), *distinct)
+    show("ingest, durable in the log", rate, took)
+    for what, values in (
+            ("inline values", ("--value-size", str(INLINE_SIZE))),
+            ("values that all agents share", ("--shared-values", *distinct)),
+            ("values that nobody shares", distinct)):
+        _, rate, took = measure(arguments, ("log", "sink", "processor", "gateway"), *values)
+        show(f"stored, {what}", rate, took)
 
 
 if __name__ == "__main__":

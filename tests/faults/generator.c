@@ -30,7 +30,7 @@ struct agents {
 /* ---- arguments ---- */
 
 enum { DIRECTORY = 256, SERVER, SERVER_KEY, SEED, COUNT, RATE, AGENTS, SIZE, LANE, JOURNAL,
-	ONLY, SPOOL };
+	ONLY, SPOOL, SHARED };
 
 static const struct argp_option options[] = {
 	{ "directory", DIRECTORY, "DIR", 0, "keys, spool and journal; below it 1, 2, … for several",
@@ -43,6 +43,7 @@ static const struct argp_option options[] = {
 	{ "rate", RATE, "N", 0, "facts a second and agent; 0: a burst", 0 },
 	{ "agents", AGENTS, "N", 0, "how many", 0 },
 	{ "value-size", SIZE, "BYTES", 0, "of a value", 0 },
+	{ "shared-values", SHARED, NULL, 0, "every agent has the same value under a number", 0 },
 	{ "lane", LANE, "N", 0, "1, 2 or 3; without it each in turn", 0 },
 	{ "no-journal", JOURNAL, NULL, 0, "keep no journal", 0 },
 	{ "only", ONLY, "produce|send", 0, "fill the spools, or send what they have", 0 },
@@ -73,6 +74,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
 	case AGENTS: agents->count = number(state, value); return 0;
 	case SIZE: agents->model.value_size = number(state, value); return 0;
 	case LANE: agents->model.lane = (enum lane)number(state, value); return 0;
+	case SHARED: agents->model.shares_values = true; return 0;
 	case JOURNAL: agents->model.has_journal = false; return 0;
 	case SPOOL: agents->model.spool_size = number(state, value); return 0;
 	case ONLY:

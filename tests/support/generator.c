@@ -129,7 +129,8 @@ static void make_text(struct generator *generator, uint64_t number)
 	uint64_t random = number * 0x9e3779b97f4a7c15ULL + 1;
 
 	buffer_clear(&generator->text);
-	buffer_append_format(&generator->text, "%s-%" PRIu64 "-", generator->seed, number);
+	buffer_append_format(&generator->text, "%s-%" PRIu64 "-",
+	    generator->options.shares_values ? "shared" : generator->seed, number);
 	while (generator->text.size < generator->options.value_size) {
 		random ^= random >> 12;
 		random ^= random << 25;

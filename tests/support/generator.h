@@ -29,6 +29,7 @@ struct generator_options {
 	uint64_t rate;             /* facts a second; 0: as fast as the spool takes them */
 	size_t value_size;         /* bytes of a value's text */
 	enum lane lane;            /* 0: each lane in turn */
+	bool shares_values;        /* a number's value is the same under every seed */
 	bool has_journal;          /* false: for benchmarks */
 	bool is_sender;            /* false and COUNT is produced; true: what the spool has is sent */
 	uint64_t spool_size;       /* bytes */
