@@ -33,7 +33,8 @@ struct observer_pass {
 	uint8_t *prefix, *plan;
 	size_t prefix_size, plan_size;
 	struct seen *seen;
-	uint64_t facts;
+	uint64_t facts, undone_before;
+	enum status status; /* of the first that could not be taken */
 	bool is_first;
 };
 
@@ -171,6 +172,7 @@ struct observer_pass *observer_pass_begin(struct observer *observer, const char 
 	char *name;
 
 	pass->observer = observer;
+	pass->undone_before = spool_undone(observer->spool);
 	pass->collector = text_copy(collector);
 	pass->prefix = memory_new(prefix.size);
 	pass->prefix_size = prefix.size;
@@ -208,6 +210,8 @@ enum status observer_pass_set(struct observer_pass *pass, const struct fact *fac
 	mark_seen(pass, fact->key);
 	if (status == STATUS_OK && ++pass->facts % PASS_COMMIT_EVERY == 0)
 		status = spool_commit(pass->observer->spool);
+	if (pass->status == STATUS_OK)
+		pass->status = status;
 	return note_failure(pass->observer, status);
 }
 
@@ -272,8 +276,13 @@ static enum status append_mark(struct observer_pass *pass)
 enum status observer_pass_end(struct observer_pass **pass)
 {
 	struct observer *observer = (*pass)->observer;
-	enum status status = unset_missing(*pass);
+	enum status status = (*pass)->status;
 
+	/* What was undone meanwhile may be of this pass, whoever's failure it was. */
+	if (status == STATUS_OK && spool_undone(observer->spool) != (*pass)->undone_before)
+		status = STATUS_AGAIN;
+	if (status == STATUS_OK)
+		status = unset_missing(*pass);
 	if (status == STATUS_OK)
 		status = append_mark(*pass);
 	if (status == STATUS_OK)

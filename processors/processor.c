@@ -99,8 +99,8 @@ static Fettle__Flow *reading_flow(struct processor *processor, struct arena *are
 	Fettle__Flow *flow = new_flow(arena, number);
 
 	RECORD_SET(flow, committed, host_position(processor->host, number));
-	RECORD_SET(flow, window_records, WINDOW_RECORDS);
-	RECORD_SET(flow, window_bytes, WINDOW_BYTES);
+	RECORD_SET(flow, window_records, processor->is_held_back ? 0 : WINDOW_RECORDS);
+	RECORD_SET(flow, window_bytes, processor->is_held_back ? 0 : WINDOW_BYTES);
 	return flow;
 }
 

@@ -94,8 +94,6 @@ struct log_role {
 	bool has_failed;
 };
 
-static void flush(struct log_role *role);
-
 static void fail(struct log_role *role, enum status status)
 {
 	if (!role->has_failed)
@@ -123,9 +121,8 @@ static void add_pending(struct log_role *role, const struct pending *model,
 	role->pending_tail = &pending->next;
 	if (role->pending_records == 0)
 		role->pending_since_ms = clock_monotonic_ms();
+	/* Not flushed here, however many: a flush may end the session whose frame this is. */
 	role->pending_records += model->count;
-	if (role->pending_records >= COMMIT_RECORDS)
-		flush(role);
 }
 
 static void on_data(void *self, uint32_t flow, uint64_t first, const struct bytes *records,
@@ -350,7 +347,8 @@ static void on_round(void *data, bool has_more)
 
 	if (role->agents == NULL || role->readers == NULL)
 		return;
-	if (role->pending != NULL && (!has_more || has_waited))
+	if (role->pending != NULL
+	    && (!has_more || has_waited || role->pending_records >= COMMIT_RECORDS))
 		flush(role);
 	else if (role->acks != NULL && !uv_is_active((uv_handle_t *)&role->commit_soon))
 		/* Positions of readers alone are worth no transaction of their own each. */
