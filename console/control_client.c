@@ -117,3 +117,14 @@ enum status control_send(const char *data, const Fettle__ControlRequest *request
 	free(path);
 	return status;
 }
+
+bool control_is_running(const char *data)
+{
+	char *path = text_format("%s/control.sock", data);
+	int fd = dial(path);
+
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return fd >= 0;
+}

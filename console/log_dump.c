@@ -24,20 +24,20 @@ const struct argp_option log_dump_options[] = {
 };
 
 static const struct output_column columns[] = {
-	{ "flow", "FLOW", OUTPUT_RIGHT },
-	{ "offset", "OFFSET", OUTPUT_RIGHT },
-	{ "received_at", "RECEIVED", 0 },
-	{ "kind", "KIND", 0 },
-	{ "writer_id", "WRITER", 0 },
-	{ "epoch", NULL, 0 },
-	{ "lane", NULL, 0 },
-	{ "sequence", "SEQUENCE", OUTPUT_RIGHT },
-	{ "event_id", NULL, 0 },
-	{ "fact_revision", NULL, 0 },
-	{ "sent_at", NULL, 0 },
-	{ "bytes", "BYTES", OUTPUT_RIGHT },
-	{ "key", "KEY", OUTPUT_CUT },
-	{ NULL },
+	{ "flow", "FLOW", OUTPUT_RIGHT, 0 },
+	{ "offset", "OFFSET", OUTPUT_RIGHT, 0 },
+	{ "received_at", "RECEIVED", 0, 0 },
+	{ "kind", "KIND", 0, 0 },
+	{ "writer_id", "WRITER", 0, 0 },
+	{ "epoch", NULL, 0, 0 },
+	{ "lane", NULL, 0, 0 },
+	{ "sequence", "SEQUENCE", OUTPUT_RIGHT, 0 },
+	{ "event_id", NULL, 0, 0 },
+	{ "fact_revision", NULL, 0, 0 },
+	{ "sent_at", NULL, 0, 0 },
+	{ "bytes", "BYTES", OUTPUT_RIGHT, 0 },
+	{ "key", "KEY", OUTPUT_CUT, 0 },
+	{ .name = NULL },
 };
 
 struct dump {

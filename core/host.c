@@ -15,6 +15,7 @@ enum {
 	DELETIONS_A_BATCH = 20 * 1000,
 	BATCH_RECORDS_KEPT = 100 * 1000,
 	OVERLAY_MAX = 500 * 1000,
+	BATCH_BYTES = 8 * 1024 * 1024,
 };
 
 /* ---- meta ---- */
@@ -151,8 +152,8 @@ static enum status load(struct host *host)
 	host->committed = host->now;
 	host->outbox_taken = host->now.outbox_tail - 1;
 	if (status == STATUS_CORRUPT)
-		log_error("state-damaged", "the processor's state is damaged; restore a backup, or "
-					   "move it away to have it built anew from the log");
+		log_error("state-damaged", "the processor's state is damaged; restore a backup of it "
+					   "and of the store");
 	return status;
 }
 
@@ -599,23 +600,25 @@ static enum status take_waiting(struct host *host, Fettle__BatchRecord *batch,
     Fettle__BatchRange *ranges)
 {
 	enum status status = STATUS_OK;
-	size_t taken = 0;
+	size_t taken = 0, bytes = 0;
 
 	for (uint32_t flow = 0; status == STATUS_OK && flow < SUBLOG_END; flow++) {
 		struct host_queue *queue = &host->queues[flow];
 		Fettle__BatchRange *range = &ranges[batch->n_ranges];
 
-		if (queue->count == 0 || taken >= HOST_BATCH_RECORDS
+		if (queue->count == 0 || taken >= HOST_BATCH_RECORDS || bytes >= BATCH_BYTES
 		    || txn_size(host->txn) >= OVERLAY_MAX)
 			continue;
 		fettle__batch_range__init(range);
 		RECORD_SET(range, flow, flow);
 		RECORD_SET(range, first, queue->first);
 		while (status == STATUS_OK && queue->count > 0 && taken < HOST_BATCH_RECORDS
-		       && txn_size(host->txn) < OVERLAY_MAX) {
+		       && bytes < BATCH_BYTES && txn_size(host->txn) < OVERLAY_MAX) {
 			uint64_t number = queue->first;
+			struct bytes record = queue_next(host, queue);
 
-			status = process(host, flow, number, queue_next(host, queue));
+			status = process(host, flow, number, record);
+			bytes += record.size;
 			host->now.positions[flow] = number;
 			taken++;
 		}

@@ -156,8 +156,9 @@ enum status keys_load_public(const char *path, char out[SOCKET_KEY_TEXT])
 	enum status status = read_line(path, out, SOCKET_KEY_TEXT);
 
 	if (status == STATUS_NOT_FOUND)
-		return report(path, status, "there is no such file; copy the server's public key "
-					    "(keys/server.pub in its data directory) to it");
+		return report(path, status, "the server's public key is not here; copy "
+					    "keys/server.pub from the server's data directory to "
+					    "this file");
 	return status == STATUS_OK ? check_key(path, out) : status;
 }
 

@@ -11,6 +11,9 @@
 /* A pass commits now and then, so that a large one holds neither memory nor the writer for long. */
 enum { PASS_COMMIT_EVERY = 1000 };
 
+/* What a fact's message adds to key, value and reason: tags, lengths, the collector's name. */
+enum { FACT_OVERHEAD = 256 };
+
 struct observer {
 	struct spool *spool;
 	bool wants_refresh;
@@ -89,34 +92,39 @@ static void pack_fact(struct observer *observer, const char *collector, const st
 	record_pack(&observer->body, &message.base);
 }
 
-/* Encodes FACT; false where no record can hold it. */
-static bool pack_set(struct observer *observer, const char *collector, const struct fact *fact)
+static void encode(struct observer *observer, const struct fact *fact, uint8_t hash[HASH_SIZE])
 {
 	buffer_clear(&observer->value);
 	fact_value_encode(&observer->value, fact->fields, fact->fields_count);
-	pack_fact(observer, collector, fact);
-	return observer->body.size <= LINK_RECORD_MAX;
+	fact_hash(fact->status, buffer_bytes(&observer->value), hash);
+}
+
+static bool fits_record(const struct observer *observer, const struct fact *fact)
+{
+	size_t reason = fact->reason == NULL ? 0 : strlen(fact->reason);
+
+	return observer->value.size + fact->key.size + reason + FACT_OVERHEAD <= LINK_RECORD_MAX;
 }
 
 static enum status set(struct observer *observer, const char *collector, enum lane lane,
     const struct fact *fact)
 {
-	/* Said, and not passed over in silence. */
 	const struct fact too_large = { .key = fact->key, .status = FACT_FAILED,
 		.reason = "the value is larger than what can be sent" };
 	uint8_t hash[HASH_SIZE], before[HASH_SIZE];
 	enum status status;
 
-	if (!pack_set(observer, collector, fact)) {
+	encode(observer, fact, hash);
+	if (!fits_record(observer, fact)) {
 		fact = &too_large;
-		(void)pack_set(observer, collector, fact);
+		encode(observer, fact, hash);
 	}
-	fact_hash(fact->status, buffer_bytes(&observer->value), hash);
 	status = spool_ledger_get(observer->spool, fact->key, before);
 	if (status == STATUS_OK && memcmp(hash, before, HASH_SIZE) == 0)
 		return STATUS_OK;
 	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
 		return status;
+	pack_fact(observer, collector, fact);
 	return spool_append_fact(observer->spool, lane, FETTLE__KIND__KIND_FACT_SET, fact->key,
 	    hash, buffer_bytes(&observer->body));
 }

@@ -21,7 +21,7 @@ static const char *const tables[] = { "meta", "record", "number", "fact", "note"
 static const unsigned lane_percent[LANE_END] = { 0, 50, 35, 15 };
 
 struct lane_state {
-	uint64_t appended, numbered, sequence, acked, bytes;
+	uint64_t appended, numbered, sequence, acked, bytes, records;
 	uint8_t chain[HASH_SIZE], acked_chain[HASH_SIZE];
 };
 
@@ -69,6 +69,7 @@ static void pack_lane(struct buffer *out, const struct lane_state *lane)
 	RECORD_SET(&message, sequence, lane->sequence);
 	RECORD_SET(&message, acked, lane->acked);
 	RECORD_SET(&message, bytes, lane->bytes);
+	RECORD_SET(&message, records, lane->records);
 	RECORD_SET_BYTES(&message, chain, BYTES_OF(lane->chain));
 	RECORD_SET_BYTES(&message, acked_chain, BYTES_OF(lane->acked_chain));
 	record_pack(out, &message.base);
@@ -130,6 +131,7 @@ static enum status load_lane(struct spool *spool, struct kv_txn *txn, unsigned l
 	state->sequence = message->sequence;
 	state->acked = message->acked;
 	state->bytes = message->bytes;
+	state->records = message->records;
 	copy_hash(state->chain, message->chain);
 	copy_hash(state->acked_chain, message->acked_chain);
 	return STATUS_OK;
@@ -276,18 +278,23 @@ void spool_close(struct spool *spool)
 
 /* ---- appending ---- */
 
+/* Half of the spool's uuid and a counter that never goes back: unique without a clock. */
+void spool_last_event(const struct spool *spool, uint8_t out[EVENT_ID_SIZE])
+{
+	memcpy(out, spool->now.store, 8);
+	for (unsigned i = 0; i < 8; i++)
+		out[8 + i] = (uint8_t)(spool->now.events >> 8 * (7 - i));
+}
+
 static void make_record(struct spool *spool, uint32_t kind, uint64_t fact_revision,
     struct bytes body)
 {
 	Fettle__Record record = FETTLE__RECORD__INIT;
 	Fettle__Envelope envelope = FETTLE__ENVELOPE__INIT;
 	uint8_t event_id[EVENT_ID_SIZE];
-	uint64_t number = ++spool->now.events;
 
-	/* Half of the spool's uuid and a counter that never goes back: unique without a clock. */
-	memcpy(event_id, spool->now.store, 8);
-	for (unsigned i = 0; i < 8; i++)
-		event_id[8 + i] = (uint8_t)(number >> 8 * (7 - i));
+	spool->now.events++;
+	spool_last_event(spool, event_id);
 	RECORD_SET_BYTES(&envelope, event_id, BYTES_OF(event_id));
 	RECORD_SET(&envelope, kind, kind);
 	RECORD_SET(&envelope, schema, RECORD_SCHEMA);
@@ -332,6 +339,7 @@ enum status spool_append(struct spool *spool, enum lane lane, uint32_t kind,
 	status = kv_put(spool->write, TABLE_RECORD, key_of(&key, lane, ++state->appended),
 	    buffer_bytes(&spool->scratch));
 	state->bytes += spool->scratch.size;
+	state->records++;
 	return undo(spool, status);
 }
 
@@ -569,6 +577,12 @@ void spool_release(struct spool *spool)
 
 /* ---- acknowledgement ---- */
 
+static void forget_size(struct lane_state *state, struct bytes record)
+{
+	state->bytes -= record.size < state->bytes ? record.size : state->bytes;
+	state->records -= state->records > 0;
+}
+
 static enum status delete_one(struct spool *spool, enum lane lane, uint64_t sequence)
 {
 	struct lane_state *state = &spool->now.lanes[lane];
@@ -586,7 +600,7 @@ static enum status delete_one(struct spool *spool, enum lane lane, uint64_t sequ
 	status = kv_get(spool->write, TABLE_RECORD, BYTES_OF(record_key.bytes), &record);
 	if (status != STATUS_OK)
 		return status;
-	state->bytes -= record.size < state->bytes ? record.size : state->bytes;
+	forget_size(state, record);
 	status = kv_delete(spool->write, TABLE_RECORD, BYTES_OF(record_key.bytes));
 	return status == STATUS_OK
 		   ? kv_delete(spool->write, TABLE_NUMBER, BYTES_OF(number_key.bytes))
@@ -716,6 +730,43 @@ static enum status fits(struct spool *spool, const Fettle__Flow *flow)
 	return status;
 }
 
+static bool is_mark(struct spool *spool, struct bytes bytes)
+{
+	Fettle__Record *record;
+
+	arena_reset(&spool->arena);
+	return record_decode(bytes, &spool->arena, &record) == STATUS_OK
+	       && record->envelope->kind == FETTLE__KIND__KIND_PASS;
+}
+
+/*
+ * A pass that was completed before the facts were forgotten would say, in the new epoch, that all
+ * of them are gone: each is made again by the next pass.
+ */
+static enum status drop_marks(struct spool *spool)
+{
+	struct kv_cursor *cursor = NULL;
+	struct bytes key, record;
+	enum status status = begin(spool);
+
+	if (status == STATUS_OK)
+		status = kv_cursor_open(spool->write, TABLE_RECORD, &cursor);
+	if (status == STATUS_OK)
+		status = kv_cursor_seek(cursor, BYTES_NONE, &key, &record);
+	while (status == STATUS_OK) {
+		if (is_mark(spool, record)) {
+			struct lane_state *state = &spool->now.lanes[key.data[0] % LANE_END];
+
+			forget_size(state, record);
+			status = kv_cursor_delete(cursor, key);
+		}
+		if (status == STATUS_OK)
+			status = kv_cursor_next(cursor, &key, &record);
+	}
+	kv_cursor_close(cursor);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : undo(spool, status);
+}
+
 enum status spool_welcome(struct spool *spool, const Fettle__Welcome *welcome)
 {
 	enum status status = STATUS_OK;
@@ -734,6 +785,8 @@ enum status spool_welcome(struct spool *spool, const Fettle__Welcome *welcome)
 				   "sent: one of them was restored or copied; starting a new epoch "
 				   "and sending every fact again");
 	status = spool_ledger_forget(spool, BYTES_NONE);
+	if (status == STATUS_OK)
+		status = drop_marks(spool);
 	/* Its commands may be numbered anew as well; to take one twice does no harm. */
 	spool->now.command = 0;
 	if (status == STATUS_OK)
@@ -761,11 +814,8 @@ uint64_t spool_kept(const struct spool *spool)
 {
 	uint64_t kept = 0;
 
-	for (unsigned lane = 1; lane < LANE_END; lane++) {
-		const struct lane_state *state = &spool->committed.lanes[lane];
-
-		kept += state->appended - state->numbered + state->sequence - state->acked;
-	}
+	for (unsigned lane = 1; lane < LANE_END; lane++)
+		kept += spool->committed.lanes[lane].records;
 	return kept;
 }
 

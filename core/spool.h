@@ -17,6 +17,7 @@
 #include "core/kv.h"
 #include "core/lane.h"
 #include "core/link.h"
+#include "core/record.h"
 
 struct spool;
 
@@ -43,6 +44,9 @@ NODISCARD enum status spool_commit(struct spool *spool);
 void spool_abort(struct spool *spool);
 /* How often something was undone, by this or by a failure, since it was opened. */
 uint64_t spool_undone(const struct spool *spool);
+
+/* The id of the event appended last; unique for ever, but of none where that was undone. */
+void spool_last_event(const struct spool *spool, uint8_t out[EVENT_ID_SIZE]);
 
 /* ---- the ledger ---- */
 

@@ -11,7 +11,8 @@
 
 static const char *const tables[] = { LOG_TABLE_NAMES };
 
-enum { KEYS_MAX = 400 };
+/* The map holds several times what the role writes in one transaction. */
+enum { KEYS_MAX = 400, MAP_INITIAL = 64 * 1024 * 1024 };
 static const uint64_t EPOCH_MAX = 1ULL << 48;
 
 struct heads {
@@ -148,7 +149,8 @@ static enum status load(struct log_store *store)
 enum status log_store_open(const char *directory, struct log_store **out)
 {
 	struct log_store *store = memory_new(sizeof(*store));
-	const struct kv_options options = { .tables = tables, .is_writer = true };
+	const struct kv_options options = { .tables = tables, .is_writer = true,
+		.map_initial = MAP_INITIAL };
 	enum status status;
 
 	for (unsigned flow = 0; flow < SUBLOG_END; flow++)

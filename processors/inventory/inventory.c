@@ -325,7 +325,8 @@ static enum status apply(struct stage_io *io, const struct update *update)
 	update->record->has_facts = 1;
 	if (learn(io, update->record, update->key, update->after.value))
 		announce(io, update->asset, update->record);
-	if (!is_known)
+	/* Without either the plan alone may have made it come into sight, or leave it. */
+	if (!is_known || update->after.status == FACT_NONE)
 		status = is_enumerated(io, update->asset, update->collector, update->key, &is_news);
 	return status == STATUS_OK ? say_changed(io, update, &before, is_news) : status;
 }
@@ -439,7 +440,12 @@ static enum status on_pass(struct stage_io *io, const struct event *event)
 out:
 	buffer_fini(&key);
 	buffer_fini(&value);
-	return status == STATUS_OK ? touch(io, event, &asset, record) : status;
+	if (status == STATUS_OK)
+		status = touch(io, event, &asset, record);
+	/* Now the counts mean something. */
+	if (status == STATUS_OK)
+		announce(io, &asset, record);
+	return status;
 }
 
 /* ---- heartbeats and gaps ---- */

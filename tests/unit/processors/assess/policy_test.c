@@ -134,7 +134,7 @@ static const struct {
 	{ HEAD "variables: {conf: /etc/a}\nchecks:\n" CHECK("1"), "nnn", "starts with $" },
 	{ HEAD "variables: {$conf: [a]}\nchecks:\n" CHECK("1"), "nnn", "must be a text" },
 	{ HEAD "requirements: {condition: all, rules: ['f:/a']}\nchecks:\n" CHECK("1"), "nnn",
-	    "name" },
+	    "title" },
 	{ HEAD "requirements: {title: R, condition: all, rules: ['f:/a']}\nchecks:\n" CHECK("1"),
 	    "yyy", NULL },
 	{ "policy: {id: p, file: f, name: n, description: d, regex_type: perl}\nchecks:\n"
