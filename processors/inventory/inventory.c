@@ -326,7 +326,7 @@ static enum status apply(struct stage_io *io, const struct update *update)
 	if (learn(io, update->record, update->key, update->after.value))
 		announce(io, update->asset, update->record);
 	/* Without either the plan alone may have made it come into sight, or leave it. */
-	if (!is_known || update->after.status == FACT_NONE)
+	if (before.status == FACT_NONE || update->after.status == FACT_NONE)
 		status = is_enumerated(io, update->asset, update->collector, update->key, &is_news);
 	return status == STATUS_OK ? say_changed(io, update, &before, is_news) : status;
 }
