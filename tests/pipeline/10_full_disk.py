@@ -7,7 +7,7 @@ import unittest
 import support
 
 FILES = 40
-SIZE = 180 * 1024 * 1024  # the four environments and little more
+SIZE = 320 * 1024 * 1024  # the environments as they begin, and something more
 
 
 class FullDisk(support.Case):
@@ -40,6 +40,11 @@ class FullDisk(support.Case):
                     size //= 2
         return path
 
+    def refusals(self, process):
+        return [event for event in list(process.events)
+                if event["id"] in ("log-stopped", "processor-stopped", "spool-no-space",
+                                   "sink-stopped")]
+
     def complaints(self, process):
         return [f"{event['id']}: {event['msg']}" for event in list(process.events)
                 if "space" in event["msg"] or "room" in event["msg"]]
@@ -68,13 +73,16 @@ class FullDisk(support.Case):
         self.place.wait_facts(*self.files)
         filler = self.fill()
         number = 0
-        while not self.complaints(process):
+        # The first word is a warning, well before anything is refused: on until something is.
+        while not self.refusals(process):
             number += 1
             self.assertLess(number, 60, "it takes more than the disk has")
             self.load(number)
             support.until(lambda: self.last() == {f"count = {number}"}
-                          or self.complaints(process), f"round {number}", state=self.last)
-        print(f"said in round {number}: {self.complaints(process)[0]}")
+                          or self.refusals(process), f"round {number}", state=self.last)
+        complaints = self.complaints(process)
+        print("\n".join([f"in round {number}:"] + complaints))
+        self.assertTrue(complaints[0].startswith("kv-no-space: "), complaints[0])
         self.load(number + 1)
         os.unlink(filler)
         support.until(lambda: self.last() == {f"count = {number + 1}"}, "the last contents",
