@@ -506,6 +506,9 @@ static enum status number_lane(struct spool *spool, enum lane lane)
 			status = kv_cursor_next(cursor, &key, &record);
 	}
 	kv_cursor_close(cursor);
+	/* The last positions may be of marks that were dropped: there is nothing to look for. */
+	if (status == STATUS_NOT_FOUND || (status == STATUS_OK && key.data[0] != lane))
+		state->numbered = state->appended;
 	return status == STATUS_NOT_FOUND ? STATUS_OK : undo(spool, status);
 }
 
@@ -681,9 +684,7 @@ static enum status begin_epoch(struct spool *spool, uint64_t epoch)
 	for (unsigned lane = 1; lane < LANE_END; lane++) {
 		struct lane_state *state = &spool->now.lanes[lane];
 
-		/* Those that are kept stand one after another behind the last that was taken. */
-		state->numbered -= state->sequence - state->acked;
-		state->sequence = state->acked = 0;
+		state->sequence = state->acked = state->numbered = 0;
 		memset(state->chain, 0, HASH_SIZE);
 		memset(state->acked_chain, 0, HASH_SIZE);
 	}

@@ -417,6 +417,38 @@ static void an_idle_lane_writes_nothing_after_a_new_epoch(void **test)
 	assert_int_equal(spool_kept(at->spool), 0);
 }
 
+static void mark(struct fixture *at)
+{
+	assert_int_equal(spool_append(at->spool, LANE_DELTA, FETTLE__KIND__KIND_PASS, 0, BYTES_NONE),
+	    STATUS_OK);
+}
+
+static void nothing_is_lost_where_marks_were_dropped_again_and_again(void **test)
+{
+	struct fixture *at = *test;
+
+	assert_int_equal(welcome(at, 1, 0, NULL), STATUS_OK);
+	fact(at, "a");
+	mark(at);
+	fact(at, "b");
+	mark(at);
+	mark(at);
+	commit(at);
+	for (uint64_t epoch = 2; epoch < 6; epoch++) {
+		assert_int_equal(welcome(at, epoch + 100, 0, NULL), STATUS_AGAIN);
+		assert_int_equal(welcome(at, epoch, 0, NULL), STATUS_OK);
+		commit(at);
+		assert_int_equal(spool_head(at->spool, LANE_DELTA), 2);
+		assert_string_equal(body_of(at, LANE_DELTA, 1), "a");
+		assert_string_equal(body_of(at, LANE_DELTA, 2), "b");
+		assert_int_equal(spool_kept(at->spool), 2);
+		/* And an idle lane writes nothing: what were open now would be undone by this. */
+		assert_int_equal(spool_number(at->spool), STATUS_OK);
+		spool_abort(at->spool);
+		assert_int_equal(spool_undone(at->spool), 0);
+	}
+}
+
 /* ---- ledger and notes ---- */
 
 static enum status count_key(void *data, struct bytes key)
@@ -703,6 +735,7 @@ int main(void)
 		TEST(a_log_of_another_epoch_begins_a_new_one),
 		TEST(a_log_with_another_chain_begins_a_new_epoch),
 		TEST(an_idle_lane_writes_nothing_after_a_new_epoch),
+		TEST(nothing_is_lost_where_marks_were_dropped_again_and_again),
 		TEST(the_ledger_knows_the_last_hash_by_key_and_forgets_by_prefix),
 		TEST(notes_are_kept_by_name),
 		TEST(a_command_counts_once_it_is_committed),

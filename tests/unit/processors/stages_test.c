@@ -301,6 +301,17 @@ static void what_a_plan_first_looks_at_is_baseline(void **test)
 	assert_int_equal(changes(at), 1);
 }
 
+static void what_a_plan_no_longer_looks_at_is_no_change(void **test)
+{
+	struct fixture *at = *test;
+
+	complete(at, one, 1, "file/", "a plan");
+	say(at, one, 1, 1, "file/a", "1");
+	say(at, one, 1, 2, "file/a", NULL);
+	assert_int_equal(changes(at), 0);
+	assert_null(content_of(at, one, "file/a"));
+}
+
 static void a_change_says_what_was_and_what_is(void **test)
 {
 	struct fixture *at = *test;
@@ -331,6 +342,7 @@ static void a_late_record_never_overwrites_a_newer_one(void **test)
 	struct fixture *at = *test;
 
 	say(at, one, 1, 9, "file/a", "new");
+	complete(at, one, 1, "file/", "");
 	say(at, one, 1, 4, "file/a", "late");
 	assert_string_equal(content_of(at, one, "file/a"), "new");
 	say(at, one, 1, 10, "file/a", NULL);
@@ -659,6 +671,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_seen_before_a_pass_is_baseline_and_after_it_a_change),
 		TEST(what_a_plan_first_looks_at_is_baseline),
+		TEST(what_a_plan_no_longer_looks_at_is_no_change),
 		TEST(a_change_says_what_was_and_what_is),
 		TEST(the_same_again_is_no_change),
 		TEST(a_late_record_never_overwrites_a_newer_one),
