@@ -7,8 +7,8 @@
  *   not   := {"not"} primary
  *   primary := "(" or ")" | ("1" | "all") "of" ("them" | pattern) | name
  *
- * A pattern is a name in which `*` stands for anything; "them" are all selections whose names do not
- * begin with "_".
+ * A pattern is a name in which `*` stands for anything; "them" are all selections whose names do
+ * not begin with "_".
  */
 #ifndef PROCESSORS_DETECT_CONDITION_H
 #define PROCESSORS_DETECT_CONDITION_H

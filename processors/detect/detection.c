@@ -380,7 +380,8 @@ static void read_map(struct parser *parser, const struct yaml_node *node,
 		read_item(parser, node->keys[i], node->values[i], &map->items[map->items_count++]);
 }
 
-static void read_keyword(struct parser *parser, const struct yaml_node *node,
+/* One, or a list of which one must be found. */
+static void read_keywords(struct parser *parser, const struct yaml_node *node,
     struct detection_map *map)
 {
 	static const struct term_modifiers anywhere = { .kind = TERM_STRING,
@@ -400,21 +401,32 @@ static void read_alternative(struct parser *parser, const struct yaml_node *node
 	if (node->type == YAML_MAPPING)
 		read_map(parser, node, map);
 	else if (node->type == YAML_SCALAR)
-		read_keyword(parser, node, map);
+		read_keywords(parser, node, map);
 	else
 		fail(parser, node->mark, "a list inside a list is not supported");
+}
+
+static bool is_list_of_keywords(const struct yaml_node *node)
+{
+	for (size_t i = 0; i < node->count; i++)
+		if (node->type != YAML_SEQUENCE || node->values[i]->type != YAML_SCALAR)
+			return false;
+	return node->count > 0;
 }
 
 static void read_selection(struct parser *parser, const struct yaml_node *node,
     struct detection_selection *selection)
 {
-	size_t count = node->type == YAML_SEQUENCE ? node->count : 1;
+	bool is_keywords = is_list_of_keywords(node);
+	size_t count = node->type == YAML_SEQUENCE && !is_keywords ? node->count : 1;
 
 	selection->maps = arena_take(&parser->detection->arena, count * sizeof(*selection->maps));
 	selection->maps_count = count;
 	if (count == 0)
 		fail(parser, node->mark, "a selection needs something to look for");
-	if (node->type != YAML_SEQUENCE)
+	if (is_keywords)
+		read_keywords(parser, node, selection->maps);
+	else if (node->type != YAML_SEQUENCE)
 		read_alternative(parser, node, selection->maps);
 	else
 		for (size_t i = 0; i < count; i++)

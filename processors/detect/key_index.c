@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A prefix is what every match of a rule needs: of "and" the operand that asks for the most, of "or"
- * all operands together, of "not" nothing.  Prefixes are sorted; a key is looked up once for each
- * length that a prefix has.
+ * A prefix is what every match of a rule needs: of "and" the operand that asks for the most, of
+ * "or" all operands together, of "not" nothing.  Prefixes are sorted; a key is looked up once for
+ * each length that a prefix has.
  */
 #include "processors/detect/key_index.h"
 

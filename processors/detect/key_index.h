@@ -21,8 +21,8 @@ size_t *key_index_find(const struct key_index *index, struct bytes key, struct a
     size_t *count);
 
 /*
- * What KEY must begin with for RULE to hold, without case: one of OUT, in ARENA.  False: it may hold
- * for any key.
+ * What a key must begin with for RULE to hold, without case: one of OUT, in ARENA.  False: it may
+ * hold for any key.
  */
 bool key_index_prefixes(const struct detection *rule, struct arena *arena, struct bytes **out,
     size_t *count);

@@ -13,6 +13,7 @@ struct match {
 	struct arena *arena;
 	struct arena scratch; /* of one item */
 	struct judged *judged;
+	size_t budget; /* of wildcard_match */
 	const char *reason;
 };
 
@@ -72,7 +73,7 @@ static struct subjects look_up(struct match *match, const struct detection_item 
 static enum answer judge_subject(struct match *match, const struct term *term,
     const struct subject *subject, const struct detection_item *item)
 {
-	enum answer answer = term_match(term, subject->text, subject->folded);
+	enum answer answer = term_match(term, subject->text, subject->folded, &match->budget);
 
 	if (answer == ANSWER_UNDECIDED)
 		return undecided(match, item, "looking for it took too many steps");
@@ -162,7 +163,8 @@ static void name_selections(const struct match *match, struct match_result *out)
 void match_detection(const struct detection *detection, const struct match_lookup *lookup,
     struct arena *arena, struct match_result *out)
 {
-	struct match match = { .detection = detection, .lookup = lookup, .arena = arena };
+	struct match match = { .detection = detection, .lookup = lookup, .arena = arena,
+		.budget = WILDCARD_STEPS_MAX };
 
 	*out = (struct match_result){ 0 };
 	match.judged = arena_take(arena, detection->selections_count * sizeof(*match.judged));

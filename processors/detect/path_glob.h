@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * path_glob.h - names and paths with `*` and `?`, neither of which reaches over a `/`; a `**` that is
- * a whole component stands for any number of components, none included.
+ * path_glob.h - names and paths with `*` and `?`, neither of which reaches over a `/`; a `**` that
+ * is a whole component stands for any number of components, none included.
  *
  * Bytes are compared as they are: these are paths of Linux.
  */

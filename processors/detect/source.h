@@ -2,8 +2,9 @@
 /*
  * source.h - what a rule's logsource can be: one table, with the fields of each.
  *
- * A field that a source never has would make a rule silent for ever, so it is known here: of our own
- * source it is refused; of one that Sigma names, where rules are written for others, it is noted.
+ * A field that a source never has would make a rule silent for ever, so it is known here: of our
+ * own source it is refused; of one that Sigma names, where rules are written for others, it is
+ * noted.
  */
 #ifndef PROCESSORS_DETECT_SOURCE_H
 #define PROCESSORS_DETECT_SOURCE_H

@@ -253,11 +253,13 @@ static enum answer match_regex(const struct regex *regex, struct bytes value)
 	}
 }
 
-enum answer term_match(const struct term *term, struct bytes value, struct bytes folded)
+enum answer term_match(const struct term *term, struct bytes value, struct bytes folded,
+    size_t *budget)
 {
 	switch (term->kind) {
 	case TERM_STRING:
-		return wildcard_match(term->string, term->string->is_cased ? value : folded);
+		return wildcard_match(term->string, term->string->is_cased ? value : folded,
+		    budget);
 	case TERM_REGEX:
 		return match_regex(term->regex, value);
 	case TERM_NETWORK:

@@ -37,8 +37,8 @@ struct term {
 };
 
 /*
- * Reads TEXT, what follows the first "|" of a field.  NULL: it is fine; else what is wrong, in ARENA,
- * with the name of what is not supported.
+ * Reads TEXT, what follows the first "|" of a field.  NULL: it is fine; else what is wrong, in
+ * ARENA, with the name of what is not supported.
  */
 const char *term_modifiers_parse(const char *text, struct arena *arena,
     struct term_modifiers *out);
@@ -48,9 +48,10 @@ const char *term_parse(const char *text, const struct term_modifiers *modifiers,
     struct regex_set *regexes, struct arena *arena, struct term *out);
 
 /*
- * FOLDED is VALUE by wildcard_fold.  UNDECIDED: it takes too many steps.  A null term finds nothing
- * in any value: that there is none is the caller's to see.
+ * FOLDED is VALUE by wildcard_fold, BUDGET that of wildcard_match.  UNDECIDED: it takes too many
+ * steps.  A null term finds nothing in any value: that there is none is the caller's to see.
  */
-enum answer term_match(const struct term *term, struct bytes value, struct bytes folded);
+enum answer term_match(const struct term *term, struct bytes value, struct bytes folded,
+    size_t *budget);
 
 #endif

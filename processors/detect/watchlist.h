@@ -38,7 +38,7 @@ struct watchlist_entry {
 
 struct watchlist {
 	const char *attack_version;
-	const char **exclude; /* globs of a path's last components: "*.dpkg-new", "crontabs/tmp.*" */
+	const char **exclude; /* globs of last components: "*.dpkg-new", "crontabs/tmp.*" */
 	size_t exclude_count;
 	struct watchlist_entry *entries;
 	size_t entries_count;

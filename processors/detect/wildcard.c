@@ -116,7 +116,8 @@ struct bytes wildcard_prefix(const struct wildcard *wildcard)
 
 struct search {
 	struct bytes value;
-	size_t steps;
+	size_t budget; /* bytes that may still be compared with pieces that have a `?` */
+	bool is_exhausted;
 };
 
 /* Where one character ends; bytes that are no UTF-8 pass for characters of at most four. */
@@ -129,16 +130,19 @@ static size_t after_character(struct bytes value, size_t at)
 	return end;
 }
 
-/* Where PIECE, standing at AT, ends. */
-static size_t end_at(struct search *search, const struct wildcard_piece *piece, size_t at)
+static size_t end_of_any(struct search *search, const struct wildcard_piece *piece, size_t at)
 {
 	struct bytes value = search->value;
 
 	for (size_t i = 0; i < piece->text.size; i++) {
-		search->steps++;
+		if (search->budget == 0) {
+			search->is_exhausted = true;
+			return NOWHERE;
+		}
+		search->budget--;
 		if (at >= value.size)
 			return NOWHERE;
-		if (piece->is_any != NULL && piece->is_any[i])
+		if (piece->is_any[i])
 			at = after_character(value, at);
 		else if (value.data[at] == piece->text.data[i])
 			at++;
@@ -146,6 +150,20 @@ static size_t end_at(struct search *search, const struct wildcard_piece *piece, 
 			return NOWHERE;
 	}
 	return at;
+}
+
+/* Where PIECE, standing at AT, ends. */
+static size_t end_at(struct search *search, const struct wildcard_piece *piece, size_t at)
+{
+	size_t size = piece->text.size;
+
+	if (piece->is_any != NULL)
+		return end_of_any(search, piece, at);
+	if (size == 0)
+		return at;
+	return search->value.size - at >= size
+	               && memcmp(search->value.data + at, piece->text.data, size) == 0
+	           ? at + size : NOWHERE;
 }
 
 /* Where the leftmost PIECE from AT on ends. */
@@ -161,7 +179,7 @@ static size_t find(struct search *search, const struct wildcard_piece *piece, si
 		    piece->text.data, piece->text.size);
 		return found == NULL ? NOWHERE : (size_t)(found - value.data) + piece->text.size;
 	}
-	for (; at < value.size && search->steps < WILDCARD_STEPS_MAX; at++) {
+	for (; at < value.size && !search->is_exhausted; at++) {
 		size_t end = end_at(search, piece, at);
 
 		if (end != NOWHERE)
@@ -178,7 +196,7 @@ static bool ends_with(struct search *search, const struct wildcard_piece *piece,
 	if (piece->is_any == NULL)
 		return size - at >= piece->text.size
 		       && end_at(search, piece, size - piece->text.size) == size;
-	for (; at < size && search->steps < WILDCARD_STEPS_MAX; at++)
+	for (; at < size && !search->is_exhausted; at++)
 		if (end_at(search, piece, at) == size)
 			return true;
 	return false;
@@ -197,11 +215,13 @@ static bool has_match(struct search *search, const struct wildcard *wildcard)
 	return at != NOWHERE && ends_with(search, &pieces[last], at);
 }
 
-enum answer wildcard_match(const struct wildcard *wildcard, struct bytes value)
+enum answer wildcard_match(const struct wildcard *wildcard, struct bytes value, size_t *budget)
 {
-	struct search search = { .value = value };
+	struct search search = { .value = value, .budget = *budget };
+	bool is_match = has_match(&search, wildcard);
 
-	if (has_match(&search, wildcard))
+	*budget = search.budget;
+	if (is_match)
 		return ANSWER_YES;
-	return search.steps >= WILDCARD_STEPS_MAX ? ANSWER_UNDECIDED : ANSWER_NO;
+	return search.is_exhausted ? ANSWER_UNDECIDED : ANSWER_NO;
 }

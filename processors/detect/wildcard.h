@@ -2,8 +2,8 @@
 /*
  * wildcard.h - a string of Sigma: `*` is any number of characters, `?` is one.
  *
- * A backslash takes its meaning from what follows, as the Sigma specification has it: `\*`, `\?` and
- * `\\` are the second character alone; before anything else, and at the end, it is itself.
+ * A backslash takes its meaning from what follows, as the Sigma specification has it: `\*`, `\?`
+ * and `\\` are the second character alone; before anything else, and at the end, it is itself.
  * Case is that of ASCII: letters beyond it compare as they are.
  */
 #ifndef PROCESSORS_DETECT_WILDCARD_H
@@ -12,7 +12,7 @@
 #include "core/bytes.h"
 #include "processors/detect/answer.h"
 
-/* Bytes compared for one value: only a `?` beside a `*` could ever need more. */
+/* Bytes compared with pieces that have a `?`, of all strings of one rule; the rest is linear. */
 enum { WILDCARD_STEPS_MAX = 4 * 1000 * 1000 };
 
 /* Where the string may stand in a value. */
@@ -26,7 +26,7 @@ enum wildcard_place {
 /* A piece between two `*`. */
 struct wildcard_piece {
 	struct bytes text;
-	const bool *is_any; /* for each byte, whether it stands for one character; NULL: none does */
+	const bool *is_any; /* of each byte: whether it stands for any character; NULL: none does */
 };
 
 struct wildcard {
@@ -40,8 +40,11 @@ struct wildcard {
 struct wildcard *wildcard_new(struct arena *arena, const char *text, enum wildcard_place place,
     bool is_cased);
 
-/* UNDECIDED: too many steps.  Where the string is not cased, VALUE is one that was folded. */
-enum answer wildcard_match(const struct wildcard *wildcard, struct bytes value);
+/*
+ * Takes what it compares with a `?` from *BUDGET, at first WILDCARD_STEPS_MAX.  UNDECIDED: it was
+ * not enough.  Where the string is not cased, VALUE is one that was folded.
+ */
+enum answer wildcard_match(const struct wildcard *wildcard, struct bytes value, size_t *budget);
 
 /* What every match begins with, without case where the string has none. */
 struct bytes wildcard_prefix(const struct wildcard *wildcard);

@@ -71,8 +71,9 @@ static void selections_are_maps_lists_of_maps_and_keywords(void **test)
 	assert_int_equal(rule->selections[0].maps[0].items_count, 2);
 	assert_int_equal(rule->selections[0].maps[0].items[1].terms_count, 2);
 	assert_int_equal(rule->selections[1].maps_count, 2);
-	assert_int_equal(rule->selections[2].maps_count, 2);
+	assert_int_equal(rule->selections[2].maps_count, 1);
 	assert_null(rule->selections[2].maps[0].items[0].field);
+	assert_int_equal(rule->selections[2].maps[0].items[0].terms_count, 2);
 	assert_int_equal(rule->selections[3].maps_count, 1);
 	assert_true(rule->selections[3].maps[0].items[0].is_all);
 	assert_int_equal(rule->selections[4].maps_count, 2);
@@ -149,7 +150,8 @@ static const struct {
 	{ RULE_CHANGE "detection: {s: {Key: a}, condition: s}\n---\ntitle: second\n", "5:1",
 	  "a second document begins here; a file holds one" },
 	{ SELECTION("Key|base64: a"), "6:5", "the modifier \"base64\" is not supported" },
-	{ SELECTION("Key|contains|windash: a"), "6:5", "the modifier \"windash\" is not supported" },
+	{ SELECTION("Key|contains|windash: a"), "6:5",
+	  "the modifier \"windash\" is not supported" },
 	{ SELECTION("After.uid|lt: 5"), "6:5", "the modifier \"lt\" is not supported" },
 	{ SELECTION("Key|fieldref: Writer"), "6:5", "the modifier \"fieldref\" is not supported" },
 	{ SELECTION("Key|exists: true"), "6:5", "the modifier \"exists\" is not supported" },
@@ -162,7 +164,7 @@ static const struct {
 	{ SELECTION("Key|cidr|contains: a"), "6:5", "the modifier \"contains\" does not go" },
 	{ SELECTION("Key|re|cased: a"), "6:5", "the modifier \"cased\" has no meaning after" },
 	{ SELECTION("Key|i: a"), "6:5", "the modifier \"i\" has a meaning only after \"re\"" },
-	{ SELECTION("Key|re: 'a(b'"), "6:13", "the expression is not valid: missing closing paren" },
+	{ SELECTION("Key|re: 'a(b'"), "6:13", "the expression is not valid: missing closing" },
 	{ SELECTION("After.ip|cidr: 10.0.0.0"), "6:20", "\"10.0.0.0\" is no network" },
 	{ SELECTION("After.ip|cidr: 10.0.0.0/33"), "6:20", "\"10.0.0.0/33\" is no network" },
 	{ SELECTION("After.ip|cidr: fe80::/129"), "6:20", "\"fe80::/129\" is no network" },

@@ -235,6 +235,36 @@ static void a_limit_is_reported_and_no_miss(void **test)
 	assert_null(result.reason);
 }
 
+/* Ten thousand keywords that all but match, on as much content as there can be. */
+static void a_rule_has_one_budget_for_all_its_strings(void **test)
+{
+	enum { WORDS = 9999 };
+	struct rules *rules = *test;
+	uint8_t *value = arena_take(&rules->arena, FACT_CONTENT_MAX);
+	struct fact_field content = { .name = "content", .type = FACT_TEXT,
+		.bytes = BYTES(value, FACT_CONTENT_MAX) };
+	struct change change = { .key = bytes_of_text("file/x"),
+		.after = { .status = FACT_PRESENT, .fields = &content, .fields_count = 1 } };
+	struct buffer text = { 0 };
+	struct match_result result;
+	struct detection *rule;
+
+	memset(value, 'a', FACT_CONTENT_MAX);
+	buffer_append_text(&text, RULE_CHANGE "detection:\n  condition: s\n  s:\n");
+	for (unsigned i = 0; i < WORDS; i++)
+		buffer_append_text(&text, "  - 'aaaaaaaaaaaaaaaaaaaaaaaa?b'\n");
+	rule = rules_parse(rules, buffer_text(&text));
+	assert_int_equal(rules_match(rules, rule, &change, &result), ANSWER_UNDECIDED);
+	assert_string_equal(result.reason, "keywords: looking for it took too many steps");
+	detection_free(rule);
+	/* Strings without a `?` are found all the same. */
+	buffer_append_text(&text, "  - aaaa\n");
+	rule = rules_parse(rules, buffer_text(&text));
+	assert_int_equal(rules_match(rules, rule, &change, &result), ANSWER_YES);
+	detection_free(rule);
+	buffer_fini(&text);
+}
+
 static void a_key_that_was_shortened_is_known_in_part(void **test)
 {
 	struct buffer key = { 0 };
@@ -303,7 +333,8 @@ static void who_wrote_a_file_is_not_observed_and_never_matches(void **test)
 
 	assert_int_equal(ask_file(*test, &change,
 	    "TargetFilename|startswith: /tmp/, Image|endswith: /wget"), ANSWER_NO);
-	assert_int_equal(ask_file(*test, &change, "TargetFilename: /tmp/x, User: null"), ANSWER_YES);
+	assert_int_equal(ask_file(*test, &change, "TargetFilename: /tmp/x, User: null"),
+	    ANSWER_YES);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rules_start, rules_stop)
@@ -317,6 +348,7 @@ int main(void)
 		TEST(a_value_that_was_cut_proves_presence_and_never_absence),
 		TEST(what_could_not_be_read_is_not_taken_for_missing),
 		TEST(a_limit_is_reported_and_no_miss),
+		TEST(a_rule_has_one_budget_for_all_its_strings),
 		TEST(a_key_that_was_shortened_is_known_in_part),
 		TEST(changed_is_not_known_where_a_side_is_not),
 		TEST(a_file_event_is_an_unexpected_change_of_a_file_that_is_there),

@@ -26,6 +26,7 @@ struct side {
 	{ "exec_start", (program), 0 }, { "active_state", (state), 0 } } }
 #define SUDO(rule) { PRESENT, { { "rule", (rule), 0 } } }
 #define UID(uid) { PRESENT, { { "uid", NULL, (uid) }, { "shell", "/bin/sh", 0 } } }
+#define OTHER_SHELL(uid) { PRESENT, { { "uid", NULL, (uid) }, { "shell", "/bin/zsh", 0 } } }
 #define ABSENT_SIDE { FACT_ABSENT, { { 0 } } }
 #define BARE { PRESENT, { { "mode", "0644", 0 } } }
 
@@ -42,8 +43,8 @@ static const struct {
 	{ "user/anna", "second-root-account", UID(1000), UID(0) },
 	{ "user/ROOT", "second-root-account", ABSENT_SIDE, UID(0) },
 	{ "user/anna", "", ABSENT_SIDE, UID(1000) },
-	{ "user/root", "", UID(0), { PRESENT, { { "uid", NULL, 0 }, { "shell", "/bin/zsh", 0 } } } },
-	{ "user/toor", "", UID(0), { PRESENT, { { "uid", NULL, 0 }, { "shell", "/bin/zsh", 0 } } } },
+	{ "user/root", "", UID(0), OTHER_SHELL(0) },
+	{ "user/toor", "", UID(0), OTHER_SHELL(0) },
 
 	{ "authorized_key/root/SHA256:abc", "ssh-authorized-key", ABSENT_SIDE, BARE },
 	{ "authorized_key/root/SHA256:abc", "", BARE, ABSENT_SIDE },
@@ -89,7 +90,8 @@ static const struct {
 	{ "file/usr/lib/x86_64-linux-gnu/security/pam_x.so", "pam-changed", ABSENT_SIDE, BARE },
 	{ "file/etc/pam.d/login.dpkg-new", "", ABSENT_SIDE, BARE },
 
-	{ SSHD, "sshd-weakened", CONTENT("PermitRootLogin no\n"), CONTENT("PermitRootLogin yes\n") },
+	{ SSHD, "sshd-weakened", CONTENT("PermitRootLogin no\n"),
+	  CONTENT("PermitRootLogin yes\n") },
 	{ SSHD, "sshd-weakened", CONTENT("\n"), CONTENT("permitrootlogin=yes\n") },
 	{ SSHD, "sshd-weakened", CONTENT("\n"), CONTENT("  PasswordAuthentication \"yes\"\n") },
 	{ SSHD, "sshd-weakened", CONTENT("PasswordAuthentication no\n"), CONTENT("UsePAM yes\n") },
@@ -97,7 +99,8 @@ static const struct {
 	{ SSHD, "sshd-weakened", CONTENT("\n"), CONTENT("AuthorizedKeysCommand /usr/bin/x\n") },
 	{ "file/etc/ssh/sshd_config.d/9.conf", "sshd-weakened", ABSENT_SIDE,
 	  CONTENT("PermitRootLogin yes\n") },
-	{ SSHD, "", CONTENT("PermitRootLogin yes\n"), CONTENT("PermitRootLogin yes\nUsePAM yes\n") },
+	{ SSHD, "", CONTENT("PermitRootLogin yes\n"),
+	  CONTENT("PermitRootLogin yes\nUsePAM yes\n") },
 	{ SSHD, "", CONTENT("\n"), CONTENT("#PermitRootLogin yes\n") },
 	{ SSHD, "", CONTENT("PermitRootLogin yes\n"), CONTENT("PermitRootLogin no\n") },
 	{ SSHD, "", CONTENT("\n"), CONTENT("AuthorizedKeysCommandUser nobody\n") },

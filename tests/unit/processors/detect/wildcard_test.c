@@ -10,8 +10,9 @@ static enum answer match(const char *text, enum wildcard_place place, bool is_ca
 {
 	struct arena arena = { 0 };
 	const struct wildcard *wildcard = wildcard_new(&arena, text, place, is_cased);
+	size_t budget = WILDCARD_STEPS_MAX;
 	enum answer answer = wildcard_match(wildcard,
-	    is_cased ? value : wildcard_fold(&arena, value));
+	    is_cased ? value : wildcard_fold(&arena, value), &budget);
 
 	arena_fini(&arena);
 	return answer;
