@@ -352,6 +352,7 @@ static void a_late_record_never_overwrites_a_newer_one(void **test)
 	assert_string_equal(content_of(at, one, "file/a"), "of a new epoch");
 	say(at, one, 1, 99, "file/a", "of the old one");
 	assert_string_equal(content_of(at, one, "file/a"), "of a new epoch");
+	/* It went, and it came back; what was late was neither. */
 	assert_int_equal(changes(at), 2);
 }
 
