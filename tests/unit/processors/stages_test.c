@@ -399,7 +399,7 @@ static void a_value_is_kept_once_and_goes_with_its_last_holder(void **test)
 	say(at, two, 1, 1, "file/a", large);
 	say(at, two, 1, 2, "file/b", large);
 	assert_int_equal(count(at, STATE_VALUE), 1);
-	assert_int_equal(count(at, STATE_POSTING), 3);
+	assert_int_equal(count(at, STATE_POSTING), 1 + 3); /* how many, and each */
 	say(at, one, 1, 2, "file/a", "short");
 	say(at, two, 1, 3, "file/a", NULL);
 	assert_int_equal(count(at, STATE_VALUE), 1);
@@ -465,7 +465,7 @@ static void the_longest_key_and_collector_are_taken(void **test)
 	settle(at);
 	assert_int_equal(count(at, HOST_QUARANTINE), 0);
 	assert_int_equal(count(at, STATE_PASS), 1);
-	assert_int_equal(count(at, STATE_POSTING), 1);
+	assert_int_equal(count(at, STATE_POSTING), 1 + 1);
 }
 
 static void a_gap_is_said(void **test)
