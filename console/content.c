@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "brokers/log/dump.h"
 #include "console/control_client.h"
@@ -16,18 +17,22 @@
 #include "core/record.h"
 #include "core/sublog.h"
 #include "processors/assess/policy.h"
+#include "processors/prioritize/table.h"
 #include "proto/intent.pb-c.h"
 
 enum { FILES_MAX = 4096 };
 
 struct content_settings {
 	struct setting_list policies;
+	char *priority_table;
 };
 
 static const struct setting settings_table[] = {
 	SETTING_LIST(struct content_settings, policies, "",
 	    "directories and files of policies; empty: the shipped ones, and policies/ beside the "
 	    "configuration file"),
+	SETTING_TEXT(struct content_settings, priority_table, "",
+	    "file of the table that says how soon; empty: the shipped one"),
 	SETTING_END
 };
 
@@ -44,6 +49,7 @@ struct content {
 	size_t count;
 	char **directories; /* what a file of theirs that is gone withdraws */
 	size_t directories_count;
+	struct entry table; /* the priority table; its text is NULL where there is none */
 };
 
 /* ---- reading ---- */
@@ -100,6 +106,24 @@ static void add_file(struct content *content, const char *path, const char *dial
 	content->entries = memory_grow(content->entries,
 	    (content->count + 1) * sizeof(*content->entries));
 	content->entries[content->count++] = entry;
+}
+
+static void add_table(struct content *content, const char *path, struct yaml_errors *errors)
+{
+	char *real = realpath(path, NULL);
+	struct entry entry = { .file = real != NULL ? real : text_copy(path) };
+	struct priority_table *table = NULL;
+
+	entry.text = file_text_read(entry.file, errors);
+	if (entry.text == NULL
+	    || priority_table_parse(entry.file, bytes_of_text(entry.text), &table, errors)
+		   != STATUS_OK) {
+		free_entry(&entry);
+		return;
+	}
+	entry.id = text_copy(priority_table_id(table));
+	priority_table_free(table);
+	content->table = entry;
 }
 
 static int is_policy_file(const struct dirent *item)
@@ -159,7 +183,13 @@ enum status content_load(const struct settings *settings, const char *shipped,
 	struct content *content = memory_new(sizeof(*content));
 	char *own = text_format("%s/policies", config);
 	char *given = text_format("%s/policies", shipped);
+	char *table = text_format("%s/priorities/default.yaml", shipped);
 
+	if (set->priority_table[0] != '\0')
+		add_table(content, set->priority_table, errors);
+	else if (access(table, F_OK) == 0)
+		add_table(content, table, errors);
+	free(table);
 	for (size_t i = 0; i < set->policies.count; i++) {
 		if (is_directory(set->policies.items[i]))
 			add_directory(content, set->policies.items[i], errors);
@@ -193,6 +223,7 @@ void content_free(struct content *content)
 		free_entry(&content->entries[i]);
 	for (size_t i = 0; i < content->directories_count; i++)
 		free(content->directories[i]);
+	free_entry(&content->table);
 	free(content->entries);
 	free(content->directories);
 	free(content);
@@ -212,14 +243,13 @@ struct request {
 	size_t room;
 };
 
-static void add_intent(struct request *request, uint32_t kind, const char *id,
-    const Fettle__Policy *policy)
+static void add_intent(struct request *request, uint32_t kind, const char *key,
+    const Fettle__Document *document)
 {
 	struct arena *arena = &request->arena;
 	Fettle__Record *record = arena_take(arena, sizeof(*record));
 	Fettle__Envelope *envelope = arena_take(arena, sizeof(*envelope));
 	uint8_t *event_id = arena_take(arena, EVENT_ID_SIZE);
-	const char *key = arena_format(arena, "policy/%s", id);
 	struct buffer body = { 0 };
 
 	fettle__record__init(record);
@@ -229,8 +259,8 @@ static void add_intent(struct request *request, uint32_t kind, const char *id,
 	RECORD_SET(envelope, kind, kind);
 	RECORD_SET(envelope, schema, 1);
 	RECORD_SET(envelope, wall_ms, clock_wall_ms());
-	RECORD_SET_BYTES(envelope, key, bytes_of_text(key));
-	record_pack(&body, &policy->base);
+	RECORD_SET_BYTES(envelope, key, arena_bytes(arena, bytes_of_text(key)));
+	record_pack(&body, &document->base);
 	record->envelope = envelope;
 	RECORD_SET_BYTES(record, body, arena_bytes(arena, buffer_bytes(&body)));
 	buffer_fini(&body);
@@ -242,26 +272,32 @@ static void add_intent(struct request *request, uint32_t kind, const char *id,
 	request->message.intent[request->message.n_intent++] = record;
 }
 
-static void add_policy(struct request *request, const struct entry *entry)
+static const char *policy_key(struct request *request, const char *id)
 {
-	Fettle__Policy policy = FETTLE__POLICY__INIT;
+	return arena_format(&request->arena, "policy/%s", id);
+}
+
+static void add_document(struct request *request, uint32_t kind, const char *key,
+    const struct entry *entry)
+{
+	Fettle__Document document = FETTLE__DOCUMENT__INIT;
 	uint8_t hash[HASH_SIZE];
 
 	hash_bytes(bytes_of_text(entry->text), hash);
-	policy.id = entry->id;
-	policy.file = entry->file;
-	policy.text = entry->text;
-	policy.dialect = entry->dialect;
-	RECORD_SET_BYTES(&policy, hash, BYTES_OF(hash));
-	add_intent(request, FETTLE__KIND__KIND_POLICY, entry->id, &policy);
+	document.id = entry->id;
+	document.file = entry->file;
+	document.text = entry->text;
+	document.dialect = entry->dialect;
+	RECORD_SET_BYTES(&document, hash, BYTES_OF(hash));
+	add_intent(request, kind, key, &document);
 }
 
 static void add_removal(struct request *request, const char *id)
 {
-	Fettle__Policy policy = FETTLE__POLICY__INIT;
+	Fettle__Document policy = FETTLE__DOCUMENT__INIT;
 
 	policy.id = RECORD_TEXT(id);
-	add_intent(request, FETTLE__KIND__KIND_POLICY_REMOVED, id, &policy);
+	add_intent(request, FETTLE__KIND__KIND_POLICY_REMOVED, policy_key(request, id), &policy);
 }
 
 static enum status send(struct request *request, const char *data, uint64_t *written)
@@ -278,7 +314,7 @@ static enum status send(struct request *request, const char *data, uint64_t *wri
 
 /* What is in force: called for each policy of the log's intent. */
 struct in_force {
-	void (*visit)(void *data, const Fettle__Policy *policy);
+	void (*visit)(void *data, const Fettle__Document *policy);
 	void *data;
 };
 
@@ -286,7 +322,7 @@ static enum status visit_intent(void *data, const struct log_dump_record *dumped
 {
 	struct in_force *in_force = data;
 	Fettle__Record *record;
-	Fettle__Policy *policy;
+	Fettle__Document *policy;
 
 	if (dumped->flow > SUBLOG_INTENT)
 		return STATUS_CLOSED; /* intent is over; the sub-logs of observations follow */
@@ -294,17 +330,17 @@ static enum status visit_intent(void *data, const struct log_dump_record *dumped
 	if (record == NULL)
 		return STATUS_OK;
 	if (record->envelope != NULL && record->envelope->kind == FETTLE__KIND__KIND_POLICY) {
-		policy = fettle__policy__unpack(NULL, record->body.len, record->body.data);
+		policy = fettle__document__unpack(NULL, record->body.len, record->body.data);
 		if (policy != NULL && policy->id != NULL)
 			in_force->visit(in_force->data, policy);
 		if (policy != NULL)
-			fettle__policy__free_unpacked(policy, NULL);
+			fettle__document__free_unpacked(policy, NULL);
 	}
 	fettle__record__free_unpacked(record, NULL);
 	return STATUS_OK;
 }
 
-static void each_in_force(const char *data, void (*visit)(void *data, const Fettle__Policy *policy),
+static void each_in_force(const char *data, void (*visit)(void *data, const Fettle__Document *policy),
     void *visitor)
 {
 	struct in_force in_force = { .visit = visit, .data = visitor };
@@ -327,7 +363,7 @@ static bool is_in_directory(const char *file, const char *directory)
 	       && strchr(file + size + 1, '/') == NULL;
 }
 
-static void withdraw_if_gone(void *data, const Fettle__Policy *policy)
+static void withdraw_if_gone(void *data, const Fettle__Document *policy)
 {
 	struct sweep *sweep = data;
 	const struct content *content = sweep->content;
@@ -347,8 +383,12 @@ enum status content_publish(const struct content *content, const char *data, uin
 	struct request request = { .message = FETTLE__CONTROL_REQUEST__INIT };
 	struct sweep sweep = { .content = content, .request = &request };
 
+	if (content->table.text != NULL)
+		add_document(&request, FETTLE__KIND__KIND_PRIORITY_TABLE, "priority-table",
+		    &content->table);
 	for (size_t i = 0; i < content->count; i++)
-		add_policy(&request, &content->entries[i]);
+		add_document(&request, FETTLE__KIND__KIND_POLICY,
+		    policy_key(&request, content->entries[i].id), &content->entries[i]);
 	each_in_force(data, withdraw_if_gone, &sweep);
 	return send(&request, data, written);
 }
@@ -358,7 +398,7 @@ struct find_policy {
 	bool is_found;
 };
 
-static void compare_id(void *data, const Fettle__Policy *policy)
+static void compare_id(void *data, const Fettle__Document *policy)
 {
 	struct find_policy *find = data;
 

@@ -131,6 +131,21 @@ static void write_policy(FILE *stream, const Fettle__FindingVerdict *finding)
 	write_row(stream, "dialect", finding->dialect);
 }
 
+/* By which table it was decided, and on what: what was only assumed is said to be. */
+static void write_inputs(FILE *stream, const Fettle__FindingVerdict *finding)
+{
+	struct buffer text = { 0 };
+
+	if (is_empty(finding->priority_table))
+		return;
+	buffer_append_format(&text, "%s:", finding->priority_table);
+	for (size_t i = 0; i < finding->n_inputs; i++)
+		buffer_append_format(&text, " %s=%s%s", finding->inputs[i]->name,
+		    finding->inputs[i]->value, finding->inputs[i]->assumed ? " (assumed)" : "");
+	write_row(stream, "by", buffer_text(&text));
+	buffer_fini(&text);
+}
+
 void findings_page_write(const struct output_options *options,
     const Fettle__FindingVerdict *finding, const struct findings_page *page)
 {
@@ -147,6 +162,7 @@ void findings_page_write(const struct output_options *options,
 	write_row(stream, "severity", is_empty(finding->severity) ? "unknown" : finding->severity);
 	write_row(stream, "priority", finding->priority);
 	write_time(stream, "due", finding->due_ms, page->now_ms);
+	write_inputs(stream, finding);
 	write_row(stream, "state", page->state);
 	write_row(stream, "reason", finding->reason);
 	write_row(stream, "freshness", page->freshness);

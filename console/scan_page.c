@@ -112,6 +112,10 @@ static void write_finding(struct page *page, const Fettle__FindingVerdict *findi
 	fprintf(page->stream, "  %s%-8s%s  %.8s  ", is_colored ? color : "",
 	    or_empty(finding->severity), is_colored ? "\033[0m" : "", id);
 	write_text(page->stream, finding->title, TEXT_WIDTH);
+	if (finding->priority != NULL && finding->priority[0] != '\0') {
+		fputs("\n                      ", page->stream);
+		write_text(page->stream, finding->priority, TEXT_WIDTH);
+	}
 	fputs("\n                      ", page->stream);
 	write_text(page->stream, why(finding), TEXT_WIDTH);
 	fputs("\n", page->stream);

@@ -11,14 +11,15 @@ BODY(event_fact, Fettle__Fact, event->kind == EVENT_FACT_SET || event->kind == E
 BODY(event_pass, Fettle__Pass, event->kind == EVENT_PASS)
 BODY(event_heartbeat, Fettle__Heartbeat, event->kind == EVENT_HEARTBEAT)
 BODY(event_gap, Fettle__Gap, event->kind == EVENT_GAP)
-BODY(event_policy, Fettle__Policy,
-    event->kind == EVENT_POLICY || event->kind == EVENT_POLICY_REMOVED)
+BODY(event_document, Fettle__Document, event_is_intent(event))
 BODY(event_change, struct event_change, event->kind == EVENT_FACT_CHANGED)
+BODY(event_finding, struct event_finding, event->kind == EVENT_FINDING)
 BODY(event_asset, struct asset_ref, event->kind == EVENT_ASSET_NEW)
 
 bool event_is_intent(const struct event *event)
 {
-	return event->kind == EVENT_POLICY || event->kind == EVENT_POLICY_REMOVED;
+	return event->kind == EVENT_POLICY || event->kind == EVENT_POLICY_REMOVED
+	       || event->kind == EVENT_PRIORITY_TABLE;
 }
 
 struct kind_row {
@@ -33,8 +34,9 @@ static const struct kind_row kinds[] = {
 	{ FETTLE__KIND__KIND_PASS, EVENT_PASS, &fettle__pass__descriptor },
 	{ FETTLE__KIND__KIND_HEARTBEAT, EVENT_HEARTBEAT, &fettle__heartbeat__descriptor },
 	{ FETTLE__KIND__KIND_GAP, EVENT_GAP, &fettle__gap__descriptor },
-	{ FETTLE__KIND__KIND_POLICY, EVENT_POLICY, &fettle__policy__descriptor },
-	{ FETTLE__KIND__KIND_POLICY_REMOVED, EVENT_POLICY_REMOVED, &fettle__policy__descriptor },
+	{ FETTLE__KIND__KIND_POLICY, EVENT_POLICY, &fettle__document__descriptor },
+	{ FETTLE__KIND__KIND_POLICY_REMOVED, EVENT_POLICY_REMOVED, &fettle__document__descriptor },
+	{ FETTLE__KIND__KIND_PRIORITY_TABLE, EVENT_PRIORITY_TABLE, &fettle__document__descriptor },
 };
 
 static const struct kind_row *find_kind(uint32_t kind)

@@ -9,6 +9,7 @@
 #include "core/record.h"
 #include "proto/intent.pb-c.h"
 #include "proto/observation.pb-c.h"
+#include "proto/verdict.pb-c.h"
 
 enum event_kind {
 	EVENT_NONE,
@@ -23,10 +24,12 @@ enum event_kind {
 	/* from the intent stream */
 	EVENT_POLICY,
 	EVENT_POLICY_REMOVED,
+	EVENT_PRIORITY_TABLE,
 
 	/* made by stages */
 	EVENT_FACT_CHANGED, /* by inventory: the state has a new value */
 	EVENT_ASSET_NEW,    /* by inventory: the first that was heard of an asset */
+	EVENT_FINDING,      /* by assess: a finding opened, changed or closed */
 };
 
 /* An asset is named by 16 bytes; its slot is that of its agent. */
@@ -50,6 +53,11 @@ struct event_change {
 	bool is_baseline; /* first seen, not changed */
 };
 
+struct event_finding {
+	const struct asset_ref *asset;
+	Fettle__FindingVerdict *finding; /* to be completed and kept by the last that sees it */
+};
+
 struct event {
 	enum event_kind kind;
 	/* Of the record that it comes from; both NULL for work, ticks and timers. */
@@ -66,8 +74,9 @@ const Fettle__Fact *event_fact(const struct event *event);
 const Fettle__Pass *event_pass(const struct event *event);
 const Fettle__Heartbeat *event_heartbeat(const struct event *event);
 const Fettle__Gap *event_gap(const struct event *event);
-const Fettle__Policy *event_policy(const struct event *event);
+const Fettle__Document *event_document(const struct event *event);
 const struct event_change *event_change(const struct event *event);
+const struct event_finding *event_finding(const struct event *event);
 
 /* What an EVENT_ASSET_NEW carries. */
 const struct asset_ref *event_asset(const struct event *event);

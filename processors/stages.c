@@ -4,10 +4,12 @@
  */
 #include "processors/assess/assess.h"
 #include "processors/inventory/inventory.h"
+#include "processors/prioritize/prioritize.h"
 #include "processors/roles.h"
 
 const struct stage *const processor_stages[] = {
 	&inventory_stage,
 	&assess_stage,
+	&prioritize_stage,
 	NULL,
 };

@@ -66,7 +66,7 @@ out:
 
 static enum status on_policy(struct stage_io *io, const struct event *event)
 {
-	const Fettle__Policy *message = event_policy(event);
+	const Fettle__Document *message = event_document(event);
 	struct yaml_errors errors = { 0 };
 	struct buffer value = { 0 };
 	struct policy *policy = NULL;

@@ -30,18 +30,14 @@ static enum status get(struct stage_io *io, const struct asset_ref *asset,
 	return *out == NULL ? STATUS_CORRUPT : STATUS_OK;
 }
 
-static void put(struct stage_io *io, const struct asset_ref *asset, const uint8_t id[HASH_SIZE],
-    const Fettle__FindingVerdict *finding)
+/* The stage that decides how soon completes it and keeps it. */
+static enum status hand_on(struct stage_io *io, const struct asset_ref *asset,
+    Fettle__FindingVerdict *finding)
 {
-	struct buffer key = { 0 }, value = { 0 };
+	struct event_finding body = { .asset = asset, .finding = finding };
+	struct event event = { .kind = EVENT_FINDING, .body = &body };
 
-	asset_key(&key, asset);
-	buffer_append(&key, BYTES(id, HASH_SIZE));
-	record_pack(&value, &finding->base);
-	txn_put(io->txn, STATE_FINDING, buffer_bytes(&key), buffer_bytes(&value));
-	stage_verdict(io, FETTLE__KIND__KIND_FINDING, &finding->base);
-	buffer_fini(&key);
-	buffer_fini(&value);
+	return stage_emit(io, &event);
 }
 
 static void fill(struct stage_io *io, Fettle__FindingVerdict *finding, const struct policy *policy,
@@ -60,13 +56,13 @@ static void fill(struct stage_io *io, Fettle__FindingVerdict *finding, const str
 	RECORD_SET(finding, last_seen_ms, io->now_ms);
 }
 
-static void close_finding(struct stage_io *io, const struct asset_ref *asset,
-    const uint8_t id[HASH_SIZE], Fettle__FindingVerdict *finding, const char *reason)
+static enum status close_finding(struct stage_io *io, const struct asset_ref *asset,
+    Fettle__FindingVerdict *finding, const char *reason)
 {
 	RECORD_SET(finding, state, FETTLE__FINDING_STATE__FINDING_STATE_FIXED);
 	RECORD_SET(finding, fixed_ms, io->now_ms);
 	finding->reason = RECORD_TEXT(reason);
-	put(io, asset, id, finding);
+	return hand_on(io, asset, finding);
 }
 
 enum status finding_update(struct stage_io *io, const struct asset_ref *asset,
@@ -89,7 +85,7 @@ enum status finding_update(struct stage_io *io, const struct asset_ref *asset,
 		if (is_known && finding->state != FETTLE__FINDING_STATE__FINDING_STATE_FIXED) {
 			finding->n_evidence = outcome->n_evidence;
 			finding->evidence = outcome->evidence;
-			close_finding(io, asset, id, finding, outcome->reason);
+			return close_finding(io, asset, finding, outcome->reason);
 		}
 		return STATUS_OK;
 	}
@@ -99,15 +95,16 @@ enum status finding_update(struct stage_io *io, const struct asset_ref *asset,
 		RECORD_SET_BYTES(finding, asset, BYTES_OF(asset->id));
 		RECORD_SET(finding, kind, FETTLE__FINDING_KIND__FINDING_KIND_MISCONFIGURATION);
 		RECORD_SET(finding, first_seen_ms, io->now_ms);
+		RECORD_SET(finding, opened_ms, io->now_ms);
 		finding->subject = RECORD_TEXT(subject);
 	} else if (finding->state == FETTLE__FINDING_STATE__FINDING_STATE_FIXED) {
 		RECORD_SET(finding, reopened, finding->reopened + 1);
+		RECORD_SET(finding, opened_ms, io->now_ms);
 		finding->has_fixed_ms = 0;
 	}
 	RECORD_SET(finding, state, FETTLE__FINDING_STATE__FINDING_STATE_OPEN);
 	fill(io, finding, policy, check, outcome);
-	put(io, asset, id, finding);
-	return STATUS_OK;
+	return hand_on(io, asset, finding);
 }
 
 enum status finding_withdraw(struct stage_io *io, const struct asset_ref *asset,
@@ -122,6 +119,6 @@ enum status finding_withdraw(struct stage_io *io, const struct asset_ref *asset,
 	status = get(io, asset, id, &finding);
 	if (status == STATUS_OK
 	    && finding->state != FETTLE__FINDING_STATE__FINDING_STATE_FIXED)
-		close_finding(io, asset, id, finding, reason);
+		return close_finding(io, asset, finding, reason);
 	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }

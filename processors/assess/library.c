@@ -156,7 +156,7 @@ static void make_plan(struct library *library)
 
 /* ---- loading ---- */
 
-static void add_policy(struct library *library, const Fettle__Policy *message)
+static void add_policy(struct library *library, const Fettle__Document *message)
 {
 	struct yaml_errors errors = { 0 };
 	struct policy *policy = NULL;
@@ -186,18 +186,18 @@ static enum status parse_all(struct library *library, struct txn *txn)
 	enum status status = txn_scan_open(txn, STATE_POLICY, BYTES_NONE, BYTES_NONE, &scan);
 
 	while (status == STATUS_OK) {
-		Fettle__Policy *message;
+		Fettle__Document *message;
 
 		status = txn_scan_next(scan, &key, &value);
 		if (status != STATUS_OK)
 			break;
-		message = fettle__policy__unpack(NULL, value.size, value.data);
+		message = fettle__document__unpack(NULL, value.size, value.data);
 		if (message == NULL || message->id == NULL || message->text == NULL)
 			status = STATUS_CORRUPT;
 		else
 			add_policy(library, message);
 		if (message != NULL)
-			fettle__policy__free_unpacked(message, NULL);
+			fettle__document__free_unpacked(message, NULL);
 	}
 	txn_scan_close(scan);
 	return status == STATUS_NOT_FOUND ? STATUS_OK : status;

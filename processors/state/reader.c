@@ -298,7 +298,7 @@ typedef enum status visit_policy(void *data, const struct state_policy *policy);
 static enum status policy_row(struct page *page, struct bytes key, struct bytes value)
 {
 	/* Written by operators, and larger than what an endpoint may send. */
-	Fettle__Policy *record = fettle__policy__unpack(NULL, value.size, value.data);
+	Fettle__Document *record = fettle__document__unpack(NULL, value.size, value.data);
 	struct state_policy policy = { .id = "" };
 	enum status status = STATUS_CORRUPT;
 
@@ -313,7 +313,7 @@ static enum status policy_row(struct page *page, struct bytes key, struct bytes 
 		status = (*(visit_policy *const *)page->visit)(page->data, &policy);
 	}
 	if (record != NULL)
-		fettle__policy__free_unpacked(record, NULL);
+		fettle__document__free_unpacked(record, NULL);
 	return status;
 }
 

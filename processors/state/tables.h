@@ -17,6 +17,7 @@
  *   result_of   hash -> count; hash, slot, asset, policy id -> (empty): who holds the set
  *   finding     slot, asset, finding id -> FindingVerdict
  *   assessed    slot, asset -> StateAssessed
+ *   priority    "table" -> Document: the priority table in use
  *   memo        rule hash, hash of the facts that it read -> Memo
  */
 #ifndef PROCESSORS_STATE_TABLES_H
@@ -37,12 +38,13 @@ enum state_table {
 	STATE_RESULT_OF,
 	STATE_FINDING,
 	STATE_ASSESSED,
+	STATE_PRIORITY,
 	STATE_MEMO,
 	STATE_TABLES,
 };
 
 #define STATE_TABLE_NAMES                                                                          \
 	HOST_TABLE_NAMES, "agent", "asset", "fact", "value", "posting", "pass", "policy",          \
-	    "result", "result_set", "result_of", "finding", "assessed", "memo", NULL
+	    "result", "result_set", "result_of", "finding", "assessed", "priority", "memo", NULL
 
 #endif

@@ -23,7 +23,7 @@ static const ProtobufCMessageDescriptor *const messages[] = {
 	&fettle__pass__descriptor,
 	&fettle__heartbeat__descriptor,
 	&fettle__gap__descriptor,
-	&fettle__policy__descriptor,
+	&fettle__document__descriptor,
 	&fettle__plan__descriptor,
 	&fettle__resync__descriptor,
 	&fettle__asset_verdict__descriptor,

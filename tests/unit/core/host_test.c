@@ -79,7 +79,7 @@ static enum status on_fact(struct stage_io *io, const struct event *event)
 static enum status on_event(struct stage_io *io, const struct event *event)
 {
 	if (event->kind == EVENT_POLICY) {
-		stage_enqueue(io, WORK, bytes_of_text(event_policy(event)->id));
+		stage_enqueue(io, WORK, bytes_of_text(event_document(event)->id));
 		return STATUS_OK;
 	}
 	return on_fact(io, event);
@@ -244,7 +244,7 @@ static void fact(struct fixture *at, enum lane lane, const char *key)
 
 static void policy(struct fixture *at, uint32_t flow, const char *id)
 {
-	Fettle__Policy message = FETTLE__POLICY__INIT;
+	Fettle__Document message = FETTLE__DOCUMENT__INIT;
 
 	message.id = RECORD_TEXT(id);
 	give_record(at, flow, FETTLE__KIND__KIND_POLICY, &message.base);

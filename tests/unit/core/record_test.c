@@ -290,7 +290,7 @@ static void each_kind_becomes_an_event_with_its_body_alone(void **test)
 	assert_null(event_fact(&event));
 	assert_int_equal(decode_event(at, FETTLE__KIND__KIND_POLICY_REMOVED, BYTES_NONE, &event),
 	    STATUS_OK);
-	assert_non_null(event_policy(&event));
+	assert_non_null(event_document(&event));
 	assert_true(event_is_intent(&event));
 	assert_int_equal(event.stamp->offset, 42);
 }

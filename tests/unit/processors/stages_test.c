@@ -167,7 +167,7 @@ static void complete(struct fixture *at, const uint8_t *agent, uint64_t epoch, c
 
 static void intend(struct fixture *at, uint32_t kind, const char *id, const char *text)
 {
-	Fettle__Policy policy = FETTLE__POLICY__INIT;
+	Fettle__Document policy = FETTLE__DOCUMENT__INIT;
 
 	policy.id = RECORD_TEXT(id);
 	policy.text = RECORD_TEXT(text);
@@ -538,6 +538,54 @@ static void a_finding_opens_changes_closes_and_opens_again_with_its_evidence(voi
 	assert_false(verdict->has_fixed_ms);
 }
 
+static const char two_weeks[] = "id: weeks\nversion: '7'\ninputs:\n"
+				"  severity: { values: [low, medium, high, critical] }\n"
+				"  exposure: { values: [internal, public], assumed: public }\n"
+				"rows:\n"
+				"  - when: { severity: high, exposure: public }\n"
+				"    priority: two weeks\n"
+				"    due: 2w\n"
+				"otherwise: { priority: later }\n";
+
+static void a_finding_has_a_priority_by_the_table_in_use_and_says_by_what(void **test)
+{
+	struct fixture *at = *test;
+	const Fettle__FindingVerdict *verdict;
+	uint64_t opened_ms;
+
+	assign(at, "p", POLICY("p", CHECK_SSH));
+	say(at, one, 1, 1, "file/etc/ssh", "root yes\n");
+	verdict = finding(at);
+	assert_null(verdict->priority); /* no table is in use yet */
+	opened_ms = verdict->opened_ms;
+	look_from_here(at);
+	intend(at, FETTLE__KIND__KIND_PRIORITY_TABLE, "weeks", two_weeks);
+	verdict = finding(at);
+	assert_string_equal(verdict->priority, "two weeks");
+	assert_int_equal(verdict->due_ms, opened_ms + 14ULL * 24 * 3600 * 1000);
+	assert_string_equal(verdict->priority_table, "weeks 7, row 1");
+	assert_int_equal(verdict->n_inputs, 2);
+	assert_string_equal(verdict->inputs[0]->value, "high");
+	assert_false(verdict->inputs[0]->assumed);
+	assert_true(verdict->inputs[1]->assumed);
+	look_from_here(at);
+	say(at, one, 1, 2, "file/etc/ssh", "root yes, again\n");
+	verdict = finding(at);
+	assert_int_equal(verdict->due_ms, opened_ms + 14ULL * 24 * 3600 * 1000);
+}
+
+static void a_broken_priority_table_is_quarantined_and_the_older_one_holds(void **test)
+{
+	struct fixture *at = *test;
+
+	intend(at, FETTLE__KIND__KIND_PRIORITY_TABLE, "weeks", two_weeks);
+	intend(at, FETTLE__KIND__KIND_PRIORITY_TABLE, "weeks", "id: weeks\n");
+	assert_int_equal(count(at, HOST_QUARANTINE), 1);
+	assign(at, "p", POLICY("p", CHECK_SSH));
+	say(at, one, 1, 1, "file/etc/ssh", "root yes\n");
+	assert_string_equal(finding(at)->priority, "two weeks");
+}
+
 static void a_fact_that_is_gone_does_not_close_a_finding(void **test)
 {
 	struct fixture *at = *test;
@@ -683,6 +731,8 @@ int main(void)
 		TEST(a_gap_is_said),
 		TEST(an_agent_is_sent_its_plan_once),
 		TEST(a_finding_opens_changes_closes_and_opens_again_with_its_evidence),
+		TEST(a_finding_has_a_priority_by_the_table_in_use_and_says_by_what),
+		TEST(a_broken_priority_table_is_quarantined_and_the_older_one_holds),
 		TEST(a_fact_that_is_gone_does_not_close_a_finding),
 		TEST(a_changed_fact_runs_only_the_checks_that_read_it),
 		TEST(what_two_assets_have_alike_is_worked_out_once),
