@@ -31,7 +31,7 @@ void help_overview(const struct command *commands, FILE *stream)
 		append_usage(&usage, at);
 		fprintf(stream, "  %-26s %s\n", buffer_text(&usage), at->summary);
 	}
-	fputs("\n`fettle COMMAND --help` says more. Every command takes --format json.\n", stream);
+	fputs("\n`fettle COMMAND --help` says more. Every command that shows data takes --format json.\n", stream);
 	buffer_fini(&usage);
 }
 

@@ -399,6 +399,8 @@ void options_help(const struct command *command, FILE *stream)
 	fprintf(stream, "  %s\n", command->summary);
 	if (command->example != NULL)
 		fprintf(stream, "  For example: %s\n", command->example);
+	/* Its note on arguments of short options tells nothing that the list does not. */
+	setenv("ARGP_HELP_FMT", "no-dup-args-note", 0);
 	if (command->options != NULL)
 		argp_help(&argp, stream, ARGP_HELP_LONG, name);
 	free(name);

@@ -24,7 +24,7 @@
 #include "sinks/roles.h"
 #include "sinks/store/query.h"
 
-enum { PATIENCE_MS = 60 * 1000, PROGRESS_EVERY_MS = 1000 };
+enum { PATIENCE_MS = 60 * 1000, PROGRESS_EVERY_MS = 1000, FAILURE_MS = 2000 };
 
 static const struct role *const all_roles[] = { &log_role, &sink_role, &processor_role,
 	&gateway_role, &agent_role, NULL };
@@ -33,12 +33,14 @@ struct scan {
 	struct service service;
 	struct scan_summary summary;
 	uint64_t started_ms, progress_ms;
+	uint64_t since_ms; /* by the wall clock: what was seen before an earlier scan saw */
 	bool is_complete, shows_progress;
 };
 
 /* ---- is everything seen, judged and stored? ---- */
 
 struct passes {
+	const struct scan *scan;
 	const struct state_score *score;
 	size_t complete;
 };
@@ -48,8 +50,9 @@ static enum status count_pass(void *data, const struct state_pass *pass)
 	struct passes *passes = data;
 
 	/* A collector that goes by the plan has finished when it has finished with this one. */
-	if (pass->plan.size == 0
-	    || bytes_equal(pass->plan, BYTES_OF(passes->score->plan)))
+	if (pass->at_ms >= passes->scan->since_ms
+	    && (pass->plan.size == 0
+		|| bytes_equal(pass->plan, BYTES_OF(passes->score->plan))))
 		passes->complete++;
 	return STATUS_OK;
 }
@@ -58,8 +61,14 @@ static enum status note_failed_collector(void *data, const struct state_fact *fa
 {
 	struct passes *passes = data;
 
-	/* It said why it cannot look: that is an answer, too. */
-	if (fact->fact.status == FACT_ABSENT || fact->fact.status == FACT_FAILED)
+	bool is_fresh = fact->received_ms >= passes->scan->since_ms
+			|| clock_wall_ms() >= passes->scan->since_ms + FAILURE_MS;
+
+	/*
+	 * It said why it cannot look: that is an answer, too.  It does not say the same twice, so
+	 * that an old answer stands where no other came in good time.
+	 */
+	if (is_fresh && (fact->fact.status == FACT_ABSENT || fact->fact.status == FACT_FAILED))
 		passes->complete++;
 	return STATUS_OK;
 }
@@ -67,7 +76,7 @@ static enum status note_failed_collector(void *data, const struct state_fact *fa
 static bool is_observed(struct scan *scan, struct state_reader *state)
 {
 	struct state_score score;
-	struct passes passes = { .score = &score };
+	struct passes passes = { .scan = scan, .score = &score };
 	size_t collectors = 0;
 
 	while (collectors_all[collectors] != NULL)
@@ -89,6 +98,40 @@ static bool is_judged(const struct log_dump_counters *log, const struct state_co
 	       && state->work_waiting == 0;
 }
 
+struct announced {
+	const uint8_t *asset;
+	uint64_t facts;
+};
+
+static enum status note_facts(void *data, const struct state_asset *asset)
+{
+	struct announced *announced = data;
+
+	if (memcmp(asset->id, announced->asset, ASSET_ID_SIZE) == 0)
+		announced->facts = asset->facts;
+	return STATUS_OK;
+}
+
+/* An asset's counts follow a little later; `fettle status` is to say after this what we say. */
+static bool is_announced(struct scan *scan, struct state_reader *state, struct query *store)
+{
+	const uint8_t *id = scan->summary.asset;
+	struct announced announced = { .asset = id };
+	Fettle__AssetVerdict *asset;
+	struct arena arena = { 0 };
+	struct state_score score;
+	bool is_same = state_reader_score(state, id, &score) == STATUS_OK
+		       && state_reader_assets(state, note_facts, &announced) == STATUS_OK
+		       && query_asset(store, BYTES(id, ASSET_ID_SIZE), &arena, &asset) == STATUS_OK
+		       && asset->facts == announced.facts && asset->passed == score.passed
+		       && asset->failed == score.failed
+		       && asset->not_applicable == score.not_applicable
+		       && asset->not_run == score.not_run;
+
+	arena_fini(&arena);
+	return is_same;
+}
+
 static bool is_settled(struct scan *scan)
 {
 	const char *data = scan->service.console->paths.data;
@@ -107,7 +150,8 @@ static bool is_settled(struct scan *scan)
 			  && state_reader_counters(state, &judged) == STATUS_OK
 			  && is_judged(&log, &judged)
 			  && query_counters(store, &stored) == STATUS_OK
-			  && stored.position == judged.verdicts;
+			  && stored.position == judged.verdicts
+			  && is_announced(scan, state, store);
 	state_reader_close(state);
 	query_close(store);
 	return settled;
@@ -191,8 +235,9 @@ static int show_running(struct scan *scan)
 int scan_run(const struct console *console, int argc, char **argv)
 {
 	/* Nobody else is to connect, and a `serve` elsewhere keeps its port. */
-	const char *const flags[] = { "gateway.listen=tcp://127.0.0.1:*", NULL };
-	struct scan scan = { .started_ms = clock_monotonic_ms(),
+	const char *const flags[] = { "gateway.listen=tcp://127.0.0.1:*",
+		"inventory.announce_after=100ms", NULL };
+	struct scan scan = { .started_ms = clock_monotonic_ms(), .since_ms = clock_wall_ms(),
 		.shows_progress = isatty(STDERR_FILENO) && !console->is_quiet };
 	struct supervisor_options options = { .data = console->paths.data, .roles = all_roles,
 		.endpoints = service_inproc, .on_tick = on_tick, .callback_data = &scan };

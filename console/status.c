@@ -247,8 +247,9 @@ static void show_store(FILE *stream, const struct report *report, uint64_t now_m
 
 static void show_log(FILE *stream, const struct report *report)
 {
-	line(stream, "log", "%llu records of %llu agents, %llu commands waiting, %llu MiB used",
-	    n(report->log.records), n(report->log.agents), n(report->log.commands_waiting),
+	line(stream, "log", "%llu records of %llu agent%s, %llu commands waiting, %llu MiB used",
+	    n(report->log.records), n(report->log.agents),
+	    report->log.agents == 1 ? "" : "s", n(report->log.commands_waiting),
 	    n(report->log.bytes_used >> 20));
 }
 

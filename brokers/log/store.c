@@ -12,6 +12,7 @@
 static const char *const tables[] = { LOG_TABLE_NAMES };
 
 enum { KEYS_MAX = 400 };
+static const uint64_t EPOCH_MAX = 1ULL << 48;
 
 struct heads {
 	uint64_t head[SUBLOG_END], tail[SUBLOG_END];
@@ -347,8 +348,10 @@ enum status log_store_hello(struct log_store *store, const uint8_t agent[AGENT_I
 	}
 	is_new_epoch = epoch == 0 || epoch != known->epoch
 		       || !bytes_equal(record_bytes(known->store), spool);
+	/* Where a backup was restored here the agent knows the later one, but no absurd one. */
 	if (is_new_epoch)
-		RECORD_SET(known, epoch, (epoch > known->epoch ? epoch : known->epoch) + 1);
+		RECORD_SET(known, epoch,
+		    (epoch > known->epoch && epoch < EPOCH_MAX ? epoch : known->epoch) + 1);
 	RECORD_SET_BYTES(known, store, spool);
 	RECORD_SET(known, starts, starts);
 	RECORD_SET(known, last_seen_ms, now_ms);
@@ -453,9 +456,9 @@ static enum status same_as_kept(struct log_store *store, uint64_t offset,
 
 	if (status != STATUS_OK)
 		return status;
-	status = record_decode(value, &store->arena, &older);
-	*is_same_out = status == STATUS_OK && is_same(older, newer);
-	return status;
+	*is_same_out = record_decode(value, &store->arena, &older) == STATUS_OK
+		       && is_same(older, newer);
+	return STATUS_OK;
 }
 
 enum status log_store_intent(struct log_store *store, struct bytes record,
