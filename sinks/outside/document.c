@@ -249,6 +249,17 @@ static size_t append_whole(const json_t *json, struct buffer *out)
 	return out->size - before;
 }
 
+/* Without these nobody knows what it is. */
+static bool is_needed(const char *member)
+{
+	static const char *const needed[] = { "event_id", "event", "event_at", "left_out" };
+
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		if (strcmp(member, needed[i]) == 0)
+			return true;
+	return false;
+}
+
 /* The member of JSON that takes most room, and may be left out; NULL: none is left. */
 static const char *longest_member(json_t *json)
 {
@@ -258,10 +269,9 @@ static const char *longest_member(json_t *json)
 	json_t *value;
 
 	json_object_foreach(json, name, value) {
-		bool is_fixed = strncmp(name, "event", 5) == 0 || strcmp(name, "left_out") == 0;
 		size_t size = append_whole(value, &text);
 
-		if (!is_fixed && size > most) {
+		if (!is_needed(name) && size > most) {
 			longest = name;
 			most = size;
 		}

@@ -298,6 +298,8 @@ static void set_options(struct http *http, struct http_request *request)
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)http->timeout_ms);
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+	/* A name server that does not answer is not waited for: that would hold up the loop. */
+	curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "fettle/" FETTLE_VERSION);
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, request->error);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, request->headers);
