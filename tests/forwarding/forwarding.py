@@ -81,6 +81,7 @@ class Case(unittest.TestCase):
     def setUp(self):
         self.path = tempfile.mkdtemp(prefix="fettle-")
         self.addCleanup(shutil.rmtree, self.path, ignore_errors=True)
+        self.config = self.at("fettle.yaml")
         self.feed = None
         self.sink = None
         self.log = None
@@ -99,16 +100,16 @@ class Case(unittest.TestCase):
 
     def command(self, *arguments):
         return [os.path.join(BUILD, "fettle"), "--data", self.at("data"), "--config",
-                self.at("fettle.yaml"), *arguments]
+                self.config, *arguments]
 
     def environment(self):
         clean = {k: v for k, v in os.environ.items()
                  if not k.startswith("FETTLE_") and not k.lower().endswith("_proxy")}
         return dict(clean, LC_ALL="C.UTF-8")
 
-    def start_sink(self):
+    def start_sink(self, *arguments):
         self.log = open(self.at("log"), "ab")
-        self.sink = subprocess.Popen(self.command("sink"), stderr=self.log,
+        self.sink = subprocess.Popen(self.command(*(arguments or ["sink"])), stderr=self.log,
                                      stdin=subprocess.DEVNULL, env=self.environment())
         self.addCleanup(self.end_sink)
 

@@ -121,6 +121,32 @@ class Siem(forwarding.Case):
         self.assertEqual(self.fettle("siem", "list")[0]["skipped"], 3900)
         receiver.kill()
 
+    def test_a_real_processor_leaves_behind_who_lags_and_nobody_else(self):
+        checks = 2500
+        with open(self.at("watched"), "w", encoding="utf-8") as file:
+            file.write("colour = red\n")
+        with open(self.at("many.yaml"), "w", encoding="utf-8") as file:
+            json.dump({"dialect": "fettle", "policy": {"id": "many", "name": "many"}, "checks": [
+                {"id": f"c{n}", "title": str(n), "condition": "all",
+                 "rules": [f"f:{self.at('watched')} -> r:^colour = green{n}$"]}
+                for n in range(checks)]}, file)
+        # Not beside the policy by its ending: everything called .yaml there is read as one.
+        self.config = self.at("fettle.conf")
+        with open(self.config, "w", encoding="utf-8") as file:
+            json.dump({"content": {"policies": [self.path]}, "siem": [
+                self.siem("dark", f"tcp://127.0.0.1:{free_port()}", lag_max=1000),
+                self.siem("file", "file://" + self.at("events"))]}, file)
+        self.start_sink("serve", "--listen", "tcp://127.0.0.1:*")
+
+        def rows():
+            return {row["name"]: row for row in self.fettle("siem", "list")}
+
+        until(lambda: rows()["file"]["delivered"] == checks and rows()["dark"]["skipped"] > 0,
+              "one to be left behind", rows)
+        dark = rows()["dark"]
+        self.assertLessEqual(dark["lag"], 1000)
+        self.assertGreaterEqual(dark["lag"], 500)
+
     def test_a_file_has_whole_lines_however_the_sink_ends(self):
         path = self.at("events")
         self.begin_feed()
