@@ -146,6 +146,13 @@ const struct asset_row *asset_table_resolve(const struct asset_table *table, con
 	return NULL;
 }
 
+const char *asset_table_name(const struct asset_table *table, struct bytes id)
+{
+	const struct asset_row *row = asset_table_find(table, id);
+
+	return row == NULL ? NULL : row->name;
+}
+
 void asset_table_output(const struct asset_table *table, struct output *output, struct bytes id)
 {
 	const struct asset_row *row = asset_table_find(table, id);

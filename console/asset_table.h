@@ -36,6 +36,8 @@ const struct asset_row *asset_table_find(const struct asset_table *table, struct
  */
 const struct asset_row *asset_table_resolve(const struct asset_table *table, const char *text);
 
+/* Its name; NULL: not known. */
+const char *asset_table_name(const struct asset_table *table, struct bytes id);
 /* The cells "asset" and "asset_id". */
 void asset_table_output(const struct asset_table *table, struct output *output, struct bytes id);
 

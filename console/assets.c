@@ -9,22 +9,40 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/record.h"
+#include "sinks/verdict_json.h"
 
 static const struct output_column columns[] = {
+	{ "asset", NULL, 0, 0 },
+	{ "asset_id", NULL, 0, 0 },
+	{ "agent_id", NULL, 0, 0 },
+	{ "system", NULL, 0, 0 },
+	{ "agent_version", NULL, 0, 0 },
+	{ "facts", NULL, 0, 0 },
+	{ "passed", NULL, 0, 0 },
+	{ "failed", NULL, 0, 0 },
+	{ "not_applicable", NULL, 0, 0 },
+	{ "not_run", NULL, 0, 0 },
+	{ "first_seen_at", NULL, 0, 0 },
+	{ "last_seen_at", NULL, 0, 0 },
+	{ .name = NULL },
+};
+
+static const struct output_column table_columns[] = {
 	{ "asset", "ASSET", OUTPUT_CUT, 0 },
 	{ "asset_id", "ID", 0, 0 },
-	{ "agent_id", NULL, 0, 0 },
 	{ "system", "SYSTEM", OUTPUT_CUT, 0 },
-	{ "agent_version", NULL, 0, 0 },
 	{ "facts", "FACTS", OUTPUT_RIGHT, 0 },
 	{ "passed", "PASSED", OUTPUT_RIGHT, 0 },
 	{ "failed", "FAILED", OUTPUT_RIGHT, 0 },
-	{ "not_applicable", NULL, OUTPUT_RIGHT, 0 },
 	{ "not_run", "NOT RUN", OUTPUT_RIGHT, 0 },
-	{ "first_seen_at", NULL, 0, 0 },
 	{ "last_seen_at", "LAST SEEN", 0, 0 },
 	{ .name = NULL },
 };
+
+static const struct output_column *columns_for(const struct output_options *options)
+{
+	return options->format == OUTPUT_TABLE ? table_columns : columns;
+}
 
 struct assets {
 	const struct console *console;
@@ -40,13 +58,26 @@ static void output_age(struct output *output, uint64_t at_ms, uint64_t now_ms)
 
 	if (at_ms > 0)
 		clock_format_age(at_ms, now_ms, age);
-	output_value(output, output_json_time(at_ms), age);
+	output_value(output, verdict_json_time(at_ms), age);
+}
+
+static void show_in_table(struct assets *assets, const Fettle__AssetVerdict *asset)
+{
+	struct output *output = assets->output;
+
+	asset_table_output(assets->table, output, record_bytes(asset->asset));
+	output_text(output, asset->system);
+	output_number(output, asset->facts);
+	output_number(output, asset->passed);
+	output_number(output, asset->failed);
+	output_color(output, asset->failed > 0 ? OUTPUT_YELLOW : OUTPUT_GREEN);
+	output_number(output, asset->not_run);
+	output_age(output, asset->last_seen_ms, assets->console->now_ms);
 }
 
 static enum status show_asset(void *visitor, const Fettle__AssetVerdict *asset)
 {
 	struct assets *assets = visitor;
-	struct output *output = assets->output;
 
 	if (assets->only.size > 0 && !bytes_equal(record_bytes(asset->asset), assets->only))
 		return STATUS_OK;
@@ -55,19 +86,11 @@ static enum status show_asset(void *visitor, const Fettle__AssetVerdict *asset)
 	if (assets->console->limit > 0 && assets->rows == assets->console->limit)
 		return STATUS_CLOSED;
 	assets->rows++;
-	asset_table_output(assets->table, output, record_bytes(asset->asset));
-	output_id(output, record_bytes(asset->agent));
-	output_text(output, asset->system);
-	output_text(output, asset->agent_version);
-	output_number(output, asset->facts);
-	output_number(output, asset->passed);
-	output_number(output, asset->failed);
-	output_color(output, asset->failed > 0 ? OUTPUT_YELLOW : OUTPUT_GREEN);
-	output_number(output, asset->not_applicable);
-	output_number(output, asset->not_run);
-	output_time(output, asset->first_seen_ms);
-	output_age(output, asset->last_seen_ms, assets->console->now_ms);
-	return output_row(output);
+	if (assets->console->output.format == OUTPUT_TABLE)
+		show_in_table(assets, asset);
+	else
+		output_object(assets->output, verdict_json_asset(asset));
+	return output_row(assets->output);
 }
 
 int assets_list_run(const struct console *console, int argc, char **argv)
@@ -82,7 +105,7 @@ int assets_list_run(const struct console *console, int argc, char **argv)
 	if (exit_code != 0)
 		return exit_code;
 	assets.table = &access.assets;
-	assets.output = output_new(&console->output, columns);
+	assets.output = output_new(&console->output, columns_for(&console->output));
 	status = query_assets(access.query, show_asset, &assets);
 	if (status == STATUS_OK && assets.rows == 0)
 		console_say(console, "no assets");
@@ -144,7 +167,7 @@ int assets_show_run(const struct console *console, int argc, char **argv)
 	options.is_single = true;
 	assets.table = &access.assets;
 	assets.only = BYTES_OF(row->id);
-	assets.output = output_new(&options, columns);
+	assets.output = output_new(&options, columns_for(&options));
 	status = query_assets(access.query, show_asset, &assets);
 	if (options.format == OUTPUT_TABLE && status == STATUS_OK) {
 		status = output_finish(&assets.output);

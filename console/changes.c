@@ -6,6 +6,7 @@
 #include "console/fact_text.h"
 #include "console/store_access.h"
 #include "core/record.h"
+#include "sinks/verdict_json.h"
 
 enum { SHOWN_BY_DEFAULT = 100 };
 
@@ -79,18 +80,11 @@ static void show_in_table(struct changes *changes, const Fettle__ChangeVerdict *
 static void show_whole(struct changes *changes, const Fettle__ChangeVerdict *change,
     uint64_t stored_ms)
 {
-	struct output *output = changes->output;
+	json_t *object = verdict_json_change(change,
+	    asset_table_name(changes->assets, record_bytes(change->asset)));
 
-	output_id(output, record_bytes(change->id));
-	asset_table_output(changes->assets, output, record_bytes(change->asset));
-	output_bytes(output, record_bytes(change->key));
-	output_value(output, fact_text_state_json(change->before), "");
-	output_value(output, fact_text_state_json(change->after), "");
-	output_time(output, change->observed_ms);
-	output_time(output, change->received_ms);
-	output_time(output, stored_ms);
-	output_text(output, change->expected_by);
-	output_text(output, change->collector);
+	json_object_set_new(object, "stored_at", verdict_json_time(stored_ms));
+	output_object(changes->output, object);
 }
 
 static enum status show_change(void *visitor, const Fettle__ChangeVerdict *change,

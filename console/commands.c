@@ -4,6 +4,7 @@
 static const char run[] = "Watch";
 static const char see[] = "See what is and what is wrong";
 static const char judge[] = "Say what is right";
+static const char onward[] = "Send it on";
 static const char inside[] = "Look inside";
 static const char alone[] = "One part alone, where parts run on several machines";
 
@@ -58,6 +59,21 @@ const struct command commands_all[] = {
 	    .summary = "what is wrong with a policy before it is in force",
 	    .example = "fettle policy check my.yaml", .options = policy_check_options,
 	    .run = policy_check_run },
+	{ .noun = "siem", .verb = "list", .group = onward,
+	    .summary = "the SIEMs that events are sent to, and how far each is",
+	    .example = "fettle siem --format json", .run = siem_list_run },
+	{ .noun = "siem", .verb = "test", .group = onward, .arguments = "[NAME]",
+	    .arguments_most = 1, .summary = "send a test event, and say what happened",
+	    .example = "fettle siem test soc", .run = siem_test_run },
+	{ .noun = "webhook", .verb = "list", .group = onward,
+	    .summary = "the webhooks that events are posted to, and how far each is",
+	    .example = "fettle webhook --format json", .run = webhook_list_run },
+	{ .noun = "webhook", .verb = "test", .group = onward, .arguments = "[NAME]",
+	    .arguments_most = 1, .summary = "post a test event, and say what was answered",
+	    .example = "fettle webhook test ir", .run = webhook_test_run },
+	{ .noun = "webhook", .verb = "dead", .group = onward, .arguments = "[NAME]",
+	    .arguments_most = 1, .summary = "the events that a webhook would not take, and why",
+	    .example = "fettle webhook dead ir --since 1d", .run = webhook_dead_run },
 	{ .noun = "log", .verb = "dump", .group = inside,
 	    .summary = "the records that the log holds",
 	    .example = "fettle log dump --raw > records.pb", .options = log_dump_options,
@@ -78,7 +94,7 @@ const struct command commands_all[] = {
 	    .summary = "judges what the log has", .example = "fettle processor",
 	    .run = processor_run },
 	{ .noun = "sink", .group = alone, .is_service = true,
-	    .summary = "keeps the results, where the console finds them",
+	    .summary = "keeps the results where the console finds them, and sends them on",
 	    .example = "fettle sink", .run = sink_run },
 	{ .noun = NULL },
 };

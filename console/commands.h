@@ -28,6 +28,11 @@ int gateway_run(const struct console *console, int argc, char **argv);
 int log_run(const struct console *console, int argc, char **argv);
 int processor_run(const struct console *console, int argc, char **argv);
 int sink_run(const struct console *console, int argc, char **argv);
+int siem_list_run(const struct console *console, int argc, char **argv);
+int siem_test_run(const struct console *console, int argc, char **argv);
+int webhook_list_run(const struct console *console, int argc, char **argv);
+int webhook_test_run(const struct console *console, int argc, char **argv);
+int webhook_dead_run(const struct console *console, int argc, char **argv);
 int settings_page_run(const struct console *console, int argc, char **argv);
 
 extern const struct argp_option serve_options[];

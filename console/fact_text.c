@@ -3,28 +3,10 @@
 
 #include <stdio.h>
 
-#include "console/output.h"
 #include "core/log.h"
 #include "core/record.h"
 
 enum { SHOWN_MAX = 48, CONTENT_SHOWN_MAX = 100 };
-
-/* ---- values ---- */
-
-static json_t *field_json(const struct fact_field *field)
-{
-	return field->type == FACT_NUMBER ? json_integer(field->number)
-					  : output_json_text(field->bytes);
-}
-
-json_t *fact_text_json(const struct fact_field *fields, size_t count)
-{
-	json_t *object = json_object();
-
-	for (size_t i = 0; i < count; i++)
-		json_object_set_new(object, fields[i].name, field_json(&fields[i]));
-	return object;
-}
 
 /* One side of a change, decoded. */
 struct side {
@@ -47,22 +29,6 @@ static struct side decode(const Fettle__FactState *state, struct arena *arena)
 		   != STATUS_OK)
 		side.count = 0;
 	return side;
-}
-
-json_t *fact_text_state_json(const Fettle__FactState *state)
-{
-	struct arena arena = { 0 };
-	struct side side = decode(state, &arena);
-	json_t *object = side.status == FACT_NONE ? json_null() : json_object();
-
-	if (side.status != FACT_NONE) {
-		json_object_set_new(object, "status", json_string(fact_status_text(side.status)));
-		json_object_set_new(object, "value", fact_text_json(side.fields, side.count));
-		if (side.reason != NULL && side.reason[0] != '\0')
-			json_object_set_new(object, "reason", json_string(side.reason));
-	}
-	arena_fini(&arena);
-	return object;
 }
 
 /* ---- one line ---- */

@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fact_text.h - values of facts for people and for programs.
+ * fact_text.h - values of facts for people.
  */
 #ifndef CONSOLE_FACT_TEXT_H
 #define CONSOLE_FACT_TEXT_H
 
-#include <jansson.h>
-
 #include "core/fact.h"
 #include "proto/verdict.pb-c.h"
-
-/* An object of the fields. */
-json_t *fact_text_json(const struct fact_field *fields, size_t count);
-/* {status, value, reason}, or null where there was no fact.  STATE may be NULL. */
-json_t *fact_text_state_json(const Fettle__FactState *state);
 
 /* These append one line, escaped. */
 

@@ -7,6 +7,7 @@
 #include "console/asset_table.h"
 #include "console/commands.h"
 #include "console/fact_text.h"
+#include "sinks/verdict_json.h"
 
 static const struct output_column columns[] = {
 	{ "asset", NULL, 0, 0 },
@@ -38,7 +39,7 @@ static void output_fact_value(struct output *output, const struct fact *fact)
 		fact_text_summary(&shown, fact->fields, fact->fields_count);
 	else if (fact->reason != NULL)
 		buffer_append_text(&shown, fact->reason);
-	output_value(output, fact_text_json(fact->fields, fact->fields_count),
+	output_value(output, verdict_json_fields(fact->fields, fact->fields_count),
 	    buffer_text(&shown));
 	buffer_fini(&shown);
 }

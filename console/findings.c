@@ -13,6 +13,7 @@
 #include "console/store_access.h"
 #include "core/quantity.h"
 #include "core/record.h"
+#include "sinks/verdict_json.h"
 
 static const uint64_t stale_after_default_ms = 15 * 60 * 1000;
 
@@ -33,18 +34,18 @@ const struct argp_option findings_show_options[] = {
 };
 
 static const struct output_column columns[] = {
-	{ "id", "ID", 0, 0 },
-	{ "severity", "SEVERITY", 0, 0 },
-	{ "asset", "ASSET", OUTPUT_CUT, 15 },
+	{ "id", NULL, 0, 0 },
+	{ "severity", NULL, 0, 0 },
+	{ "asset", NULL, 0, 0 },
 	{ "asset_id", NULL, 0, 0 },
 	{ "kind", NULL, 0, 0 },
-	{ "subject", "SUBJECT", OUTPUT_CUT, 22 },
-	{ "title", "TITLE", OUTPUT_CUT, 25 },
+	{ "subject", NULL, 0, 0 },
+	{ "title", NULL, 0, 0 },
 	{ "priority", NULL, 0, 0 },
 	{ "due_at", NULL, 0, 0 },
-	{ "state", "STATE", 0, 0 },
+	{ "state", NULL, 0, 0 },
 	{ "reason", NULL, 0, 0 },
-	{ "freshness", "FRESHNESS", 0, 0 },
+	{ "freshness", NULL, 0, 0 },
 	{ "first_seen_at", NULL, 0, 0 },
 	{ "last_seen_at", NULL, 0, 0 },
 	{ "fixed_at", NULL, 0, 0 },
@@ -58,12 +59,18 @@ static const struct output_column columns[] = {
 	{ .name = NULL },
 };
 
-/* By their numbers in proto/verdict.proto. */
-static const char *const state_names[] = { "unknown", "open", "fixed", "excepted" };
-static const char *const kind_names[] = { "unknown", "misconfiguration", "vulnerability",
-	"missing_patch" };
+static const struct output_column table_columns[] = {
+	{ "id", "ID", 0, 0 },
+	{ "severity", "SEVERITY", 0, 0 },
+	{ "asset", "ASSET", OUTPUT_CUT, 15 },
+	{ "subject", "SUBJECT", OUTPUT_CUT, 22 },
+	{ "title", "TITLE", OUTPUT_CUT, 25 },
+	{ "state", "STATE", 0, 0 },
+	{ "freshness", "FRESHNESS", 0, 0 },
+	{ .name = NULL },
+};
 
-enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };
+enum { COLUMNS = sizeof(table_columns) / sizeof(table_columns[0]) };
 
 struct findings {
 	const struct console *console;
@@ -73,11 +80,6 @@ struct findings {
 	uint64_t stale_after_ms;
 	uint64_t rows, stale;
 };
-
-static const char *name_of(const char *const names[4], unsigned number)
-{
-	return names[number < 4 ? number : 0];
-}
 
 /* ---- one finding ---- */
 
@@ -89,29 +91,6 @@ static const char *freshness_of(const struct findings *findings, struct bytes as
 	if (row == NULL || row->last_seen_ms == 0)
 		return "unknown";
 	return row->last_seen_ms + findings->stale_after_ms < now_ms ? "stale" : "current";
-}
-
-static json_t *optional_text(const char *text)
-{
-	return text == NULL || text[0] == '\0' ? json_null()
-					       : output_json_text(bytes_of_text(text));
-}
-
-static json_t *evidence_json(const Fettle__FindingVerdict *finding)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < finding->n_evidence; i++) {
-		const Fettle__Evidence *evidence = finding->evidence[i];
-		json_t *object = json_object();
-
-		json_object_set_new(object, "rule", optional_text(evidence->rule));
-		json_object_set_new(object, "key", output_json_text(record_bytes(evidence->key)));
-		json_object_set_new(object, "outcome", optional_text(evidence->outcome));
-		json_object_set_new(object, "detail", optional_text(evidence->detail));
-		json_array_append_new(list, object);
-	}
-	return list;
 }
 
 static enum output_color color_of(enum rank rank)
@@ -128,34 +107,35 @@ static enum output_color color_of(enum rank rank)
 	return colors[rank];
 }
 
-static void output_finding(struct findings *findings, const Fettle__FindingVerdict *finding)
+static void output_in_table(struct findings *findings, const Fettle__FindingVerdict *finding)
 {
 	const char *freshness = freshness_of(findings, record_bytes(finding->asset));
+	const char *asset = asset_table_name(findings->assets, record_bytes(finding->asset));
+	enum rank rank = rank_of_severity(finding->severity);
 	struct output *output = findings->output;
 
 	output_id(output, record_bytes(finding->id));
-	output_text(output, rank_text(rank_of_severity(finding->severity)));
-	output_color(output, color_of(rank_of_severity(finding->severity)));
-	asset_table_output(findings->assets, output, record_bytes(finding->asset));
-	output_text(output, name_of(kind_names, (unsigned)finding->kind));
+	output_text(output, rank_text(rank));
+	output_color(output, color_of(rank));
+	if (asset == NULL)
+		output_id(output, record_bytes(finding->asset));
+	else
+		output_text(output, asset);
 	output_text(output, finding->subject);
 	output_text(output, finding->title);
-	output_text(output, finding->priority);
-	output_time(output, finding->due_ms);
-	output_text(output, name_of(state_names, (unsigned)finding->state));
-	output_text(output, finding->reason);
+	output_text(output, verdict_json_finding_state((unsigned)finding->state));
 	output_text(output, freshness);
 	output_color(output, freshness[0] == 'c' ? OUTPUT_PLAIN : OUTPUT_YELLOW);
-	output_time(output, finding->first_seen_ms);
-	output_time(output, finding->last_seen_ms);
-	output_time(output, finding->fixed_ms);
-	output_number(output, finding->reopened);
-	output_text(output, finding->policy);
-	output_id(output, record_bytes(finding->policy_hash));
-	output_text(output, finding->dialect);
-	output_value(output, evidence_json(finding), "");
-	output_text(output, finding->rationale);
-	output_text(output, finding->remediation);
+}
+
+static void output_whole(struct findings *findings, const Fettle__FindingVerdict *finding)
+{
+	const char *freshness = freshness_of(findings, record_bytes(finding->asset));
+	json_t *object = verdict_json_finding(finding,
+	    asset_table_name(findings->assets, record_bytes(finding->asset)));
+
+	json_object_set_new(object, "freshness", json_string(freshness));
+	output_object(findings->output, object);
 }
 
 static enum status show_finding(void *visitor, const Fettle__FindingVerdict *finding)
@@ -166,7 +146,10 @@ static enum status show_finding(void *visitor, const Fettle__FindingVerdict *fin
 		return STATUS_CLOSED;
 	findings->rows++;
 	findings->stale += freshness_of(findings, record_bytes(finding->asset))[0] != 'c';
-	output_finding(findings, finding);
+	if (findings->console->output.format == OUTPUT_TABLE)
+		output_in_table(findings, finding);
+	else
+		output_whole(findings, finding);
 	return output_row(findings->output);
 }
 
@@ -175,7 +158,7 @@ static enum status show_finding(void *visitor, const Fettle__FindingVerdict *fin
 static bool parse_state(const char *text, unsigned *out)
 {
 	for (*out = 1; *out < 4; ++*out)
-		if (strcmp(state_names[*out], text) == 0)
+		if (strcmp(verdict_json_finding_state(*out), text) == 0)
 			return true;
 	return false;
 }
@@ -183,7 +166,7 @@ static bool parse_state(const char *text, unsigned *out)
 static bool parse_kind(const char *text, unsigned *out)
 {
 	for (*out = 1; *out < 4; ++*out)
-		if (strcmp(kind_names[*out], text) == 0)
+		if (strcmp(verdict_json_finding_kind(*out), text) == 0)
 			return true;
 	return false;
 }
@@ -252,9 +235,11 @@ static struct output *new_list(struct findings *findings, uint32_t states)
 {
 	bool is_one_state = states != 0 && (states & (states - 1)) == 0;
 
-	memcpy(findings->columns, columns, sizeof(columns));
+	if (findings->console->output.format != OUTPUT_TABLE)
+		return output_new(&findings->console->output, columns);
+	memcpy(findings->columns, table_columns, sizeof(table_columns));
 	for (size_t i = 0; i < COLUMNS - 1; i++)
-		if (is_one_state && strcmp(columns[i].name, "state") == 0)
+		if (is_one_state && strcmp(table_columns[i].name, "state") == 0)
 			findings->columns[i].title = NULL;
 	return output_new(&findings->console->output, findings->columns);
 }
@@ -290,7 +275,8 @@ static void say_rest(const struct findings *findings, struct query *query,
 		    && total(&counters, state) > 0) {
 			hides_some = true;
 			buffer_append_format(&line, "; %llu %s in all",
-			    (unsigned long long)total(&counters, state), state_names[state]);
+			    (unsigned long long)total(&counters, state),
+			    verdict_json_finding_state(state));
 		}
 	buffer_append_text(&line, hides_some ? " (--all shows every state)" : "");
 	console_say(findings->console, "%s", buffer_text(&line));
@@ -337,15 +323,15 @@ static int show_one(struct findings *findings, const Fettle__FindingVerdict *fin
 
 		findings_page_write(&options, finding, &(struct findings_page){
 		    .asset = asset == NULL ? "unknown" : asset->name,
-		    .kind = name_of(kind_names, (unsigned)finding->kind),
-		    .state = name_of(state_names, (unsigned)finding->state),
+		    .kind = verdict_json_finding_kind((unsigned)finding->kind),
+		    .state = verdict_json_finding_state((unsigned)finding->state),
 		    .freshness = freshness_of(findings, record_bytes(finding->asset)),
 		    .now_ms = findings->console->now_ms });
 		return 0;
 	}
 	options.is_single = true;
 	findings->output = output_new(&options, columns);
-	output_finding(findings, finding);
+	output_whole(findings, finding);
 	return console_end(&findings->output, output_row(findings->output));
 }
 

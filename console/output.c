@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The adapter of libsmartcols, and the one place that writes JSON.  Rows of JSON, NDJSON and CSV
- * are written as they come; a table is gathered, as its widths depend on all of it.
+ * The adapter of libsmartcols.  Rows of JSON, NDJSON and CSV are written as they come; a table is
+ * gathered, as its widths depend on all of it.
  */
 #include "console/output.h"
 
@@ -15,6 +15,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/require.h"
+#include "sinks/verdict_json.h"
 
 enum { ID_SHOWN = 8 };
 
@@ -114,33 +115,6 @@ void output_options_init(struct output_options *options, enum output_color_use u
 
 /* ---- values ---- */
 
-json_t *output_json_text(struct bytes bytes)
-{
-	struct buffer escaped = { 0 };
-	json_t *text = NULL;
-
-	if (bytes.size == 0)
-		return json_string("");
-	if (bytes_is_utf8(bytes))
-		text = json_stringn((const char *)bytes.data, bytes.size);
-	if (text == NULL) { /* no text, at least not by the measure of JSON */
-		log_escape(&escaped, bytes);
-		text = json_string(buffer_text(&escaped));
-		buffer_fini(&escaped);
-	}
-	return text;
-}
-
-json_t *output_json_time(uint64_t wall_ms)
-{
-	char text[CLOCK_TEXT_SIZE];
-
-	if (wall_ms == 0)
-		return json_null();
-	clock_format(wall_ms, text);
-	return json_string(text);
-}
-
 void output_local_time(uint64_t wall_ms, char out[OUTPUT_TIME_SIZE])
 {
 	time_t seconds = (time_t)(wall_ms / 1000);
@@ -149,16 +123,6 @@ void output_local_time(uint64_t wall_ms, char out[OUTPUT_TIME_SIZE])
 	if (localtime_r(&seconds, &parts) == NULL
 	    || strftime(out, OUTPUT_TIME_SIZE, "%Y-%m-%d %H:%M:%S", &parts) == 0)
 		strcpy(out, "?");
-}
-
-/* Compact, and nothing in it that could mislead a terminal. */
-static void append_json(struct buffer *out, const json_t *value)
-{
-	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-
-	REQUIRE(text != NULL);
-	log_escape(out, bytes_of_text(text));
-	free(text);
 }
 
 /* ---- beginning ---- */
@@ -262,7 +226,7 @@ static void append_csv_value(struct output *output, const json_t *value)
 	if (json_is_string(value))
 		log_escape(&text, BYTES(json_string_value(value), json_string_length(value)));
 	else if (!json_is_null(value))
-		append_json(&text, value);
+		verdict_json_append(&text, value);
 	append_csv(&output->line, buffer_bytes(&text), output->cell == 0);
 	buffer_fini(&text);
 }
@@ -295,7 +259,7 @@ void output_bytes(struct output *output, struct bytes bytes)
 	struct buffer shown = { 0 };
 
 	log_escape(&shown, bytes);
-	output_value(output, output_json_text(bytes), buffer_text(&shown));
+	output_value(output, verdict_json_text(bytes), buffer_text(&shown));
 	buffer_fini(&shown);
 }
 
@@ -326,7 +290,7 @@ void output_time(struct output *output, uint64_t wall_ms)
 
 	if (wall_ms > 0)
 		output_local_time(wall_ms, shown);
-	output_value(output, output_json_time(wall_ms), shown);
+	output_value(output, verdict_json_time(wall_ms), shown);
 }
 
 void output_id(struct output *output, struct bytes id)
@@ -340,6 +304,19 @@ void output_id(struct output *output, struct bytes id)
 		hex[ID_SHOWN] = '\0';
 	output_value(output, value, hex);
 	free(hex);
+}
+
+void output_object(struct output *output, json_t *object)
+{
+	REQUIRE(output->options->format != OUTPUT_TABLE && output->cell == 0);
+	for (const struct output_column *column = output->columns; column->name != NULL; column++) {
+		json_t *value = json_object_get(object, column->name);
+
+		REQUIRE(value != NULL);
+		output_value(output, json_incref(value), "");
+	}
+	REQUIRE(output->cell == json_object_size(object));
+	json_decref(object);
 }
 
 void output_color(struct output *output, enum output_color color)
@@ -375,7 +352,7 @@ static void write_json_row(struct output *output)
 	} else {
 		if (options->format == OUTPUT_JSON)
 			buffer_append_text(&output->line, output->rows == 0 ? "[\n" : ",\n");
-		append_json(&output->line, output->row);
+		verdict_json_append(&output->line, output->row);
 		if (options->format == OUTPUT_NDJSON)
 			buffer_append_text(&output->line, "\n");
 	}

@@ -71,6 +71,11 @@ void output_time(struct output *output, uint64_t wall_ms); /* 0: null; local tim
 void output_id(struct output *output, struct bytes id); /* the first 8 digits in a table */
 /* Takes VALUE; SHOWN stands for it in a table, escaped already if it need be. */
 void output_value(struct output *output, json_t *value, const char *shown);
+/*
+ * A whole row at once, in any format but a table: takes OBJECT, whose members are exactly the
+ * columns.
+ */
+void output_object(struct output *output, json_t *object);
 /* The colour of the cell before. */
 void output_color(struct output *output, enum output_color color);
 
@@ -80,10 +85,6 @@ NODISCARD enum status output_row(struct output *output);
 NODISCARD enum status output_finish(struct output **output);
 size_t output_rows(const struct output *output);
 
-/* Text of any bytes, as a JSON string. */
-json_t *output_json_text(struct bytes bytes);
-/* The time in UTC, or null where it is 0. */
-json_t *output_json_time(uint64_t wall_ms);
 /* "2026-11-23 15:04:05", local. */
 enum { OUTPUT_TIME_SIZE = 32 };
 void output_local_time(uint64_t wall_ms, char out[OUTPUT_TIME_SIZE]);

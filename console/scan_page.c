@@ -9,6 +9,7 @@
 #include "core/record.h"
 #include "processors/state/reader.h"
 #include "sinks/store/query.h"
+#include "sinks/verdict_json.h"
 
 enum { FINDINGS_SHOWN = 8, TEXT_WIDTH = 58 };
 
@@ -127,9 +128,9 @@ static json_t *finding_json(const Fettle__FindingVerdict *finding)
 
 	bytes_to_hex(record_bytes(finding->id), id);
 	return json_pack("{s:s, s:o, s:o, s:o}", "id", id, "subject",
-	    output_json_text(bytes_of_text(or_empty(finding->subject))), "severity",
-	    output_json_text(bytes_of_text(or_empty(finding->severity))), "title",
-	    output_json_text(bytes_of_text(or_empty(finding->title))));
+	    verdict_json_text(bytes_of_text(or_empty(finding->subject))), "severity",
+	    verdict_json_text(bytes_of_text(or_empty(finding->severity))), "title",
+	    verdict_json_text(bytes_of_text(or_empty(finding->title))));
 }
 
 static enum status take_finding(void *data, const Fettle__FindingVerdict *finding)
@@ -224,8 +225,8 @@ static int write_json(struct page *page)
 
 	bytes_to_hex(BYTES_OF(page->summary->asset), asset);
 	root = json_pack("{s:o, s:s, s:o, s:b, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I}, s:o}",
-	    "asset", output_json_text(bytes_of_text(or_empty(page->name))), "asset_id", asset,
-	    "system", output_json_text(bytes_of_text(or_empty(page->system))), "complete",
+	    "asset", verdict_json_text(bytes_of_text(or_empty(page->name))), "asset_id", asset,
+	    "system", verdict_json_text(bytes_of_text(or_empty(page->system))), "complete",
 	    page->summary->is_complete, "took_ms", (json_int_t)page->summary->took_ms, "packages",
 	    (json_int_t)page->packages, "files", (json_int_t)page->files, "checks", "passed",
 	    (json_int_t)page->score.passed, "failed", (json_int_t)page->score.failed,

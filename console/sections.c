@@ -8,6 +8,7 @@
 #include "core/require.h"
 #include "processors/roles.h"
 #include "sinks/roles.h"
+#include "sinks/sinks.h"
 
 enum { SECTIONS_MAX = 64 };
 
@@ -31,6 +32,15 @@ const struct setting_section *sections_all(void)
 			sections[count++] = (struct setting_section){ .name = collector->name,
 				.settings = collector->settings, .size = collector->settings_size,
 				.help = collector->summary };
+	}
+	for (size_t i = 0; sinks_all[i] != NULL; i++) {
+		const struct sink *sink = sinks_all[i];
+
+		REQUIRE(count + 1 < SECTIONS_MAX);
+		if (sink->settings != NULL)
+			sections[count++] = (struct setting_section){ .name = sink->name,
+				.settings = sink->settings, .size = sink->settings_size,
+				.help = sink->summary, .is_list = sink->has_targets };
 	}
 	return sections;
 }

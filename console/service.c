@@ -8,6 +8,7 @@
 
 #include "console/sections.h"
 #include "core/log.h"
+#include "sinks/sinks.h"
 
 const struct role_endpoints service_inproc = {
 	.log_agents = "inproc://log-agents",
@@ -36,6 +37,19 @@ static enum status load_content(struct service *service, struct content **out,
 	return status;
 }
 
+/* What a table of settings cannot say. */
+static enum status check_targets(const struct service *service, struct yaml_errors *errors)
+{
+	struct buffer why = { 0 };
+	enum status status = sinks_check(service->settings, &why);
+
+	if (status != STATUS_OK)
+		yaml_error(errors, NULL, (struct yaml_mark){ 0 }, "%s: %s",
+		    service->console->paths.config, buffer_text(&why));
+	buffer_fini(&why);
+	return status;
+}
+
 static int refuse(struct yaml_errors *errors, int code, const char *what)
 {
 	fprintf(stderr, "%sfettle: %s\n", yaml_errors_text(errors), what);
@@ -56,6 +70,11 @@ int service_load(struct service *service, const struct console *console, const c
 	if (settings_load(sections_all(), &sources, &service->settings, &errors) != STATUS_OK)
 		return refuse(&errors, CONSOLE_BAD_CONFIGURATION,
 		    "the configuration is not used; mend it and start again");
+	if (check_targets(service, &errors) != STATUS_OK) {
+		service_fini(service);
+		return refuse(&errors, CONSOLE_BAD_CONFIGURATION,
+		    "the configuration is not used; mend it and start again");
+	}
 	if (wants_content
 	    && load_content(service, &service->content, &errors) != STATUS_OK) {
 		service_fini(service);

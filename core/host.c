@@ -119,10 +119,14 @@ static enum status load_readers(struct host *host, struct kv_txn *txn)
 	while (status == STATUS_OK) {
 		char *name = text_copy_bytes(key);
 
-		if (value.size == 8)
-			host_verdicts_read(host, name, bytes_u64(value.data));
+		if (value.size != 8 && value.size != 16)
+			status = STATUS_CORRUPT;
+		else
+			status = host_verdicts_reader(host, name, bytes_u64(value.data),
+			    value.size == 16 ? bytes_u64(value.data + 8) : 0);
 		free(name);
-		status = kv_cursor_next(cursor, &key, &value);
+		if (status == STATUS_OK)
+			status = kv_cursor_next(cursor, &key, &value);
 	}
 	kv_cursor_close(cursor);
 	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
@@ -542,24 +546,33 @@ static void put_batch(struct host *host, Fettle__BatchRecord *batch)
 		    host_u64_key(host, host->now.batches - BATCH_RECORDS_KEPT));
 }
 
+static bool has_fallen_behind(const struct host *host, const struct host_reader *reader)
+{
+	return reader->lag_max > 0 && host->now.verdicts > reader->offset
+	       && host->now.verdicts - reader->offset > reader->lag_max;
+}
+
 /* What every sink has, and what the log has taken, need not be kept. */
 static void forget_read(struct host *host)
 {
 	uint64_t read_by_all = UINT64_MAX;
 	size_t deletions = 0;
+	bool has_required = false; /* one that everything is kept for has come at least once */
 
 	for (size_t i = 0; i < host->readers_count; i++) {
 		const struct host_reader *reader = &host->readers[i];
 
-		if (reader->offset < read_by_all)
+		has_required |= reader->lag_max == 0;
+		if (reader->offset < read_by_all && !has_fallen_behind(host, reader))
 			read_by_all = reader->offset;
 		buffer_clear(&host->scratch);
 		buffer_append_u64(&host->scratch, reader->offset);
+		buffer_append_u64(&host->scratch, reader->lag_max);
 		txn_put(host->txn, HOST_READER, bytes_of_text(reader->name),
 		    buffer_bytes(&host->scratch));
 	}
-	for (; host->readers_count > 0 && host->now.verdict_tail <= read_by_all
-	       && deletions < DELETIONS_A_BATCH; deletions++)
+	for (; has_required && host->now.verdict_tail <= read_by_all && deletions < DELETIONS_A_BATCH;
+	     deletions++)
 		txn_delete(host->txn, HOST_VERDICT, host_u64_key(host, host->now.verdict_tail++));
 	for (; host->now.outbox_tail <= host->outbox_taken && deletions < DELETIONS_A_BATCH;
 	     deletions++)
@@ -756,20 +769,69 @@ void host_release(struct host *host)
 	kv_abort(&host->read);
 }
 
+static struct host_reader *find_reader(const struct host *host, const char *name)
+{
+	size_t size = sizeof(host->readers[0].name) - 1; /* longer ones are told apart by that much */
+
+	for (size_t i = 0; i < host->readers_count; i++)
+		if (strncmp(host->readers[i].name, name, size) == 0)
+			return (struct host_reader *)&host->readers[i];
+	return NULL;
+}
+
+/* A place for a new reader: where there is none left, that of one that was given up. */
+static struct host_reader *new_reader(struct host *host)
+{
+	if (host->readers_count < HOST_READERS_MAX)
+		return &host->readers[host->readers_count++];
+	for (size_t i = 0; i < host->readers_count; i++)
+		if (has_fallen_behind(host, &host->readers[i]))
+			return &host->readers[i];
+	return NULL;
+}
+
+enum status host_verdicts_reader(struct host *host, const char *reader, uint64_t offset,
+    uint64_t lag_max)
+{
+	struct host_reader *at = find_reader(host, reader);
+
+	if (at == NULL)
+		at = new_reader(host);
+	if (at == NULL)
+		return STATUS_FULL;
+	*at = (struct host_reader){ .offset = offset, .lag_max = lag_max };
+	strncpy(at->name, reader, sizeof(at->name) - 1);
+	return STATUS_OK;
+}
+
 void host_verdicts_read(struct host *host, const char *reader, uint64_t offset)
 {
-	struct host_reader *at = host->readers;
-	size_t size = sizeof(at->name) - 1; /* longer names are told apart by their beginnings */
+	struct host_reader *at = find_reader(host, reader);
 
-	while (at < host->readers + host->readers_count && strncmp(at->name, reader, size) != 0)
-		at++;
-	if (at == host->readers + HOST_READERS_MAX || offset > host->committed.verdicts)
+	if (offset > host->committed.verdicts)
 		return;
-	if (at == host->readers + host->readers_count) {
-		strncpy(at->name, reader, size);
-		host->readers_count++;
-	}
-	at->offset = offset;
+	if (at != NULL)
+		at->offset = offset;
+	else
+		(void)!host_verdicts_reader(host, reader, offset, 0); /* too many: not waited for */
+}
+
+bool host_verdicts_overrun(const struct host *host, const char *reader)
+{
+	const struct host_reader *at = find_reader(host, reader);
+
+	return at != NULL && has_fallen_behind(host, at);
+}
+
+uint64_t host_verdicts_kept(const struct host *host, const char *reader)
+{
+	const struct host_reader *at = find_reader(host, reader);
+	uint64_t kept = host->committed.verdict_tail;
+
+	if (at != NULL && has_fallen_behind(host, at)
+	    && host->committed.verdicts - at->lag_max / 2 > kept)
+		kept = host->committed.verdicts - at->lag_max / 2;
+	return kept;
 }
 
 void host_outbox_taken(struct host *host, uint64_t offset)

@@ -76,8 +76,21 @@ NODISCARD enum status host_read_verdicts(struct host *host, uint64_t from, size_
 NODISCARD enum status host_read_outbox(struct host *host, uint64_t from, size_t most,
     struct link_batch *batch);
 void host_release(struct host *host);
+/*
+ * READER begins after OFFSET, and verdicts are kept for it from now on, whether it is there or not:
+ * LAG_MAX of them at most, or all where that is 0.  FULL: there are too many readers.
+ */
+NODISCARD enum status host_verdicts_reader(struct host *host, const char *reader, uint64_t offset,
+    uint64_t lag_max);
 /* READER has committed verdicts up to OFFSET; what all have committed is deleted by a later batch. */
 void host_verdicts_read(struct host *host, const char *reader, uint64_t offset);
+/* True where READER is further behind than its lag_max: nothing is kept for it any more. */
+bool host_verdicts_overrun(const struct host *host, const char *reader);
+/*
+ * The first verdict that READER should be sent: the first that is kept, or where it was overrun
+ * one that leaves it half of its lag_max to come back.
+ */
+uint64_t host_verdicts_kept(const struct host *host, const char *reader);
 void host_outbox_taken(struct host *host, uint64_t offset);
 
 #endif

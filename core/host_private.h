@@ -36,6 +36,7 @@ struct host_memory {
 struct host_reader {
 	char name[64];
 	uint64_t offset;
+	uint64_t lag_max; /* verdicts that are kept for it at most; 0: all */
 };
 
 struct host {

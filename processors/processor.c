@@ -186,14 +186,24 @@ static enum status on_sink_hello(void *self, struct bytes identity, const Fettle
 
 	(void)identity;
 	(void)data;
-	if (hello->n_receives == 1
-	    && hello->receives[0]->committed > host_verdict_head(processor->host)) {
+	if (hello->n_receives != 1) {
+		*reason = "a sink reads one flow";
+		return STATUS_REJECT;
+	}
+	if (hello->receives[0]->committed > host_verdict_head(processor->host)) {
 		*reason = "the sink has more verdicts than this processor has made: one of the two "
 			  "was restored from a backup";
 		log_error("sink-ahead", "%s", *reason);
 		return STATUS_REJECT;
 	}
+	if (host_verdicts_reader(processor->host, hello->name, hello->receives[0]->committed,
+		hello->receives[0]->lag_max)
+	    != STATUS_OK) {
+		*reason = "there are too many sinks";
+		return STATUS_REJECT;
+	}
 	RECORD_SET(flow, head, host_verdict_head(processor->host));
+	RECORD_SET(flow, tail, host_verdicts_kept(processor->host, hello->name));
 	welcome->sends = arena_take(arena, sizeof(*welcome->sends));
 	welcome->sends[welcome->n_sends++] = flow;
 	return STATUS_OK;
@@ -252,6 +262,29 @@ static void acknowledge(struct processor *processor, bool is_held_back)
 		processor->told[flow] = position;
 		link_committed(link, flow, position, is_held_back ? 0 : WINDOW_RECORDS,
 		    is_held_back ? 0 : WINDOW_BYTES);
+	}
+}
+
+/* Verdicts are no longer kept for it.  It learns from a new session where it has to go on. */
+static bool has_been_left_behind(struct processor *processor, const struct acceptor_peer *peer)
+{
+	char *name = text_copy_bytes(BYTES(peer->identity, peer->identity_size));
+	bool is_behind = host_verdicts_overrun(processor->host, name);
+
+	free(name);
+	return is_behind;
+}
+
+static void drop_left_behind(struct processor *processor)
+{
+	struct acceptor_peer *next = acceptor_next(processor->sinks, NULL);
+
+	while (next != NULL) {
+		struct acceptor_peer *peer = next;
+
+		next = acceptor_next(processor->sinks, peer);
+		if (has_been_left_behind(processor, peer))
+			acceptor_drop(peer, "it is too far behind");
 	}
 }
 
@@ -335,6 +368,7 @@ static void turn(struct processor *processor)
 	if (steps > 0) {
 		acknowledge(processor, host_verdict_head(processor->host) > processor->slowest_sink
 					   + BACKLOG_MAX);
+		drop_left_behind(processor);
 		announce_news(processor);
 	}
 	dialler_pump(processor->log);

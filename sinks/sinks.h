@@ -7,8 +7,14 @@
 
 #include "sinks/sink.h"
 
-extern const struct sink store_sink;
+extern const struct sink store_sink, siem_sink, webhook_sink;
 
 extern const struct sink *const sinks_all[]; /* ends with NULL */
+
+/*
+ * Checks every target of SETTINGS, and that no two have one name.  INVALID: WHY says what is wrong
+ * with which.
+ */
+NODISCARD enum status sinks_check(const struct settings *settings, struct buffer *why);
 
 #endif
