@@ -19,8 +19,13 @@ bool drive_until(uv_loop_t *loop, bool (*has_come)(void *data), void *data)
 	deadline.data = &is_over;
 	uv_timer_start(&deadline, on_deadline, DEADLINE_MS, 0);
 	uv_unref((uv_handle_t *)&deadline);
-	while (!has_come(data) && !is_over && is_alive)
-		is_alive = uv_run(loop, UV_RUN_ONCE) != 0;
+	/* A turn may do what was waited for first, and then sit in poll: so one that cannot comes
+	 * before it. */
+	while (!has_come(data) && !is_over && is_alive) {
+		is_alive = uv_run(loop, UV_RUN_NOWAIT) != 0;
+		if (is_alive && !has_come(data))
+			is_alive = uv_run(loop, UV_RUN_ONCE) != 0;
+	}
 	uv_ref((uv_handle_t *)&deadline);
 	uv_close((uv_handle_t *)&deadline, NULL);
 	uv_run(loop, UV_RUN_NOWAIT);
