@@ -3,13 +3,17 @@
 
 #include "collectors/files/files.h"
 #include "collectors/kernel.h"
+#include "collectors/mounts.h"
 #include "collectors/os.h"
 #include "collectors/packages/packages.h"
+#include "collectors/updates.h"
 
 const struct collector *const collectors_all[] = {
 	&os_collector,
 	&kernel_collector,
+	&mounts_collector,
 	&packages_collector,
+	&updates_collector,
 	&files_collector,
 	NULL,
 };

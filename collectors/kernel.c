@@ -79,13 +79,6 @@ static const char *const parameters[] = {
 	"vm.unprivileged_userfaultfd",
 };
 
-static struct bytes trim(struct bytes text)
-{
-	while (text.size > 0 && text.data[text.size - 1] <= ' ')
-		text.size--;
-	return text;
-}
-
 /* ---- parameters ---- */
 
 static void look_at_parameter(const struct survey_input *input, struct sheet *sheet,
@@ -101,7 +94,7 @@ static void look_at_parameter(const struct survey_input *input, struct sheet *sh
 	if (error != 0) {
 		sheet_unread(sheet, "sysctl", bytes_of_text(name), error);
 	} else {
-		struct fact_field value = FACT_FIELD_SLICE("value", trim(buffer_bytes(&file)));
+		struct fact_field value = FACT_FIELD_SLICE("value", small_file_trim(buffer_bytes(&file)));
 
 		for (size_t i = 0; i < file.size; i++)
 			if (file.data[i] == '\t')
@@ -114,30 +107,17 @@ static void look_at_parameter(const struct survey_input *input, struct sheet *sh
 
 /* ---- modules ---- */
 
-/* The word at the front of LINE, which goes; empty at its end. */
-static struct bytes take_word(struct bytes *line)
-{
-	size_t start = 0, end;
-
-	while (start < line->size && line->data[start] == ' ')
-		start++;
-	for (end = start; end < line->size && line->data[end] != ' ';)
-		end++;
-	*line = BYTES(line->data + end, line->size - end);
-	return BYTES(line->data - (end - start), end - start);
-}
-
 /* "nf_tables 311296 2 nft_compat, Live 0x0 (OE)" */
 static void take_module(struct sheet *sheet, struct bytes line)
 {
-	struct bytes name = take_word(&line), word = take_word(&line);
+	struct bytes name = small_file_word(&line), word = small_file_word(&line);
 	char *size = text_copy_bytes(word), *end;
 	struct fact_field fields[2] = { FACT_FIELD_NUMBER("size", strtoll(size, &end, 10)) };
 	bool is_understood = name.size > 0 && word.size > 0 && *end == '\0';
 	struct buffer rest = { 0 };
 
 	free(size);
-	while ((word = take_word(&line)).size > 0)
+	while ((word = small_file_word(&line)).size > 0)
 		if (word.size > 2 && word.data[0] == '(' && word.data[word.size - 1] == ')')
 			fields[1] = FACT_FIELD_SLICE("taint",
 			    BYTES(word.data + 1, word.size - 2));
@@ -258,7 +238,7 @@ static void look_at_command_line(const struct survey_input *input, struct sheet 
 	if (error != 0) {
 		sheet_unread(sheet, "kernel", bytes_of_text("command_line"), error);
 	} else {
-		redact_content("/proc/cmdline", NULL, trim(buffer_bytes(&file)), &clean);
+		redact_content("/proc/cmdline", NULL, small_file_trim(buffer_bytes(&file)), &clean);
 		text = FACT_FIELD_SLICE("text", buffer_bytes(&clean));
 		sheet_present(sheet, "kernel", bytes_of_text("command_line"), &text, 1);
 	}
@@ -280,7 +260,7 @@ static void join_packages(struct bytes file, struct buffer *out)
 
 	while (small_file_line(&file, &line)) {
 		names = memory_grow(names, (count + 1) * sizeof(*names));
-		names[count++] = text_copy_bytes(trim(line));
+		names[count++] = text_copy_bytes(small_file_trim(line));
 	}
 	if (count > 0)
 		qsort(names, count, sizeof(*names), compare_texts);

@@ -53,3 +53,32 @@ bool small_file_line(struct bytes *rest, struct bytes *line)
 	*rest = BYTES(rest->data + size, rest->size - size);
 	return true;
 }
+
+static bool is_blank(uint8_t c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct bytes small_file_word(struct bytes *line)
+{
+	size_t start = 0, end;
+	struct bytes word;
+
+	while (start < line->size && is_blank(line->data[start]))
+		start++;
+	for (end = start; end < line->size && !is_blank(line->data[end]);)
+		end++;
+	word = end == start ? BYTES_NONE : BYTES(line->data + start, end - start);
+	if (end > 0)
+		*line = BYTES(line->data + end, line->size - end);
+	return word;
+}
+
+struct bytes small_file_trim(struct bytes text)
+{
+	while (text.size > 0 && is_blank(text.data[text.size - 1]))
+		text.size--;
+	while (text.size > 0 && is_blank(text.data[0]))
+		text = BYTES(text.data + 1, text.size - 1);
+	return text;
+}

@@ -15,5 +15,10 @@ int small_file_read(const char *path, size_t limit, struct buffer *out);
 
 /* Takes one line, without its end, off the front of REST.  False where nothing is left. */
 bool small_file_line(struct bytes *rest, struct bytes *line);
+/* The word at the front of LINE, up to a blank, which goes with the blanks before it.  Empty at the
+ * end of LINE. */
+struct bytes small_file_word(struct bytes *line);
+/* TEXT without the blanks and line ends around it. */
+struct bytes small_file_trim(struct bytes text);
 
 #endif
