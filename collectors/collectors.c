@@ -6,6 +6,7 @@
 #include "collectors/mounts.h"
 #include "collectors/os.h"
 #include "collectors/packages/packages.h"
+#include "collectors/sockets.h"
 #include "collectors/updates.h"
 
 const struct collector *const collectors_all[] = {
@@ -13,6 +14,7 @@ const struct collector *const collectors_all[] = {
 	&kernel_collector,
 	&mounts_collector,
 	&packages_collector,
+	&sockets_collector,
 	&updates_collector,
 	&files_collector,
 	NULL,
