@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collectors/collectors.h"
 
+#include "collectors/accounts/accounts.h"
+#include "collectors/cron.h"
 #include "collectors/files/files.h"
 #include "collectors/kernel.h"
 #include "collectors/mounts.h"
@@ -11,6 +13,8 @@
 
 const struct collector *const collectors_all[] = {
 	&os_collector,
+	&accounts_collector,
+	&cron_collector,
 	&kernel_collector,
 	&mounts_collector,
 	&packages_collector,

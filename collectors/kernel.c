@@ -12,6 +12,7 @@
 
 #include "collectors/redact/redact.h"
 #include "collectors/small_file.h"
+#include "collectors/sorted_list.h"
 #include "collectors/survey/survey.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -246,32 +247,6 @@ static void look_at_command_line(const struct survey_input *input, struct sheet 
 	buffer_fini(&clean);
 }
 
-static int compare_texts(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Each package once, in order: the file has one line for each time that somebody asked. */
-static void join_packages(struct bytes file, struct buffer *out)
-{
-	char **names = NULL;
-	size_t count = 0;
-	struct bytes line;
-
-	while (small_file_line(&file, &line)) {
-		names = memory_grow(names, (count + 1) * sizeof(*names));
-		names[count++] = text_copy_bytes(small_file_trim(line));
-	}
-	if (count > 0)
-		qsort(names, count, sizeof(*names), compare_texts);
-	for (size_t i = 0; i < count; i++)
-		if (names[i][0] != '\0' && (i == 0 || strcmp(names[i], names[i - 1]) != 0))
-			buffer_append_format(out, "%s%s", out->size > 0 ? ", " : "", names[i]);
-	for (size_t i = 0; i < count; i++)
-		free(names[i]);
-	free(names);
-}
-
 static void look_at_reboot(const struct survey_input *input, struct sheet *sheet)
 {
 	static const char *const watched[] = { "reboot-required", "reboot-required.pkgs", NULL };
@@ -279,8 +254,9 @@ static void look_at_reboot(const struct survey_input *input, struct sheet *sheet
 	struct fact_field fields[2];
 
 	survey_watch(input, sheet, "/run", watched);
+	/* The file has one line for each time that somebody asked. */
 	if (survey_read(input, "/run/reboot-required.pkgs", &file) == 0)
-		join_packages(buffer_bytes(&file), &by);
+		sorted_list_join(buffer_bytes(&file), '\n', ", ", &by);
 	fields[0] = FACT_FIELD_TEXT("required",
 	    exists(input, "/run/reboot-required", "", "") ? "yes" : "no");
 	fields[1] = FACT_FIELD_SLICE("by", buffer_bytes(&by));

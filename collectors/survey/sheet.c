@@ -212,14 +212,14 @@ void sheet_watch(struct sheet *sheet, const char *path, const char *const *names
 {
 	char *at = text_copy(path);
 	enum status status = STATUS_NOT_FOUND;
+	uint32_t what = WATCH_NAMES | IN_CLOSE_WRITE;
 	int directory;
 
 	while (sheet->watch != NULL && status == STATUS_NOT_FOUND) {
 		const char **above;
 		char *slash;
 
-		status = watch_add(sheet->watch, at[0] == '\0' ? "/" : at,
-		    WATCH_NAMES | IN_CLOSE_WRITE, &directory);
+		status = watch_add(sheet->watch, at[0] == '\0' ? "/" : at, what, &directory);
 		if (status == STATUS_OK)
 			remember(sheet, directory, names);
 		slash = strrchr(at, '/');
@@ -228,11 +228,24 @@ void sheet_watch(struct sheet *sheet, const char *path, const char *const *names
 		above = arena_take(&sheet->arena, 2 * sizeof(*above));
 		above[0] = arena_text(&sheet->arena, slash + 1);
 		names = above;
+		what = IN_CREATE | IN_MOVED_TO; /* and no more: it may be as busy as /dev */
 		*slash = '\0';
 	}
 	if (sheet->watch != NULL && status != STATUS_OK)
 		log_debug("survey-unwatched", "%s is not watched: %s", path, status_text(status));
 	free(at);
+}
+
+void sheet_watch_file(struct sheet *sheet, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char **names = arena_take(&sheet->arena, 2 * sizeof(*names));
+	char *directory;
+
+	REQUIRE(slash != NULL);
+	directory = arena_format(&sheet->arena, "%.*s", (int)(slash - path), path);
+	names[0] = arena_text(&sheet->arena, slash + 1);
+	sheet_watch(sheet, directory, names);
 }
 
 bool sheet_concerns(const struct sheet *sheet, const struct watch_event *event)

@@ -44,6 +44,8 @@ void sheet_fail(struct sheet *sheet, const char *scope, enum fact_status status,
  * before reading it.  What is not there is waited for in the directory above.
  */
 void sheet_watch(struct sheet *sheet, const char *path, const char *const *names);
+/* The same for the one file PATH. */
+void sheet_watch_file(struct sheet *sheet, const char *path);
 
 /* ---- for who reports ---- */
 

@@ -385,6 +385,14 @@ void survey_watch(const struct survey_input *input, struct sheet *sheet, const c
 	free(full_path);
 }
 
+void survey_watch_file(const struct survey_input *input, struct sheet *sheet, const char *path)
+{
+	char *full_path = text_format("%s%s", input->root, path);
+
+	sheet_watch_file(sheet, full_path);
+	free(full_path);
+}
+
 void survey_describe(const char *program, const struct child_result *result, struct buffer *out)
 {
 	struct bytes rest = result->errors, line;

@@ -51,6 +51,8 @@ int survey_list(const struct survey_input *input, const char *path, struct arena
 /* Has SHEET watch PATH below INPUT's root. */
 void survey_watch(const struct survey_input *input, struct sheet *sheet, const char *path,
     const char *const *names);
+/* The same for the one file PATH. */
+void survey_watch_file(const struct survey_input *input, struct sheet *sheet, const char *path);
 /* "PROGRAM exited with 2: what it complained of", escaped. */
 void survey_describe(const char *program, const struct child_result *result, struct buffer *out);
 
