@@ -9,6 +9,7 @@
 #include "collectors/os.h"
 #include "collectors/packages/packages.h"
 #include "collectors/sockets.h"
+#include "collectors/units/units.h"
 #include "collectors/updates.h"
 
 const struct collector *const collectors_all[] = {
@@ -19,6 +20,7 @@ const struct collector *const collectors_all[] = {
 	&mounts_collector,
 	&packages_collector,
 	&sockets_collector,
+	&units_collector,
 	&updates_collector,
 	&files_collector,
 	NULL,
