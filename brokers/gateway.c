@@ -11,6 +11,7 @@
 
 #include "brokers/admission.h"
 #include "brokers/roles.h"
+#include "core/clock.h"
 #include "core/keys.h"
 #include "core/link.h"
 #include "core/log.h"
@@ -18,6 +19,7 @@
 enum {
 	FRONT_HIGH_WATER_MARK = 32,
 	RETRY_MS = 5,
+	REOPEN_MS = 2000,
 	/* What comes before a relayed frame: the agent's id and the front socket's route. */
 	HEADER_ID = HASH_SIZE,
 	ROUTE_MAX = 32,
@@ -47,6 +49,8 @@ struct gateway {
 	uv_timer_t retry;
 	struct buffer waiting_header, waiting_frame; /* a frame that the log had no room for */
 	bool is_waiting;
+	uint64_t waiting_since_ms;
+	struct socket_options back_options;
 	uint64_t relayed, answered, anonymous, undelivered;
 };
 
@@ -59,6 +63,22 @@ static enum status to_log(struct gateway *gateway, struct bytes header, struct b
 	return socket_send(gateway->back, parts, 2);
 }
 
+/* By inproc libzmq does not connect again to a log of this process that was started again. */
+static void reopen_if_stuck(struct gateway *gateway)
+{
+	uint64_t now_ms = clock_monotonic_ms();
+	struct socket *fresh;
+
+	if (now_ms - gateway->waiting_since_ms < REOPEN_MS)
+		return;
+	gateway->waiting_since_ms = now_ms;
+	if (strncmp(gateway->back_options.endpoint, "inproc://", 9) != 0
+	    || socket_open(gateway->sockets, &gateway->back_options, &fresh) != STATUS_OK)
+		return;
+	socket_close(gateway->back);
+	gateway->back = fresh;
+}
+
 static void on_retry(uv_timer_t *retry)
 {
 	struct gateway *gateway = retry->data;
@@ -66,6 +86,7 @@ static void on_retry(uv_timer_t *retry)
 	if (to_log(gateway, buffer_bytes(&gateway->waiting_header),
 		buffer_bytes(&gateway->waiting_frame))
 	    != STATUS_OK) {
+		reopen_if_stuck(gateway);
 		uv_timer_start(&gateway->retry, on_retry, RETRY_MS, 0);
 		return;
 	}
@@ -81,6 +102,7 @@ static void wait_for_log(struct gateway *gateway, struct bytes header, struct by
 	buffer_append(&gateway->waiting_header, header);
 	buffer_append(&gateway->waiting_frame, frame);
 	gateway->is_waiting = true;
+	gateway->waiting_since_ms = clock_monotonic_ms();
 	socket_pause(gateway->front, true);
 	uv_timer_start(&gateway->retry, on_retry, RETRY_MS, 0);
 }
@@ -139,10 +161,9 @@ static enum status open_front(struct gateway *gateway, const char *endpoint)
 
 static enum status open_back(struct gateway *gateway, const char *endpoint)
 {
-	const struct socket_options options = { .type = SOCKET_DEALER, .endpoint = endpoint,
-		.on_message = on_log_message, .data = gateway };
-
-	return socket_open(gateway->sockets, &options, &gateway->back);
+	gateway->back_options = (struct socket_options){ .type = SOCKET_DEALER,
+		.endpoint = endpoint, .on_message = on_log_message, .data = gateway };
+	return socket_open(gateway->sockets, &gateway->back_options, &gateway->back);
 }
 
 static void stop(void *self)

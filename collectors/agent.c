@@ -92,6 +92,19 @@ static void on_spool_failure(struct agent *agent, enum status status)
 	    status_text(status), RETRY_MS / 1000);
 }
 
+/* A command that was undone with its transaction, whoever's failure that was, comes again. */
+static void acknowledge_commands(struct agent *agent, struct link *link)
+{
+	uint64_t committed = spool_command(agent->spool);
+
+	if (agent->command_taken > committed)
+		link_rewind(link, SPOOL_COMMAND_FLOW, committed);
+	else if (agent->command_taken > 0)
+		link_committed(link, SPOOL_COMMAND_FLOW, committed, LINK_BATCH_RECORDS,
+		    COMMAND_WINDOW_BYTES);
+	agent->command_taken = 0;
+}
+
 static enum status flush(struct agent *agent)
 {
 	struct link *link = agent->server == NULL ? NULL : dialler_link(agent->server);
@@ -109,10 +122,7 @@ static enum status flush(struct agent *agent)
 	}
 	if (link == NULL)
 		return STATUS_OK;
-	if (agent->command_taken > 0)
-		link_committed(link, SPOOL_COMMAND_FLOW, agent->command_taken, LINK_BATCH_RECORDS,
-		    COMMAND_WINDOW_BYTES);
-	agent->command_taken = 0;
+	acknowledge_commands(agent, link);
 	for (unsigned lane = 1; lane < LANE_END; lane++)
 		link_wake(link, lane, spool_head(agent->spool, (enum lane)lane));
 	return STATUS_OK;

@@ -14,7 +14,7 @@
 #include "core/supervisor.h"
 #include "core/version.h"
 
-enum { SECTIONS_MAX = 64, BAD_CONFIGURATION = 78 };
+enum { SECTIONS_MAX = 64, BAD_USAGE = 2, BAD_CONFIGURATION = 78 };
 
 enum { OPTION_SERVER = 256, OPTION_SERVER_KEY, OPTION_DATA, OPTION_CONFIG, OPTION_LOG_FORMAT };
 
@@ -140,8 +140,9 @@ int main(int argc, char **argv)
 	enum status status;
 
 	argp_program_version = "fettle-agent " FETTLE_VERSION;
+	argp_err_exit_status = BAD_USAGE;
 	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments) != 0)
-		return 2;
+		return BAD_USAGE;
 	log_configure(arguments.verbosity > 0 ? LOG_DEBUG : LOG_INFO, arguments.log_format);
 	settings = load(&arguments);
 	if (settings == NULL)

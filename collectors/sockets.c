@@ -3,8 +3,9 @@
  * Nothing tells of a socket, so the tables are read again and again; processes are walked only as
  * far as the sockets have owners to find.
  *
- * A UDP port in the range from which the kernel takes them at random is most likely that of a client
- * which waits for one answer: it is left out, or every name look-up would be a change.
+ * A port in the range from which the kernel takes them at random is mostly of the moment.  So a UDP
+ * port in it is left out, as that of a client which waits for one answer, and a TCP port too where
+ * only this machine can reach it; or every name look-up, and every test run, would be a change.
  */
 #include "collectors/sockets.h"
 
@@ -86,12 +87,19 @@ static bool parse_row(struct bytes line, struct row *row)
 	       && parse_address(local, row->address, sizeof(row->address));
 }
 
+static bool is_loopback(const char *address)
+{
+	return strncmp(address, "127.", 4) == 0 || strcmp(address, "[::1]") == 0
+	       || strncmp(address, "[::ffff:127.", 12) == 0;
+}
+
 static bool is_listening(const struct tables *tables, const char *protocol, const struct row *row)
 {
+	bool is_random = row->port >= tables->port_low && row->port <= tables->port_high;
+
 	if (strcmp(protocol, "tcp") == 0)
-		return row->state == STATE_LISTEN;
-	return row->state == STATE_UNCONNECTED && row->remote_port == 0
-	       && (row->port < tables->port_low || row->port > tables->port_high);
+		return row->state == STATE_LISTEN && !(is_random && is_loopback(row->address));
+	return row->state == STATE_UNCONNECTED && row->remote_port == 0 && !is_random;
 }
 
 /* Of those that share it, the owner is the lowest: which comes first in the table changes. */

@@ -11,19 +11,19 @@
 #include "core/record.h"
 
 static const struct output_column columns[] = {
-	{ "asset", "ASSET", OUTPUT_CUT },
-	{ "asset_id", "ID", 0 },
-	{ "agent_id", NULL, 0 },
-	{ "system", "SYSTEM", OUTPUT_CUT },
-	{ "agent_version", NULL, 0 },
-	{ "facts", "FACTS", OUTPUT_RIGHT },
-	{ "passed", "PASSED", OUTPUT_RIGHT },
-	{ "failed", "FAILED", OUTPUT_RIGHT },
-	{ "not_applicable", NULL, OUTPUT_RIGHT },
-	{ "not_run", "NOT RUN", OUTPUT_RIGHT },
-	{ "first_seen_at", NULL, 0 },
-	{ "last_seen_at", "LAST SEEN", 0 },
-	{ NULL },
+	{ "asset", "ASSET", OUTPUT_CUT, 0 },
+	{ "asset_id", "ID", 0, 0 },
+	{ "agent_id", NULL, 0, 0 },
+	{ "system", "SYSTEM", OUTPUT_CUT, 0 },
+	{ "agent_version", NULL, 0, 0 },
+	{ "facts", "FACTS", OUTPUT_RIGHT, 0 },
+	{ "passed", "PASSED", OUTPUT_RIGHT, 0 },
+	{ "failed", "FAILED", OUTPUT_RIGHT, 0 },
+	{ "not_applicable", NULL, OUTPUT_RIGHT, 0 },
+	{ "not_run", "NOT RUN", OUTPUT_RIGHT, 0 },
+	{ "first_seen_at", NULL, 0, 0 },
+	{ "last_seen_at", "LAST SEEN", 0, 0 },
+	{ .name = NULL },
 };
 
 struct assets {
@@ -93,16 +93,16 @@ int assets_list_run(const struct console *console, int argc, char **argv)
 /* ---- show ---- */
 
 static const struct output_column policy_columns[] = {
-	{ "asset", NULL, 0 },
-	{ "asset_id", NULL, 0 },
-	{ "policy", "POLICY", OUTPUT_CUT },
-	{ "policy_hash", "HASH", 0 },
-	{ "passed", "PASSED", OUTPUT_RIGHT },
-	{ "failed", "FAILED", OUTPUT_RIGHT },
-	{ "not_applicable", "NOT APPLICABLE", OUTPUT_RIGHT },
-	{ "not_run", "NOT RUN", OUTPUT_RIGHT },
-	{ "judged_at", "JUDGED", 0 },
-	{ NULL },
+	{ "asset", NULL, 0, 0 },
+	{ "asset_id", NULL, 0, 0 },
+	{ "policy", "POLICY", OUTPUT_CUT, 0 },
+	{ "policy_hash", "HASH", 0, 0 },
+	{ "passed", "PASSED", OUTPUT_RIGHT, 0 },
+	{ "failed", "FAILED", OUTPUT_RIGHT, 0 },
+	{ "not_applicable", "NOT APPLICABLE", OUTPUT_RIGHT, 0 },
+	{ "not_run", "NOT RUN", OUTPUT_RIGHT, 0 },
+	{ "judged_at", "JUDGED", 0, 0 },
+	{ .name = NULL },
 };
 
 static enum status show_results(void *visitor, const Fettle__ResultsVerdict *results)

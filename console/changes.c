@@ -17,27 +17,27 @@ const struct argp_option changes_options[] = {
 };
 
 static const struct output_column columns[] = {
-	{ "id", NULL, 0 },
-	{ "asset", "ASSET", OUTPUT_CUT },
-	{ "asset_id", NULL, 0 },
-	{ "key", "KEY", OUTPUT_CUT },
-	{ "before", NULL, 0 },
-	{ "after", NULL, 0 },
-	{ "observed_at", NULL, 0 },
-	{ "received_at", NULL, 0 },
-	{ "stored_at", NULL, 0 },
-	{ "expected_by", NULL, 0 },
-	{ "collector", NULL, 0 },
-	{ NULL },
+	{ "id", NULL, 0, 0 },
+	{ "asset", "ASSET", OUTPUT_CUT, 0 },
+	{ "asset_id", NULL, 0, 0 },
+	{ "key", "KEY", OUTPUT_CUT, 0 },
+	{ "before", NULL, 0, 0 },
+	{ "after", NULL, 0, 0 },
+	{ "observed_at", NULL, 0, 0 },
+	{ "received_at", NULL, 0, 0 },
+	{ "stored_at", NULL, 0, 0 },
+	{ "expected_by", NULL, 0, 0 },
+	{ "collector", NULL, 0, 0 },
+	{ .name = NULL },
 };
 
 /* A table begins with when, and ends with what: the same columns in another order. */
 static const struct output_column table_columns[] = {
-	{ "received_at", "TIME", 0 },
-	{ "asset", "ASSET", OUTPUT_CUT },
-	{ "key", "KEY", OUTPUT_CUT },
-	{ "change", "CHANGE", OUTPUT_CUT },
-	{ NULL },
+	{ "received_at", "TIME", 0, 0 },
+	{ "asset", "ASSET", OUTPUT_CUT, 12 },
+	{ "key", "KEY", OUTPUT_CUT, 25 },
+	{ "change", "CHANGE", OUTPUT_CUT, 30 },
+	{ .name = NULL },
 };
 
 struct changes {

@@ -16,8 +16,12 @@ int facts_run(const struct console *console, int argc, char **argv);
 int changes_run(const struct console *console, int argc, char **argv);
 int findings_list_run(const struct console *console, int argc, char **argv);
 int findings_show_run(const struct console *console, int argc, char **argv);
+int policies_load_run(const struct console *console, int argc, char **argv);
+int policies_remove_run(const struct console *console, int argc, char **argv);
 int policies_run(const struct console *console, int argc, char **argv);
+int policy_check_run(const struct console *console, int argc, char **argv);
 int log_dump_run(const struct console *console, int argc, char **argv);
+int collectors_run(const struct console *console, int argc, char **argv);
 int serve_run(const struct console *console, int argc, char **argv);
 int scan_run(const struct console *console, int argc, char **argv);
 int gateway_run(const struct console *console, int argc, char **argv);
@@ -27,8 +31,11 @@ int sink_run(const struct console *console, int argc, char **argv);
 int settings_page_run(const struct console *console, int argc, char **argv);
 
 extern const struct argp_option serve_options[];
+extern const struct argp_option policies_load_options[];
 extern const struct argp_option findings_options[];
+extern const struct argp_option findings_show_options[];
 extern const struct argp_option changes_options[];
+extern const struct argp_option policy_check_options[];
 extern const struct argp_option log_dump_options[];
 
 #endif

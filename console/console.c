@@ -19,12 +19,12 @@
 #include "core/guess.h"
 #include "core/log.h"
 #include "core/quantity.h"
-
-#ifndef FETTLE_VERSION
-#define FETTLE_VERSION "0.1.0"
-#endif
+#include "core/version.h"
 
 /* ---- saying ---- */
+
+static void say(const char *before, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
 
 static void say(const char *before, const char *format, va_list arguments)
 {

@@ -10,6 +10,7 @@
 
 #include "brokers/log/dump.h"
 #include "console/control_client.h"
+#include "console/file_text.h"
 #include "core/clock.h"
 #include "core/hash.h"
 #include "core/record.h"
@@ -54,28 +55,6 @@ static bool has_suffix(const char *name, const char *suffix)
 	return size > suffix_size && strcmp(name + size - suffix_size, suffix) == 0;
 }
 
-static char *read_text(const char *path, struct yaml_errors *errors)
-{
-	FILE *file = fopen(path, "re");
-	struct buffer text = { 0 };
-	char chunk[4096];
-	size_t got;
-	struct stat info;
-
-	if (file == NULL || fstat(fileno(file), &info) != 0 || !S_ISREG(info.st_mode)) {
-		yaml_error(errors, NULL, (struct yaml_mark){ 0 }, "%s: cannot be read: %s", path,
-		    file == NULL ? strerror(errno) : "it is not a regular file");
-		if (file != NULL)
-			fclose(file);
-		return NULL;
-	}
-	while ((got = fread(chunk, 1, sizeof(chunk), file)) > 0)
-		buffer_append(&text, BYTES(chunk, got));
-	fclose(file);
-	buffer_append_u8(&text, 0);
-	return (char *)text.data;
-}
-
 static void free_entry(struct entry *entry)
 {
 	free(entry->file);
@@ -105,7 +84,7 @@ static void add_file(struct content *content, const char *path, const char *dial
 		.dialect = text_copy(dialect) };
 	struct policy *policy = NULL;
 
-	entry.text = read_text(entry.file, errors);
+	entry.text = file_text_read(entry.file, errors);
 	if (entry.text == NULL
 	    || policy_parse(entry.file, bytes_of_text(entry.text), dialect, &policy, errors)
 		   != STATUS_OK) {

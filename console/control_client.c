@@ -25,18 +25,27 @@ static enum status report(const char *path, int error)
 	return error == EAGAIN ? STATUS_AGAIN : status_of_errno(error);
 }
 
+/* A signal, such as that to end, is the supervisor's to act on once this is done. */
+static bool was_interrupted(ssize_t result)
+{
+	return result < 0 && errno == EINTR;
+}
+
 static int dial(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	const struct timeval patience = { .tv_sec = PATIENCE_SECONDS };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), result;
 
 	if (fd < 0)
 		return -1;
 	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+	do
+		result = connect(fd, (const struct sockaddr *)&address, sizeof(address));
+	while (was_interrupted(result));
+	if (result == 0)
 		return fd;
 	close(fd);
 	return -1;
@@ -47,6 +56,8 @@ static bool send_all(int fd, struct bytes bytes)
 	while (bytes.size > 0) {
 		ssize_t sent = send(fd, bytes.data, bytes.size, MSG_NOSIGNAL);
 
+		if (was_interrupted(sent))
+			continue;
 		if (sent <= 0)
 			return false;
 		bytes = BYTES(bytes.data + sent, bytes.size - (size_t)sent);
@@ -59,6 +70,8 @@ static bool receive_all(int fd, uint8_t *out, size_t size)
 	while (size > 0) {
 		ssize_t got = recv(fd, out, size, 0);
 
+		if (was_interrupted(got))
+			continue;
 		if (got <= 0) {
 			errno = got == 0 ? ECONNRESET : errno;
 			return false;
@@ -116,4 +129,15 @@ enum status control_send(const char *data, const Fettle__ControlRequest *request
 	arena_fini(&arena);
 	free(path);
 	return status;
+}
+
+bool control_is_running(const char *data)
+{
+	char *path = text_format("%s/control.sock", data);
+	int fd = dial(path);
+
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return fd >= 0;
 }

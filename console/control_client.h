@@ -5,6 +5,8 @@
 #ifndef CONSOLE_CONTROL_CLIENT_H
 #define CONSOLE_CONTROL_CLIENT_H
 
+#include <stdbool.h>
+
 #include "core/status.h"
 #include "proto/control.pb-c.h"
 
@@ -15,5 +17,8 @@
  */
 NODISCARD enum status control_send(const char *data, const Fettle__ControlRequest *request,
     uint64_t *written);
+
+/* Whether a log runs on the data directory DATA in this moment. */
+bool control_is_running(const char *data);
 
 #endif

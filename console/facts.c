@@ -9,17 +9,17 @@
 #include "console/fact_text.h"
 
 static const struct output_column columns[] = {
-	{ "asset", NULL, 0 },
-	{ "asset_id", NULL, 0 },
-	{ "key", "KEY", OUTPUT_CUT },
-	{ "status", "STATUS", 0 },
-	{ "reason", NULL, 0 },
-	{ "value", "VALUE", OUTPUT_CUT },
-	{ "revision", NULL, 0 },
-	{ "observed_at", NULL, 0 },
-	{ "received_at", NULL, 0 },
-	{ "collector", NULL, 0 },
-	{ NULL },
+	{ "asset", NULL, 0, 0 },
+	{ "asset_id", NULL, 0, 0 },
+	{ "key", "KEY", OUTPUT_CUT, 40 },
+	{ "status", "STATUS", 0, 0 },
+	{ "reason", NULL, 0, 0 },
+	{ "value", "VALUE", OUTPUT_CUT, 40 },
+	{ "revision", NULL, 0, 0 },
+	{ "observed_at", NULL, 0, 0 },
+	{ "received_at", NULL, 0, 0 },
+	{ "collector", NULL, 0, 0 },
+	{ .name = NULL },
 };
 
 struct facts {

@@ -27,30 +27,35 @@ const struct argp_option findings_options[] = {
 	{ 0 },
 };
 
+const struct argp_option findings_show_options[] = {
+	{ "stale-after", 'S' << 8, "DURATION", 0, "how long an asset may be silent (15m)", 0 },
+	{ 0 },
+};
+
 static const struct output_column columns[] = {
-	{ "id", "ID", 0 },
-	{ "severity", "SEVERITY", 0 },
-	{ "asset", "ASSET", OUTPUT_CUT },
-	{ "asset_id", NULL, 0 },
-	{ "kind", NULL, 0 },
-	{ "subject", "SUBJECT", OUTPUT_CUT },
-	{ "title", "TITLE", OUTPUT_CUT },
-	{ "priority", NULL, 0 },
-	{ "due_at", NULL, 0 },
-	{ "state", "STATE", 0 },
-	{ "reason", NULL, 0 },
-	{ "freshness", "FRESHNESS", 0 },
-	{ "first_seen_at", NULL, 0 },
-	{ "last_seen_at", NULL, 0 },
-	{ "fixed_at", NULL, 0 },
-	{ "reopened", NULL, 0 },
-	{ "policy", NULL, 0 },
-	{ "policy_hash", NULL, 0 },
-	{ "dialect", NULL, 0 },
-	{ "evidence", NULL, 0 },
-	{ "rationale", NULL, 0 },
-	{ "remediation", NULL, 0 },
-	{ NULL },
+	{ "id", "ID", 0, 0 },
+	{ "severity", "SEVERITY", 0, 0 },
+	{ "asset", "ASSET", OUTPUT_CUT, 15 },
+	{ "asset_id", NULL, 0, 0 },
+	{ "kind", NULL, 0, 0 },
+	{ "subject", "SUBJECT", OUTPUT_CUT, 22 },
+	{ "title", "TITLE", OUTPUT_CUT, 25 },
+	{ "priority", NULL, 0, 0 },
+	{ "due_at", NULL, 0, 0 },
+	{ "state", "STATE", 0, 0 },
+	{ "reason", NULL, 0, 0 },
+	{ "freshness", "FRESHNESS", 0, 0 },
+	{ "first_seen_at", NULL, 0, 0 },
+	{ "last_seen_at", NULL, 0, 0 },
+	{ "fixed_at", NULL, 0, 0 },
+	{ "reopened", NULL, 0, 0 },
+	{ "policy", NULL, 0, 0 },
+	{ "policy_hash", NULL, 0, 0 },
+	{ "dialect", NULL, 0, 0 },
+	{ "evidence", NULL, 0, 0 },
+	{ "rationale", NULL, 0, 0 },
+	{ "remediation", NULL, 0, 0 },
+	{ .name = NULL },
 };
 
 /* By their numbers in proto/verdict.proto. */
@@ -58,8 +63,11 @@ static const char *const state_names[] = { "unknown", "open", "fixed", "excepted
 static const char *const kind_names[] = { "unknown", "misconfiguration", "vulnerability",
 	"missing_patch" };
 
+enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };
+
 struct findings {
 	const struct console *console;
+	struct output_column columns[COLUMNS];
 	const struct asset_table *assets;
 	struct output *output;
 	uint64_t stale_after_ms;
@@ -126,7 +134,7 @@ static void output_finding(struct findings *findings, const Fettle__FindingVerdi
 	struct output *output = findings->output;
 
 	output_id(output, record_bytes(finding->id));
-	output_text(output, finding->severity);
+	output_text(output, rank_text(rank_of_severity(finding->severity)));
 	output_color(output, color_of(rank_of_severity(finding->severity)));
 	asset_table_output(findings->assets, output, record_bytes(finding->asset));
 	output_text(output, name_of(kind_names, (unsigned)finding->kind));
@@ -239,6 +247,18 @@ static bool parse_wanted(const struct console *console, struct query_findings *w
 
 /* ---- the commands ---- */
 
+/* A table of one state need not say on every line which. */
+static struct output *new_list(struct findings *findings, uint32_t states)
+{
+	bool is_one_state = states != 0 && (states & (states - 1)) == 0;
+
+	memcpy(findings->columns, columns, sizeof(columns));
+	for (size_t i = 0; i < COLUMNS - 1; i++)
+		if (is_one_state && strcmp(columns[i].name, "state") == 0)
+			findings->columns[i].title = NULL;
+	return output_new(&findings->console->output, findings->columns);
+}
+
 static uint64_t total(const struct query_counters *counters, unsigned state)
 {
 	uint64_t sum = 0;
@@ -254,7 +274,8 @@ static void say_rest(const struct findings *findings, struct query *query,
 {
 	struct query_counters counters;
 	struct buffer line = { 0 };
-	char *limit = findings->console->limit > 0 && findings->rows == findings->console->limit
+	bool hides_some = false;
+	const char *limit = findings->console->limit > 0 && findings->rows == findings->console->limit
 			  ? " (--limit)" : "";
 
 	if (query_counters(query, &counters) != STATUS_OK)
@@ -266,10 +287,12 @@ static void say_rest(const struct findings *findings, struct query *query,
 		    (unsigned long long)findings->stale);
 	for (unsigned state = 1; state < 4; state++)
 		if (wanted->states != 0 && (wanted->states >> state & 1) == 0
-		    && total(&counters, state) > 0)
+		    && total(&counters, state) > 0) {
+			hides_some = true;
 			buffer_append_format(&line, "; %llu %s in all",
 			    (unsigned long long)total(&counters, state), state_names[state]);
-	buffer_append_text(&line, wanted->states != 0 ? " (--all shows every state)" : "");
+		}
+	buffer_append_text(&line, hides_some ? " (--all shows every state)" : "");
 	console_say(findings->console, "%s", buffer_text(&line));
 	buffer_fini(&line);
 }
@@ -295,7 +318,7 @@ int findings_list_run(const struct console *console, int argc, char **argv)
 		return CONSOLE_NEGATIVE;
 	}
 	findings.assets = &access.assets;
-	findings.output = output_new(&console->output, columns);
+	findings.output = new_list(&findings, wanted.states);
 	status = query_findings(access.query, &wanted, show_finding, &findings);
 	exit_code = console_end(&findings.output, status);
 	if (exit_code == 0)

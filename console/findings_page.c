@@ -17,7 +17,7 @@ static void write_escaped(FILE *stream, struct bytes bytes)
 	struct buffer escaped = { 0 };
 
 	log_escape(&escaped, bytes);
-	fwrite(escaped.data, 1, escaped.size, stream);
+	fputs(buffer_text(&escaped), stream);
 	buffer_fini(&escaped);
 }
 

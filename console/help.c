@@ -31,7 +31,7 @@ void help_overview(const struct command *commands, FILE *stream)
 		append_usage(&usage, at);
 		fprintf(stream, "  %-26s %s\n", buffer_text(&usage), at->summary);
 	}
-	fputs("\n`fettle COMMAND --help` says more. Every command takes --format json.\n", stream);
+	fputs("\n`fettle COMMAND --help` says more. Every command that shows data takes --format json.\n", stream);
 	buffer_fini(&usage);
 }
 
@@ -48,9 +48,6 @@ void help_noun(const struct command *commands, const char *noun, const char *ver
 			fputs("\n", stream);
 		is_first = false;
 		options_help(at, stream);
-		fprintf(stream, "  %s\n", at->summary);
-		if (at->example != NULL)
-			fprintf(stream, "  For example: %s\n", at->example);
 	}
 	fputs("\n", stream);
 	options_help_common(stream);

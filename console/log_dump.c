@@ -24,20 +24,20 @@ const struct argp_option log_dump_options[] = {
 };
 
 static const struct output_column columns[] = {
-	{ "flow", "FLOW", OUTPUT_RIGHT },
-	{ "offset", "OFFSET", OUTPUT_RIGHT },
-	{ "received_at", "RECEIVED", 0 },
-	{ "kind", "KIND", 0 },
-	{ "writer_id", "WRITER", 0 },
-	{ "epoch", NULL, 0 },
-	{ "lane", NULL, 0 },
-	{ "sequence", "SEQUENCE", OUTPUT_RIGHT },
-	{ "event_id", NULL, 0 },
-	{ "fact_revision", NULL, 0 },
-	{ "sent_at", NULL, 0 },
-	{ "bytes", "BYTES", OUTPUT_RIGHT },
-	{ "key", "KEY", OUTPUT_CUT },
-	{ NULL },
+	{ "flow", "FLOW", OUTPUT_RIGHT, 0 },
+	{ "offset", "OFFSET", OUTPUT_RIGHT, 0 },
+	{ "received_at", "RECEIVED", 0, 0 },
+	{ "kind", "KIND", 0, 0 },
+	{ "writer_id", "WRITER", 0, 0 },
+	{ "epoch", NULL, 0, 0 },
+	{ "lane", NULL, 0, 0 },
+	{ "sequence", "SEQUENCE", OUTPUT_RIGHT, 0 },
+	{ "event_id", NULL, 0, 0 },
+	{ "fact_revision", NULL, 0, 0 },
+	{ "sent_at", NULL, 0, 0 },
+	{ "bytes", "BYTES", OUTPUT_RIGHT, 0 },
+	{ "key", "KEY", OUTPUT_CUT, 0 },
+	{ .name = NULL },
 };
 
 struct dump {
@@ -143,9 +143,6 @@ static enum status show_record(void *visitor, const struct log_dump_record *row)
 static int end(struct dump *dump, enum status status)
 {
 	arena_fini(&dump->arena);
-	if (status == STATUS_NOT_FOUND)
-		return console_fail(status, "no log has run in %s yet",
-		    dump->console->paths.data);
 	if (dump->output == NULL && status == STATUS_OK && fflush(stdout) != 0)
 		status = errno == EPIPE ? STATUS_CLOSED : STATUS_IO;
 	return console_end(&dump->output, status);
@@ -156,6 +153,7 @@ int log_dump_run(const struct console *console, int argc, char **argv)
 	struct dump dump = { .console = console };
 	const char *flow = console_option(console, "flow");
 	bool is_raw = console_option(console, "raw") != NULL;
+	struct log_dump_counters counters;
 
 	(void)argc;
 	(void)argv;
@@ -165,6 +163,10 @@ int log_dump_run(const struct console *console, int argc, char **argv)
 	if (is_raw && isatty(STDOUT_FILENO) == 1)
 		return console_usage(console, "--raw writes bytes that are not for a terminal: "
 		    "redirect them");
+	/* Before anything is written of a listing that there will not be. */
+	if (log_dump_counters(console->paths.data, &counters) == STATUS_NOT_FOUND)
+		return console_fail(STATUS_NOT_FOUND, "no log has run in %s yet",
+		    console->paths.data);
 	if (!is_raw)
 		dump.output = output_new(&console->output, columns);
 	return end(&dump, log_dump(console->paths.data, show_record, &dump));

@@ -245,13 +245,13 @@ static const struct argp_option *find_long(const struct tables *tables, const ch
 	return begin_so == 1 ? found : NULL;
 }
 
-static bool is_short(const struct tables *tables, char letter)
+static const struct argp_option *find_short(const struct tables *tables, char letter)
 {
 	for (unsigned i = 0; i < 2; i++)
 		for (const struct argp_option *at = tables->list[i]; at && at->name; at++)
 			if (at->key == letter)
-				return true;
-	return false;
+				return at;
+	return NULL;
 }
 
 static enum status refuse_long(const struct console *console, const struct tables *tables,
@@ -293,15 +293,19 @@ static enum status check_long(const struct console *console, const struct tables
 	return status;
 }
 
-/* All short options are switches. */
 static enum status check_short(const struct console *console, const struct tables *tables,
     const char *letters)
 {
-	for (; *letters != '\0'; letters++)
-		if (!is_short(tables, *letters)) {
+	const struct argp_option *option = NULL;
+
+	/* The rest of one that takes a value is its value. */
+	for (; *letters != '\0' && (option == NULL || option->arg == NULL); letters++) {
+		option = find_short(tables, *letters);
+		if (option == NULL) {
 			console_usage(console, "there is no option -%c", *letters);
 			return STATUS_INVALID;
 		}
+	}
 	return STATUS_OK;
 }
 
@@ -392,6 +396,11 @@ void options_help(const struct command *command, FILE *stream)
 
 	fprintf(stream, "Usage: %s%s%s\n", name, command->arguments == NULL ? "" : " ",
 	    command->arguments == NULL ? "" : command->arguments);
+	fprintf(stream, "  %s\n", command->summary);
+	if (command->example != NULL)
+		fprintf(stream, "  For example: %s\n", command->example);
+	/* Its note on arguments of short options tells nothing that the list does not. */
+	setenv("ARGP_HELP_FMT", "no-dup-args-note", 0);
 	if (command->options != NULL)
 		argp_help(&argp, stream, ARGP_HELP_LONG, name);
 	free(name);

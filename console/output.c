@@ -16,7 +16,7 @@
 #include "core/log.h"
 #include "core/require.h"
 
-enum { ID_SHOWN = 12 };
+enum { ID_SHOWN = 8 };
 
 struct output {
 	const struct output_options *options;
@@ -117,13 +117,17 @@ void output_options_init(struct output_options *options, enum output_color_use u
 json_t *output_json_text(struct bytes bytes)
 {
 	struct buffer escaped = { 0 };
-	json_t *text;
+	json_t *text = NULL;
 
+	if (bytes.size == 0)
+		return json_string("");
 	if (bytes_is_utf8(bytes))
-		return json_stringn((const char *)bytes.data, bytes.size);
-	log_escape(&escaped, bytes);
-	text = json_stringn((const char *)escaped.data, escaped.size);
-	buffer_fini(&escaped);
+		text = json_stringn((const char *)bytes.data, bytes.size);
+	if (text == NULL) { /* no text, at least not by the measure of JSON */
+		log_escape(&escaped, bytes);
+		text = json_string(buffer_text(&escaped));
+		buffer_fini(&escaped);
+	}
 	return text;
 }
 
@@ -178,7 +182,8 @@ static void begin_table(struct output *output)
 			    | (column->flags & OUTPUT_CUT ? SCOLS_FL_TRUNC : 0);
 
 		if (column->title != NULL)
-			REQUIRE(scols_table_new_column(table, column->title, 0.05, flags) != NULL);
+			REQUIRE(scols_table_new_column(table, column->title,
+				    (double)column->percent / 100, flags) != NULL);
 	}
 }
 
@@ -203,13 +208,20 @@ static void append_csv(struct buffer *line, struct bytes text, bool is_first)
 	buffer_append_u8(line, '"');
 }
 
+/* What was gathered in `line`; the stream remembers a failure. */
+static void write_line(struct output *output)
+{
+	if (output->line.size > 0)
+		(void)!fwrite(output->line.data, 1, output->line.size, output->options->stream);
+	buffer_clear(&output->line);
+}
+
 static void write_csv_header(struct output *output)
 {
 	for (const struct output_column *column = output->columns; column->name != NULL; column++)
 		append_csv(&output->line, bytes_of_text(column->name), column == output->columns);
 	buffer_append_text(&output->line, "\r\n");
-	fwrite(output->line.data, 1, output->line.size, output->options->stream);
-	buffer_clear(&output->line);
+	write_line(output);
 }
 
 struct output *output_new(const struct output_options *options, const struct output_column *columns)
@@ -382,8 +394,7 @@ enum status output_row(struct output *output)
 	else if (output->options->format != OUTPUT_TABLE)
 		write_json_row(output);
 	output->rows++;
-	fwrite(output->line.data, 1, output->line.size, output->options->stream);
-	buffer_clear(&output->line);
+	write_line(output);
 	return stream_status(output->options->stream);
 }
 

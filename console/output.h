@@ -47,6 +47,7 @@ struct output_column {
 	const char *name;  /* in JSON and CSV: never changes; NULL ends the list */
 	const char *title; /* in a table; NULL: it is not in the table */
 	unsigned flags;
+	unsigned percent; /* of a narrow table's width that it should keep; 0: whatever is left */
 };
 
 enum output_color {
@@ -67,7 +68,7 @@ void output_text(struct output *output, const char *text); /* NULL or "": null *
 void output_number(struct output *output, uint64_t number);
 void output_flag(struct output *output, bool flag);
 void output_time(struct output *output, uint64_t wall_ms); /* 0: null; local time in a table */
-void output_id(struct output *output, struct bytes id); /* the first 12 digits in a table */
+void output_id(struct output *output, struct bytes id); /* the first 8 digits in a table */
 /* Takes VALUE; SHOWN stands for it in a table, escaped already if it need be. */
 void output_value(struct output *output, json_t *value, const char *shown);
 /* The colour of the cell before. */

@@ -10,16 +10,16 @@
 #include "sinks/store/query.h"
 
 static const struct output_column columns[] = {
-	{ "policy", "POLICY", OUTPUT_CUT },
-	{ "file", "FILE", OUTPUT_CUT },
-	{ "policy_hash", "HASH", 0 },
-	{ "dialect_override", NULL, 0 },
-	{ "assets", "ASSETS", OUTPUT_RIGHT },
-	{ "passed", "PASSED", OUTPUT_RIGHT },
-	{ "failed", "FAILED", OUTPUT_RIGHT },
-	{ "not_applicable", "NOT APPLICABLE", OUTPUT_RIGHT },
-	{ "not_run", "NOT RUN", OUTPUT_RIGHT },
-	{ NULL },
+	{ "policy", "POLICY", OUTPUT_CUT, 0 },
+	{ "file", "FILE", OUTPUT_CUT, 0 },
+	{ "policy_hash", "HASH", 0, 0 },
+	{ "dialect_override", NULL, 0, 0 },
+	{ "assets", "ASSETS", OUTPUT_RIGHT, 0 },
+	{ "passed", "PASSED", OUTPUT_RIGHT, 0 },
+	{ "failed", "FAILED", OUTPUT_RIGHT, 0 },
+	{ "not_applicable", "NOT APPLICABLE", OUTPUT_RIGHT, 0 },
+	{ "not_run", "NOT RUN", OUTPUT_RIGHT, 0 },
+	{ .name = NULL },
 };
 
 enum { RESULTS = FETTLE__CHECK_RESULT__CHECK_RESULT_NOT_RUN + 1, POLICIES_MAX = 10000 };

@@ -13,6 +13,7 @@
 #include "collectors/agent.h"
 #include "collectors/collectors.h"
 #include "console/commands.h"
+#include "console/control_client.h"
 #include "console/scan_page.h"
 #include "console/service.h"
 #include "core/clock.h"
@@ -23,7 +24,7 @@
 #include "sinks/roles.h"
 #include "sinks/store/query.h"
 
-enum { PATIENCE_MS = 60 * 1000, PROGRESS_EVERY_MS = 1000 };
+enum { PATIENCE_MS = 60 * 1000, PROGRESS_EVERY_MS = 1000, FAILURE_MS = 2000 };
 
 static const struct role *const all_roles[] = { &log_role, &sink_role, &processor_role,
 	&gateway_role, &agent_role, NULL };
@@ -32,6 +33,7 @@ struct scan {
 	struct service service;
 	struct scan_summary summary;
 	uint64_t started_ms, progress_ms;
+	uint64_t since_ms; /* by the wall clock: what was seen before an earlier scan saw */
 	bool is_complete, shows_progress;
 };
 
@@ -39,6 +41,7 @@ struct scan {
 
 /* One scope of one collector. */
 struct awaited {
+	const struct scan *scan;
 	const struct state_score *score;
 	const char *collector, *scope;
 	bool has_answer;
@@ -51,6 +54,7 @@ static enum status note_pass(void *data, const struct state_pass *pass)
 	/* A collector that goes by the plan has finished when it has finished with this one. */
 	if (strcmp(pass->collector, awaited->collector) == 0
 	    && bytes_equal(pass->prefix, bytes_of_text(awaited->scope))
+	    && pass->at_ms >= awaited->scan->since_ms
 	    && (pass->plan.size == 0
 		|| bytes_equal(pass->plan, BYTES_OF(awaited->score->plan))))
 		awaited->has_answer = true;
@@ -61,8 +65,11 @@ static enum status note_pass(void *data, const struct state_pass *pass)
 static enum status note_failure(void *data, const struct state_fact *fact)
 {
 	struct awaited *awaited = data;
+	bool is_fresh = fact->received_ms >= awaited->scan->since_ms
+			|| clock_wall_ms() >= awaited->scan->since_ms + FAILURE_MS;
 
-	if (fact->fact.key.size == strlen(awaited->scope) - 1
+	/* It does not say the same twice: an old answer stands where no other came in good time. */
+	if (is_fresh && fact->fact.key.size == strlen(awaited->scope) - 1
 	    && (fact->fact.status == FACT_ABSENT || fact->fact.status == FACT_UNREADABLE
 		|| fact->fact.status == FACT_FAILED))
 		awaited->has_answer = true;
@@ -90,8 +97,8 @@ static bool is_observed(struct scan *scan, struct state_reader *state)
 		const struct collector *collector = collectors_all[i];
 
 		for (size_t k = 0; is_complete && collector->scopes[k] != NULL; k++) {
-			struct awaited awaited = { .score = &score, .collector = collector->name,
-				.scope = collector->scopes[k] };
+			struct awaited awaited = { .scan = scan, .score = &score,
+				.collector = collector->name, .scope = collector->scopes[k] };
 
 			is_complete = has_answer(scan, state, &awaited);
 		}
@@ -103,6 +110,40 @@ static bool is_judged(const struct log_dump_counters *log, const struct state_co
 {
 	return state->intent_read == log->intent && state->observations_read == log->appended
 	       && state->work_waiting == 0;
+}
+
+struct announced {
+	const uint8_t *asset;
+	uint64_t facts;
+};
+
+static enum status note_facts(void *data, const struct state_asset *asset)
+{
+	struct announced *announced = data;
+
+	if (memcmp(asset->id, announced->asset, ASSET_ID_SIZE) == 0)
+		announced->facts = asset->facts;
+	return STATUS_OK;
+}
+
+/* An asset's counts follow a little later; `fettle status` is to say after this what we say. */
+static bool is_announced(struct scan *scan, struct state_reader *state, struct query *store)
+{
+	const uint8_t *id = scan->summary.asset;
+	struct announced announced = { .asset = id };
+	Fettle__AssetVerdict *asset;
+	struct arena arena = { 0 };
+	struct state_score score;
+	bool is_same = state_reader_score(state, id, &score) == STATUS_OK
+		       && state_reader_assets(state, note_facts, &announced) == STATUS_OK
+		       && query_asset(store, BYTES(id, ASSET_ID_SIZE), &arena, &asset) == STATUS_OK
+		       && asset->facts == announced.facts && asset->passed == score.passed
+		       && asset->failed == score.failed
+		       && asset->not_applicable == score.not_applicable
+		       && asset->not_run == score.not_run;
+
+	arena_fini(&arena);
+	return is_same;
 }
 
 static bool is_settled(struct scan *scan)
@@ -123,7 +164,8 @@ static bool is_settled(struct scan *scan)
 			  && state_reader_counters(state, &judged) == STATUS_OK
 			  && is_judged(&log, &judged)
 			  && query_counters(store, &stored) == STATUS_OK
-			  && stored.position == judged.verdicts;
+			  && stored.position == judged.verdicts
+			  && is_announced(scan, state, store);
 	state_reader_close(state);
 	query_close(store);
 	return settled;
@@ -190,11 +232,26 @@ static int run(struct scan *scan, const struct supervisor_options *options)
 	return scan_page(service->console, &scan->summary);
 }
 
+/* What a server sees that runs already is newer than any look of ours. */
+static int show_running(struct scan *scan)
+{
+	enum status status = find_asset(scan);
+
+	if (status != STATUS_OK)
+		return status_exit_code(status);
+	console_say(scan->service.console,
+	    "Fettle is running on %s already; this is what it knows now.",
+	    scan->service.console->paths.data);
+	scan->summary.is_complete = true;
+	return scan_page(scan->service.console, &scan->summary);
+}
+
 int scan_run(const struct console *console, int argc, char **argv)
 {
 	/* Nobody else is to connect, and a `serve` elsewhere keeps its port. */
-	const char *const flags[] = { "gateway.listen=tcp://127.0.0.1:*", NULL };
-	struct scan scan = { .started_ms = clock_monotonic_ms(),
+	const char *const flags[] = { "gateway.listen=tcp://127.0.0.1:*",
+		"inventory.announce_after=100ms", NULL };
+	struct scan scan = { .started_ms = clock_monotonic_ms(), .since_ms = clock_wall_ms(),
 		.shows_progress = isatty(STDERR_FILENO) && !console->is_quiet };
 	struct supervisor_options options = { .data = console->paths.data, .roles = all_roles,
 		.endpoints = service_inproc, .on_tick = on_tick, .callback_data = &scan };
@@ -204,7 +261,8 @@ int scan_run(const struct console *console, int argc, char **argv)
 	(void)argv;
 	if (code == 0) {
 		options.settings = scan.service.settings;
-		code = run(&scan, &options);
+		code = control_is_running(console->paths.data) ? show_running(&scan)
+							       : run(&scan, &options);
 		service_fini(&scan.service);
 	}
 	return code;

@@ -178,9 +178,12 @@ static void write_head(struct page *page)
 		fputs(" · ", page->stream);
 		write_text(page->stream, page->system, 40);
 	}
-	fprintf(page->stream, "\n%" PRIu64 " packages, %" PRIu64 " files looked at, in %" PRIu64
-			      ".%" PRIu64 " s\n", page->packages, page->files,
-	    page->summary->took_ms / 1000, page->summary->took_ms % 1000 / 100);
+	fprintf(page->stream, "\n%" PRIu64 " packages, %" PRIu64 " files looked at",
+	    page->packages, page->files);
+	if (page->summary->took_ms > 0)
+		fprintf(page->stream, ", in %" PRIu64 ".%" PRIu64 " s",
+		    page->summary->took_ms / 1000, page->summary->took_ms % 1000 / 100);
+	fputs("\n", page->stream);
 	fprintf(page->stream, "\n%" PRIu64 " checks: %" PRIu64 " passed, %" PRIu64
 			      " failed, %" PRIu64 " not applicable, %" PRIu64 " not run\n\n",
 	    page->score.passed + page->score.failed + page->score.not_applicable

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "console/commands.h"
 #include "console/sections.h"
-#include "core/setting.h"
 
+/* What docs/settings.md is made of. */
 int settings_page_run(const struct console *console, int argc, char **argv)
 {
 	struct buffer page = { 0 };

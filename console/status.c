@@ -14,18 +14,18 @@
 enum { HOUR_MS = 60 * 60 * 1000 };
 
 static const struct output_column columns[] = {
-	{ "assets", NULL, 0 },
-	{ "facts", NULL, 0 },
-	{ "newest_observation_at", NULL, 0 },
-	{ "findings", NULL, 0 },
-	{ "changes_last_hour", NULL, 0 },
-	{ "unexpected_last_hour", NULL, 0 },
-	{ "quarantined", NULL, 0 },
-	{ "lost", NULL, 0 },
-	{ "store", NULL, 0 },
-	{ "processor", NULL, 0 },
-	{ "log", NULL, 0 },
-	{ NULL },
+	{ "assets", NULL, 0, 0 },
+	{ "facts", NULL, 0, 0 },
+	{ "newest_observation_at", NULL, 0, 0 },
+	{ "findings", NULL, 0, 0 },
+	{ "changes_last_hour", NULL, 0, 0 },
+	{ "unexpected_last_hour", NULL, 0, 0 },
+	{ "quarantined", NULL, 0, 0 },
+	{ "lost", NULL, 0, 0 },
+	{ "store", NULL, 0, 0 },
+	{ "processor", NULL, 0, 0 },
+	{ "log", NULL, 0, 0 },
+	{ .name = NULL },
 };
 
 struct report {
@@ -247,8 +247,9 @@ static void show_store(FILE *stream, const struct report *report, uint64_t now_m
 
 static void show_log(FILE *stream, const struct report *report)
 {
-	line(stream, "log", "%llu records of %llu agents, %llu commands waiting, %llu MiB used",
-	    n(report->log.records), n(report->log.agents), n(report->log.commands_waiting),
+	line(stream, "log", "%llu records of %llu agent%s, %llu commands waiting, %llu MiB used",
+	    n(report->log.records), n(report->log.agents),
+	    report->log.agents == 1 ? "" : "s", n(report->log.commands_waiting),
 	    n(report->log.bytes_used >> 20));
 }
 

@@ -91,10 +91,10 @@ void clock_format_age(uint64_t wall_ms, uint64_t now_ms, char out[CLOCK_TEXT_SIZ
 		if (count == 0)
 			continue;
 		if (wall_ms > now_ms)
-			snprintf(out, CLOCK_TEXT_SIZE, "in %u %s%s", (unsigned)count, units[i].name,
-			    plural);
+			snprintf(out, CLOCK_TEXT_SIZE, "in %llu %s%s", (unsigned long long)count,
+			    units[i].name, plural);
 		else
-			snprintf(out, CLOCK_TEXT_SIZE, "%u %s%s ago", (unsigned)count,
+			snprintf(out, CLOCK_TEXT_SIZE, "%llu %s%s ago", (unsigned long long)count,
 			    units[i].name, plural);
 		return;
 	}

@@ -6,7 +6,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 
-enum { REOPEN_AFTER_MS = 180 * 1000 };
+enum { REOPEN_AFTER_MS = 180 * 1000, REOPEN_INPROC_MS = 2000 };
 
 struct dialler {
 	struct sockets *sockets;
@@ -18,14 +18,20 @@ struct dialler {
 	void *host;
 	uv_timer_t timer;
 	uint64_t opened_ms;
+	uint64_t blocked_ms; /* since when nothing could be sent; 0: it can */
 	bool was_reported; /* that the other side does not answer */
 };
 
 static enum status transmit(void *self, struct bytes frame)
 {
 	struct dialler *dialler = self;
+	enum status status = socket_send(dialler->socket, &frame, 1);
 
-	return socket_send(dialler->socket, &frame, 1);
+	if (status == STATUS_OK)
+		dialler->blocked_ms = 0;
+	else if (dialler->blocked_ms == 0)
+		dialler->blocked_ms = clock_monotonic_ms();
+	return status;
 }
 
 static enum status read_records(void *self, uint32_t flow, uint64_t from, size_t most,
@@ -105,20 +111,29 @@ static void on_message(void *data, const struct bytes *parts, size_t count, cons
 		    "dropped what is not a frame of the link protocol");
 }
 
-/* libzmq 4.3.4 can stop reconnecting for good; a fresh socket is the cure. */
-static void reopen_if_silent(struct dialler *dialler, uint64_t now_ms)
+/*
+ * libzmq 4.3.4 can stop reconnecting by tcp for good, and by inproc it never reconnects to a role
+ * of this process that was started again; a fresh socket is the cure for both.
+ */
+static bool wants_fresh_socket(const struct dialler *dialler, uint64_t now_ms)
+{
+	if (strncmp(dialler->endpoint, "inproc://", 9) == 0)
+		return dialler->blocked_ms > 0 && now_ms - dialler->blocked_ms >= REOPEN_INPROC_MS;
+	return now_ms - link_heard_ms(dialler->link) >= REOPEN_AFTER_MS
+	       && now_ms - dialler->opened_ms >= REOPEN_AFTER_MS;
+}
+
+static void reopen(struct dialler *dialler, uint64_t now_ms)
 {
 	struct socket *fresh;
 
-	if (now_ms - link_heard_ms(dialler->link) < REOPEN_AFTER_MS
-	    || now_ms - dialler->opened_ms < REOPEN_AFTER_MS)
-		return;
 	dialler->opened_ms = now_ms;
+	dialler->blocked_ms = 0;
 	if (socket_open(dialler->sockets, &dialler->socket_options, &fresh) != STATUS_OK)
 		return;
 	socket_close(dialler->socket);
 	dialler->socket = fresh;
-	link_restart(dialler->link, now_ms, "no answer for three minutes");
+	link_restart(dialler->link, now_ms, "the other side does not take anything");
 }
 
 static void report_silence(struct dialler *dialler, uint64_t now_ms)
@@ -144,7 +159,8 @@ void dialler_pump(struct dialler *dialler)
 	uint64_t next_ms = link_tick(dialler->link, now_ms);
 
 	link_pump(dialler->link, now_ms);
-	reopen_if_silent(dialler, now_ms);
+	if (wants_fresh_socket(dialler, now_ms))
+		reopen(dialler, now_ms);
 	report_silence(dialler, now_ms);
 	next_ms = next_ms > now_ms + 1000 ? now_ms + 1000 : next_ms;
 	uv_timer_start(&dialler->timer, on_timer, next_ms > now_ms ? next_ms - now_ms : 1, 0);

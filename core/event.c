@@ -16,6 +16,11 @@ BODY(event_policy, Fettle__Policy,
 BODY(event_change, struct event_change, event->kind == EVENT_FACT_CHANGED)
 BODY(event_asset, struct asset_ref, event->kind == EVENT_ASSET_NEW)
 
+bool event_is_intent(const struct event *event)
+{
+	return event->kind == EVENT_POLICY || event->kind == EVENT_POLICY_REMOVED;
+}
+
 struct kind_row {
 	uint32_t kind;
 	enum event_kind event;

@@ -58,6 +58,9 @@ struct event {
 	const void *body;
 };
 
+/* True where only operators and feeds may say it. */
+bool event_is_intent(const struct event *event);
+
 /* The body, if the event is of that kind; else NULL. */
 const Fettle__Fact *event_fact(const struct event *event);
 const Fettle__Pass *event_pass(const struct event *event);

@@ -15,6 +15,7 @@ enum {
 	DELETIONS_A_BATCH = 20 * 1000,
 	BATCH_RECORDS_KEPT = 100 * 1000,
 	OVERLAY_MAX = 500 * 1000,
+	BATCH_BYTES = 8 * 1024 * 1024,
 };
 
 /* ---- meta ---- */
@@ -140,6 +141,7 @@ static enum status load(struct host *host)
 		hash_random(host->now.uuid, sizeof(host->now.uuid));
 		status = STATUS_OK;
 	}
+	host->committed = host->now; /* what readers say is held against it */
 	if (status == STATUS_OK)
 		status = load_positions(host, txn);
 	if (status == STATUS_OK)
@@ -150,8 +152,8 @@ static enum status load(struct host *host)
 	host->committed = host->now;
 	host->outbox_taken = host->now.outbox_tail - 1;
 	if (status == STATUS_CORRUPT)
-		log_error("state-damaged", "the processor's state is damaged; restore a backup, or "
-					   "move it away to have it built anew from the log");
+		log_error("state-damaged", "the processor's state is damaged; restore a backup of it "
+					   "and of the store");
 	return status;
 }
 
@@ -253,9 +255,10 @@ uint64_t host_due_ms(const struct host *host)
 void host_take(struct host *host, uint32_t flow, uint64_t first, const struct bytes *records,
     size_t count)
 {
-	struct host_queue *queue = &host->queues[flow];
+	struct host_queue *queue;
 
 	REQUIRE(flow < SUBLOG_END);
+	queue = &host->queues[flow];
 	if (queue->count == 0) {
 		buffer_clear(&queue->bytes);
 		queue->at = 0;
@@ -328,32 +331,52 @@ static void quarantine(struct host *host, uint32_t flow, uint64_t number, struct
 	    host->reject_reason);
 }
 
+/* What RECORD says, in the host's arena.  REJECT: it says nothing that may come by FLOW. */
+static enum status read_event(struct host *host, uint32_t flow, struct bytes record,
+    struct event *event)
+{
+	const char *reason;
+	enum status status = event_decode(record, &host->arena, event, &reason);
+
+	if (status != STATUS_OK) {
+		host->reject_reason = reason;
+		return status;
+	}
+	/* Or an endpoint could withdraw policies, and an operator forge what was observed. */
+	if (event_is_intent(event) != (flow == SUBLOG_INTENT)) {
+		host->reject_reason = "a record of this kind may not come by this stream";
+		return STATUS_REJECT;
+	}
+	host->reject_reason = "a stage rejected it";
+	return STATUS_OK;
+}
+
 static enum status process(struct host *host, uint32_t flow, uint64_t number,
     struct bytes record)
 {
 	struct event event = { .kind = EVENT_NONE };
 	txn_savepoint savepoint = txn_save(host->txn);
-	struct host_memory before = host->now;
-	const char *reason;
+	uint64_t verdicts = host->now.verdicts, outbox = host->now.outbox;
 	enum status status;
 
 	if (record.size == 0)
 		return STATUS_OK; /* replaced by a later one, or aged out after it was read */
 	arena_reset(&host->arena);
-	host->reject_reason = "a stage rejected it";
-	status = event_decode(record, &host->arena, &event, &reason);
+	status = read_event(host, flow, record, &event);
 	if (status == STATUS_OK)
 		status = host_dispatch(host, &event, 0);
-	else
-		host->reject_reason = reason;
 	if (status != STATUS_REJECT)
 		return status;
+	/*
+	 * What a stage cached may come from what is undone now.  Where nothing is, it stays: who
+	 * sends rubbish must not have every policy compiled again for it.
+	 */
+	if (txn_save(host->txn) != savepoint)
+		new_caches(host);
 	txn_roll_back(host->txn, savepoint);
-	host->now.verdicts = before.verdicts;
-	host->now.outbox = before.outbox;
+	host->now.verdicts = verdicts;
+	host->now.outbox = outbox;
 	quarantine(host, flow, number, record, &event);
-	/* What a stage cached may come from what was undone. */
-	new_caches(host);
 	return STATUS_OK;
 }
 
@@ -483,7 +506,7 @@ static enum status work(struct host *host, struct bytes wanted, Fettle__BatchRec
 		status = run_slice(host, key, item);
 		RECORD_SET_BYTES(batch, work, arena_bytes(&host->arena, key));
 	}
-	if (status == STATUS_NOT_FOUND) {
+	if (status == STATUS_NOT_FOUND && wanted.size == 0) {
 		host->has_work = false;
 		status = STATUS_OK;
 	}
@@ -577,22 +600,25 @@ static enum status take_waiting(struct host *host, Fettle__BatchRecord *batch,
     Fettle__BatchRange *ranges)
 {
 	enum status status = STATUS_OK;
-	size_t taken = 0;
+	size_t taken = 0, bytes = 0;
 
 	for (uint32_t flow = 0; status == STATUS_OK && flow < SUBLOG_END; flow++) {
 		struct host_queue *queue = &host->queues[flow];
 		Fettle__BatchRange *range = &ranges[batch->n_ranges];
 
-		if (queue->count == 0 || taken >= HOST_BATCH_RECORDS)
+		if (queue->count == 0 || taken >= HOST_BATCH_RECORDS || bytes >= BATCH_BYTES
+		    || txn_size(host->txn) >= OVERLAY_MAX)
 			continue;
 		fettle__batch_range__init(range);
 		RECORD_SET(range, flow, flow);
 		RECORD_SET(range, first, queue->first);
 		while (status == STATUS_OK && queue->count > 0 && taken < HOST_BATCH_RECORDS
-		       && txn_size(host->txn) < OVERLAY_MAX) {
+		       && bytes < BATCH_BYTES && txn_size(host->txn) < OVERLAY_MAX) {
 			uint64_t number = queue->first;
+			struct bytes record = queue_next(host, queue);
 
-			status = process(host, flow, number, queue_next(host, queue));
+			status = process(host, flow, number, record);
+			bytes += record.size;
 			host->now.positions[flow] = number;
 			taken++;
 		}
@@ -733,13 +759,14 @@ void host_release(struct host *host)
 void host_verdicts_read(struct host *host, const char *reader, uint64_t offset)
 {
 	struct host_reader *at = host->readers;
+	size_t size = sizeof(at->name) - 1; /* longer names are told apart by their beginnings */
 
-	while (at < host->readers + host->readers_count && strcmp(at->name, reader) != 0)
+	while (at < host->readers + host->readers_count && strncmp(at->name, reader, size) != 0)
 		at++;
-	if (at == host->readers + HOST_READERS_MAX)
+	if (at == host->readers + HOST_READERS_MAX || offset > host->committed.verdicts)
 		return;
 	if (at == host->readers + host->readers_count) {
-		strncpy(at->name, reader, sizeof(at->name) - 1);
+		strncpy(at->name, reader, size);
 		host->readers_count++;
 	}
 	at->offset = offset;

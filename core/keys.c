@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -16,23 +17,47 @@ static enum status report(const char *path, enum status status, const char *what
 	return status;
 }
 
-/* One line of text.  NOT_FOUND is not logged: the caller may want to make the file. */
+/*
+ * One line of text; what has no room in OUT is not cut short but reads as nothing, which is no key.
+ * NOT_FOUND is not logged: the caller may want to make the file.
+ */
 static enum status read_line(const char *path, char *out, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char line[256];
 	ssize_t got;
 
 	if (fd < 0 && errno == ENOENT)
 		return STATUS_NOT_FOUND;
 	if (fd < 0)
 		return report(path, status_of_errno(errno), strerror(errno));
-	got = read(fd, out, size - 1);
+	got = read(fd, line, sizeof(line) - 1);
 	close(fd);
 	if (got < 0)
 		return report(path, STATUS_IO, strerror(errno));
-	out[got] = '\0';
-	out[strcspn(out, "\r\n")] = '\0';
+	line[got] = '\0';
+	line[strcspn(line, "\r\n")] = '\0';
+	if (strlen(line) < size)
+		strcpy(out, line);
+	else
+		out[0] = '\0';
+	explicit_bzero(line, sizeof(line));
 	return STATUS_OK;
+}
+
+/* A name is on the disk once its directory is. */
+static enum status sync_directory(const char *path)
+{
+	char *copy = text_copy(path);
+	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	enum status status = STATUS_OK;
+
+	if (fd < 0 || fsync(fd) != 0)
+		status = report(path, status_of_errno(errno), strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	free(copy);
+	return status;
 }
 
 /* Whole and synced under its name, or not there at all. */
@@ -49,7 +74,7 @@ static enum status write_line(const char *path, mode_t mode, const char *line)
 	if (fd >= 0)
 		close(fd);
 	free(fresh);
-	return status;
+	return status == STATUS_OK ? sync_directory(path) : status;
 }
 
 static enum status make_directory(const char *directory)
@@ -93,6 +118,22 @@ static enum status check_key(const char *path, const char *text)
 						  "one made, which is a new identity");
 }
 
+/* The public key of a pair; it follows from the secret one, so a lost one is written again. */
+static enum status load_public_beside(const char *path, struct key_pair *pair)
+{
+	char kept[SOCKET_KEY_TEXT];
+	enum status status = read_line(path, kept, sizeof(kept));
+
+	if (!socket_key_public(pair->secret_key, pair->public_key))
+		return report(path, STATUS_CORRUPT, "no public key follows from the secret one");
+	if (status == STATUS_NOT_FOUND)
+		return write_line(path, 0644, pair->public_key);
+	if (status == STATUS_OK && strcmp(kept, pair->public_key) != 0)
+		return report(path, STATUS_CORRUPT, "this is not the public key of the secret one "
+						    "beside it; move it away to have it written anew");
+	return status;
+}
+
 enum status keys_load(const char *directory, const char *name, struct key_pair *out)
 {
 	char *secret_path = text_format("%s/%s.key", directory, name);
@@ -102,14 +143,9 @@ enum status keys_load(const char *directory, const char *name, struct key_pair *
 	if (status == STATUS_NOT_FOUND)
 		status = make_pair(directory, secret_path, public_path, out);
 	else if (status == STATUS_OK)
-		status = read_line(public_path, out->public_key, SOCKET_KEY_TEXT);
-	if (status == STATUS_NOT_FOUND)
-		status = report(public_path, STATUS_CORRUPT,
-		    "the secret key is there and its public key is not; put it back from a copy");
-	if (status == STATUS_OK)
 		status = check_key(secret_path, out->secret_key);
 	if (status == STATUS_OK)
-		status = check_key(public_path, out->public_key);
+		status = load_public_beside(public_path, out);
 	free(secret_path);
 	free(public_path);
 	return status;
@@ -120,8 +156,9 @@ enum status keys_load_public(const char *path, char out[SOCKET_KEY_TEXT])
 	enum status status = read_line(path, out, SOCKET_KEY_TEXT);
 
 	if (status == STATUS_NOT_FOUND)
-		return report(path, status, "there is no such file; copy the server's public key "
-					    "(keys/server.pub in its data directory) to it");
+		return report(path, status, "the server's public key is not here; copy "
+					    "keys/server.pub from the server's data directory to "
+					    "this file");
 	return status == STATUS_OK ? check_key(path, out) : status;
 }
 

@@ -15,8 +15,9 @@ struct key_pair {
 };
 
 /*
- * Reads DIRECTORY/NAME.key and .pub, or makes both.  DENIED, NO_SPACE, IO; CORRUPT: a file is there
- * and is not a key, which is never overwritten.  Logged.
+ * Reads DIRECTORY/NAME.key and .pub, or makes both, or the second where only that is missing.
+ * DENIED, NO_SPACE, IO; CORRUPT: a file is there and is not a key, or the two are no pair, which is
+ * never overwritten.  Logged.
  */
 NODISCARD enum status keys_load(const char *directory, const char *name, struct key_pair *out);
 /* Only a public key, from the file PATH.  NOT_FOUND, DENIED, CORRUPT, IO; logged. */

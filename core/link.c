@@ -19,6 +19,7 @@ enum {
 	HELLO_MS = 1000,
 	HELLO_MAX_MS = 60 * 1000,
 	PING_MS = 15 * 1000,
+	PROBE_MS = 15 * 1000,
 	SILENCE_MS = 45 * 1000,
 	FRAMES_IN_FLIGHT = 64,
 	ROUND_TRIPS = 4,
@@ -36,6 +37,7 @@ struct flow_out {
 	uint64_t head, acked, sent, ever_sent;
 	uint32_t window_records, window_bytes;
 	uint64_t resend_at_ms, resend_after_ms;
+	uint64_t probe_at_ms; /* 0: the window is open, or nothing waits for it */
 	size_t bytes; /* in flight */
 	struct in_flight frames[FRAMES_IN_FLIGHT];
 	unsigned first, count; /* ring in `frames` */
@@ -47,6 +49,7 @@ struct flow_in {
 	uint64_t committed;
 	uint32_t window_records, window_bytes;
 	bool owes_ack, wants_rewind;
+	bool has_asked; /* for a rewind, and nothing came of it yet */
 };
 
 enum link_state { LINK_HELLO, LINK_OPEN };
@@ -187,6 +190,18 @@ static void set_up_ins(struct link *link, Fettle__Flow *const *receives, size_t 
 			.window_bytes = receives[i]->window_bytes };
 }
 
+static void open_session(struct link *link)
+{
+	link->state = LINK_OPEN;
+	if (link->operations->on_open != NULL)
+		link->operations->on_open(link->self);
+	/* Where the last acknowledgement of an older session was lost, this one says it. */
+	for (size_t i = 0; i < link->outs_count; i++)
+		if (link->outs[i].acked > 0)
+			link->operations->on_acked(link->self, link->outs[i].flow,
+			    link->outs[i].acked);
+}
+
 static struct link *new_link(const struct link_operations *operations, void *self,
     uint64_t random, uint64_t now_ms)
 {
@@ -225,11 +240,9 @@ struct link *link_new_acceptor(const struct link_operations *operations, void *s
 	if (hello->has_challenge)
 		RECORD_SET_BYTES(welcome, challenge, record_bytes(hello->challenge));
 	frame.welcome = welcome;
-	link->state = LINK_OPEN;
 	/* A welcome that got lost is answered by the next hello. */
 	(void)transmit(link, &frame, now_ms);
-	if (operations->on_open != NULL)
-		operations->on_open(self);
+	open_session(link);
 	return link;
 }
 
@@ -304,23 +317,25 @@ static void on_welcome(struct link *link, const Fettle__Frame *frame, uint64_t n
 	const Fettle__Welcome *welcome = frame->welcome;
 	/* The flows that this side sends are set up by its own last hello. */
 	Fettle__Hello hello = FETTLE__HELLO__INIT;
+	enum status status;
 
 	if (link->state == LINK_OPEN || welcome->protocol != LINK_PROTOCOL || frame->session == 0
 	    || !bytes_equal(record_bytes(welcome->challenge), BYTES_OF(link->challenge)))
 		return;
-	if (link->operations->on_welcome(link->self, welcome) != STATUS_OK) {
-		link->hello_at_ms = now_ms;
+	status = link->operations->on_welcome(link->self, welcome);
+	if (status != STATUS_OK) {
+		/* Otherwise a host whose disk is full would greet as fast as it is answered. */
+		if (status == STATUS_AGAIN)
+			link->hello_at_ms = now_ms;
 		return;
 	}
 	link->operations->on_hello(link->self, &hello, &link->arena);
 	link->session = frame->session;
 	set_up_outs(link, hello.sends, hello.n_sends, welcome->receives, welcome->n_receives);
 	set_up_ins(link, hello.receives, hello.n_receives);
-	link->state = LINK_OPEN;
 	link->hello_after_ms = HELLO_MS;
 	link->counters.sessions++;
-	if (link->operations->on_open != NULL)
-		link->operations->on_open(link->self);
+	open_session(link);
 }
 
 /* ---- the sending side of a flow ---- */
@@ -461,15 +476,17 @@ static void take_data(struct link *link, const Fettle__Data *data)
 	    || data->n_records > LINK_BATCH_RECORDS)
 		return;
 	last = data->first + data->n_records - 1;
-	in->owes_ack = true;
 	if (data->first > in->delivered + 1) {
 		link->counters.out_of_order += data->n_records;
-		in->wants_rewind = true;
+		/* Once for all that is in flight behind the gap; if it is lost, time does the rest. */
+		in->owes_ack = true;
+		in->wants_rewind |= !in->has_asked;
 		return;
 	}
 	known = in->delivered + 1 - data->first;
 	if (last <= in->delivered) {
 		link->counters.duplicates += data->n_records;
+		in->owes_ack = true;
 		return;
 	}
 	for (size_t i = known; i < data->n_records; i++)
@@ -477,8 +494,9 @@ static void take_data(struct link *link, const Fettle__Data *data)
 	link->counters.duplicates += known;
 	link->counters.records_received += data->n_records - known;
 	in->delivered = last;
-	/* Acknowledged once it is committed, not before. */
-	in->owes_ack = known > 0;
+	in->has_asked = in->wants_rewind = false;
+	/* What is new is acknowledged once it is committed, not before. */
+	in->owes_ack |= known > 0;
 	link->operations->on_data(link->self, in->flow, data->first + known, records,
 	    data->n_records - known, record_bytes(data->chain));
 }
@@ -493,9 +511,10 @@ void link_committed(struct link *link, uint32_t flow, uint64_t committed, uint32
 	if (committed > in->committed || window_records != in->window_records
 	    || window_bytes != in->window_bytes)
 		in->owes_ack = true;
-	in->committed = committed;
-	if (in->delivered < committed)
-		in->delivered = committed;
+	if (committed > in->committed)
+		in->committed = committed;
+	if (in->delivered < in->committed)
+		in->delivered = in->committed;
 	in->window_records = window_records;
 	in->window_bytes = window_bytes;
 }
@@ -508,6 +527,7 @@ void link_rewind(struct link *link, uint32_t flow, uint64_t committed)
 		return;
 	in->committed = in->delivered = committed;
 	in->owes_ack = in->wants_rewind = true;
+	in->has_asked = false;
 }
 
 static bool pump_acks(struct link *link, uint64_t now_ms)
@@ -540,9 +560,10 @@ static bool pump_acks(struct link *link, uint64_t now_ms)
 	for (size_t i = 0; i < link->ins_count; i++) {
 		struct flow_in *in = &link->ins[i];
 
-		/* A rewind is asked for again only by the next frame that is out of order. */
-		if (in->owes_ack && in->delivered == in->committed)
+		if (in->owes_ack && in->wants_rewind && in->delivered == in->committed) {
 			in->wants_rewind = false;
+			in->has_asked = true;
+		}
 		in->owes_ack = false;
 	}
 	return true;
@@ -567,6 +588,9 @@ static void take_ping(struct link *link, const Fettle__Ping *ping, uint64_t now_
 
 	if (ping->reply)
 		return;
+	/* It may ask because an acknowledgement, or the opening of a window, was lost. */
+	for (size_t i = 0; i < link->ins_count; i++)
+		link->ins[i].owes_ack = true;
 	RECORD_SET(&reply, token, ping->token);
 	RECORD_SET(&reply, reply, 1);
 	frame.ping = &reply;
@@ -617,14 +641,45 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static void say_ping(struct link *link, uint64_t now_ms)
+{
+	Fettle__Frame frame = FETTLE__FRAME__INIT;
+	Fettle__Ping ping = FETTLE__PING__INIT;
+
+	RECORD_SET(&ping, token, next_random(link));
+	frame.ping = &ping;
+	(void)transmit(link, &frame, now_ms);
+}
+
+/* A window that is shut with nothing in flight opens by one frame, and that may be lost: ask. */
+static uint64_t probe(struct link *link, struct flow_out *out, uint64_t now_ms)
+{
+	bool is_shut = out->head > out->sent
+		       && (out->window_records == 0 || out->window_bytes == 0);
+
+	if (!is_shut) {
+		out->probe_at_ms = 0;
+		return UINT64_MAX;
+	}
+	if (out->probe_at_ms != 0 && out->probe_at_ms <= now_ms) {
+		say_ping(link, now_ms);
+		out->probe_at_ms = 0;
+	}
+	if (out->probe_at_ms == 0)
+		out->probe_at_ms = now_ms + jitter(link, PROBE_MS);
+	return out->probe_at_ms;
+}
+
 static uint64_t tick_out(struct link *link, struct flow_out *out, uint64_t now_ms)
 {
-	uint64_t patience = ROUND_TRIPS * link->round_trip_ms;
+	/* A commit that once took an hour must not make the next loss cost four. */
+	uint64_t patience = earlier(ROUND_TRIPS * link->round_trip_ms, RESEND_MAX_MS);
 
 	if (out->count == 0)
-		return UINT64_MAX;
-	if (out->resend_at_ms > now_ms || out->frames[out->first].sent_ms + patience > now_ms)
-		return out->resend_at_ms > now_ms ? out->resend_at_ms : now_ms + patience;
+		return probe(link, out, now_ms);
+	patience += out->frames[out->first].sent_ms;
+	if (out->resend_at_ms > now_ms || patience > now_ms)
+		return out->resend_at_ms > now_ms ? out->resend_at_ms : patience;
 	rewind_to(out, out->acked);
 	out->resend_after_ms = earlier(2 * out->resend_after_ms, RESEND_MAX_MS);
 	return now_ms;
@@ -632,18 +687,13 @@ static uint64_t tick_out(struct link *link, struct flow_out *out, uint64_t now_m
 
 static void tick_open(struct link *link, uint64_t now_ms)
 {
-	Fettle__Frame frame = FETTLE__FRAME__INIT;
-	Fettle__Ping ping = FETTLE__PING__INIT;
-
 	if (link->is_dialler && now_ms - link->heard_ms >= SILENCE_MS) {
 		link_restart(link, now_ms, "nothing was heard for 45 seconds");
 		return;
 	}
 	if (now_ms - link->heard_ms < PING_MS || now_ms - link->said_ms < PING_MS)
 		return;
-	RECORD_SET(&ping, token, next_random(link));
-	frame.ping = &ping;
-	(void)transmit(link, &frame, now_ms);
+	say_ping(link, now_ms);
 }
 
 uint64_t link_tick(struct link *link, uint64_t now_ms)

@@ -26,8 +26,9 @@ enum {
 	LINK_INNER_FRAME_MAX = 1024 * 1024, /* between servers: intent may be long */
 	LINK_INTENT_MAX = 900 * 1024,       /* one record of intent */
 	LINK_BATCH_RECORDS = 256,
-	LINK_BATCH_BYTES = 64 * 1024,  /* a batch ends with the record that reaches this */
-	LINK_RECORD_MAX = LINK_FRAME_MAX - LINK_BATCH_BYTES - 2048,
+	LINK_BATCH_BYTES = 64 * 1024, /* several records of a batch take no more than this */
+	/* The body of one record, which may have a batch for itself: the rest is envelope and frame. */
+	LINK_RECORD_MAX = LINK_FRAME_MAX - 4096,
 	LINK_FLOWS_MAX = 320,
 };
 
@@ -57,7 +58,10 @@ struct link_operations {
 	enum status (*read)(void *self, uint32_t flow, uint64_t from, size_t most,
 	    struct link_batch *batch);
 	void (*release)(void *self);
-	/* The other side has committed FLOW up to and including COMMITTED. */
+	/*
+	 * The other side has committed FLOW up to and including COMMITTED.  Called also when a session
+	 * opens, because the last acknowledgement of the one before may have been lost.
+	 */
 	void (*on_acked)(void *self, uint32_t flow, uint64_t committed);
 	/*
 	 * COUNT records that follow what was delivered before, FIRST their first number, borrowed.
@@ -69,8 +73,8 @@ struct link_operations {
 	/* Dialler: fill in the hello, in ARENA.  NULL for the accepting side. */
 	void (*on_hello)(void *self, Fettle__Hello *hello, struct arena *arena);
 	/*
-	 * Dialler: a welcome came.  OK: the session opens.  Anything else: the host has changed what
-	 * its hello says, and hello is said again.
+	 * Dialler: a welcome came.  OK: the session opens.  AGAIN: the host has changed what its hello
+	 * says, and it is said again at once.  Anything else: it is said again when it is time.
 	 */
 	enum status (*on_welcome)(void *self, const Fettle__Welcome *welcome);
 	/* The session is open (the flows are set up), or over.  May be NULL. */

@@ -118,20 +118,18 @@ void log_escape(struct buffer *out, struct bytes bytes)
 /* Text within double quotes: as log_escape, and quote and backslash escaped. */
 static void append_quoted(struct buffer *out, const char *text)
 {
-	struct buffer escaped = { 0 };
-
-	log_escape(&escaped, bytes_of_text(text));
 	buffer_append_u8(out, '"');
-	for (size_t i = 0; i < escaped.size; i++) {
-		bool is_unicode_escape = escaped.data[i] == '\\' && i + 1 < escaped.size
-					 && escaped.data[i + 1] == 'u';
+	for (;;) {
+		size_t plain = strcspn(text, "\"\\");
 
-		if (escaped.data[i] == '"' || (escaped.data[i] == '\\' && !is_unicode_escape))
-			buffer_append_u8(out, '\\');
-		buffer_append_u8(out, escaped.data[i]);
+		log_escape(out, BYTES(text, plain));
+		text += plain;
+		if (*text == '\0')
+			break;
+		buffer_append_u8(out, '\\');
+		buffer_append_u8(out, (uint8_t)*text++);
 	}
 	buffer_append_u8(out, '"');
-	buffer_fini(&escaped);
 }
 
 static void append_logfmt_value(struct buffer *out, const char *text)

@@ -11,6 +11,9 @@
 /* A pass commits now and then, so that a large one holds neither memory nor the writer for long. */
 enum { PASS_COMMIT_EVERY = 1000 };
 
+/* What a fact's message adds to key, value and reason: tags, lengths, the collector's name. */
+enum { FACT_OVERHEAD = 256 };
+
 struct observer {
 	struct spool *spool;
 	bool wants_refresh;
@@ -30,7 +33,8 @@ struct observer_pass {
 	uint8_t *prefix, *plan;
 	size_t prefix_size, plan_size;
 	struct seen *seen;
-	uint64_t facts;
+	uint64_t facts, undone_before;
+	enum status status; /* of the first that could not be taken */
 	bool is_first;
 };
 
@@ -88,15 +92,33 @@ static void pack_fact(struct observer *observer, const char *collector, const st
 	record_pack(&observer->body, &message.base);
 }
 
-static enum status set(struct observer *observer, const char *collector, enum lane lane,
-    const struct fact *fact)
+static void encode(struct observer *observer, const struct fact *fact, uint8_t hash[HASH_SIZE])
 {
-	uint8_t hash[HASH_SIZE], before[HASH_SIZE];
-	enum status status;
-
 	buffer_clear(&observer->value);
 	fact_value_encode(&observer->value, fact->fields, fact->fields_count);
 	fact_hash(fact->status, buffer_bytes(&observer->value), hash);
+}
+
+static bool fits_record(const struct observer *observer, const struct fact *fact)
+{
+	size_t reason = fact->reason == NULL ? 0 : strlen(fact->reason);
+
+	return observer->value.size + fact->key.size + reason + FACT_OVERHEAD <= LINK_RECORD_MAX;
+}
+
+static enum status set(struct observer *observer, const char *collector, enum lane lane,
+    const struct fact *fact)
+{
+	const struct fact too_large = { .key = fact->key, .status = FACT_FAILED,
+		.reason = "the value is larger than what can be sent" };
+	uint8_t hash[HASH_SIZE], before[HASH_SIZE];
+	enum status status;
+
+	encode(observer, fact, hash);
+	if (!fits_record(observer, fact)) {
+		fact = &too_large;
+		encode(observer, fact, hash);
+	}
 	status = spool_ledger_get(observer->spool, fact->key, before);
 	if (status == STATUS_OK && memcmp(hash, before, HASH_SIZE) == 0)
 		return STATUS_OK;
@@ -151,6 +173,7 @@ struct observer_pass *observer_pass_begin(struct observer *observer, const char 
 	char *name;
 
 	pass->observer = observer;
+	pass->undone_before = spool_undone(observer->spool);
 	pass->collector = text_copy(collector);
 	pass->prefix = memory_new(prefix.size);
 	pass->prefix_size = prefix.size;
@@ -188,6 +211,8 @@ enum status observer_pass_set(struct observer_pass *pass, const struct fact *fac
 	mark_seen(pass, fact->key);
 	if (status == STATUS_OK && ++pass->facts % PASS_COMMIT_EVERY == 0)
 		status = spool_commit(pass->observer->spool);
+	if (pass->status == STATUS_OK)
+		pass->status = status;
 	return note_failure(pass->observer, status);
 }
 
@@ -252,8 +277,13 @@ static enum status append_mark(struct observer_pass *pass)
 enum status observer_pass_end(struct observer_pass **pass)
 {
 	struct observer *observer = (*pass)->observer;
-	enum status status = unset_missing(*pass);
+	enum status status = (*pass)->status;
 
+	/* What was undone meanwhile may be of this pass, whoever's failure it was. */
+	if (status == STATUS_OK && spool_undone(observer->spool) != (*pass)->undone_before)
+		status = STATUS_AGAIN;
+	if (status == STATUS_OK)
+		status = unset_missing(*pass);
 	if (status == STATUS_OK)
 		status = append_mark(*pass);
 	if (status == STATUS_OK)

@@ -121,37 +121,60 @@ enum status record_decode(struct bytes bytes, struct arena *arena, Fettle__Recor
 	return STATUS_OK;
 }
 
-/* One varint; false at the end of the bytes or beyond 64 bits. */
-static bool take_varint(struct bytes *rest, uint64_t *out)
+/*
+ * One length; false where protobuf-c would not take it, which reads five bytes at most, or where it
+ * is not written as any encoder writes it.
+ */
+static bool take_size(struct bytes *rest, size_t *out)
 {
-	*out = 0;
-	for (unsigned shift = 0; shift < 64 && rest->size > 0; shift += 7) {
-		uint8_t byte = *rest->data;
+	uint64_t size = 0;
 
-		*rest = BYTES(rest->data + 1, rest->size - 1);
-		*out |= (uint64_t)(byte & 0x7f) << shift;
-		if ((byte & 0x80) == 0)
-			return true;
+	for (unsigned i = 0; i < 5 && i < rest->size; i++) {
+		uint8_t byte = rest->data[i];
+
+		size |= (uint64_t)(byte & 0x7f) << 7 * i;
+		if ((byte & 0x80) != 0)
+			continue;
+		*rest = BYTES(rest->data + i + 1, rest->size - i - 1);
+		*out = (size_t)size;
+		return size <= rest->size && (byte != 0 || i == 0);
 	}
 	return false;
 }
 
+static bool is_sound_envelope(struct bytes bytes)
+{
+	struct arena arena = { 0 };
+	const Fettle__Envelope *envelope = record_unpack(&fettle__envelope__descriptor, bytes,
+	    &arena);
+	bool is_sound = envelope != NULL && envelope->event_id.len == EVENT_ID_SIZE
+			&& envelope->kind != 0;
+
+	arena_fini(&arena);
+	return is_sound;
+}
+
 bool record_is_plain(struct bytes bytes)
 {
-	/* Tags of the two fields: number * 8 + 2, length-delimited. */
+	/* Tags of the two fields: number * 8 + 2, length-delimited; one byte each. */
 	enum { ENVELOPE_TAG = 1 * 8 + 2, BODY_TAG = 2 * 8 + 2 };
-	unsigned envelopes = 0;
+	struct bytes envelope = BYTES_NONE;
+	unsigned envelopes = 0, bodies = 0;
 
 	while (bytes.size > 0) {
-		uint64_t tag, size;
+		uint8_t tag = *bytes.data;
+		size_t size;
 
-		if (!take_varint(&bytes, &tag) || !take_varint(&bytes, &size) || size > bytes.size
-		    || (tag != ENVELOPE_TAG && tag != BODY_TAG))
+		bytes = BYTES(bytes.data + 1, bytes.size - 1);
+		if ((tag != ENVELOPE_TAG && tag != BODY_TAG) || !take_size(&bytes, &size))
 			return false;
 		envelopes += tag == ENVELOPE_TAG;
+		bodies += tag == BODY_TAG;
+		if (tag == ENVELOPE_TAG)
+			envelope = BYTES(bytes.data, size);
 		bytes = BYTES(bytes.data + size, bytes.size - size);
 	}
-	return envelopes == 1;
+	return envelopes == 1 && bodies <= 1 && is_sound_envelope(envelope);
 }
 
 static void append_malformed(struct buffer *out, struct bytes bytes)

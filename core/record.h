@@ -41,8 +41,9 @@ NODISCARD enum status record_decode(struct bytes bytes, struct arena *arena,
     Fettle__Record **out);
 
 /*
- * True where BYTES are, to the last one, an encoded record of envelope and body and nothing else:
- * only then can what is appended neither be swallowed by them nor be contradicted.
+ * True where BYTES are, to the last one, the encoding of an envelope that record_decode takes and of
+ * a body, and nothing else: only then can what is appended neither be swallowed by them nor be
+ * contradicted, and only then is what was appended found again.
  */
 bool record_is_plain(struct bytes bytes);
 

@@ -83,6 +83,13 @@ void socket_key_pair(char public_key[SOCKET_KEY_TEXT], char secret_key[SOCKET_KE
 	REQUIRE(zmq_curve_keypair(public_key, secret_key) == 0);
 }
 
+bool socket_key_public(const char *secret_key, char public_key[SOCKET_KEY_TEXT])
+{
+	uint8_t secret[SOCKET_KEY_SIZE];
+
+	return socket_key_decode(secret_key, secret) && zmq_curve_public(public_key, secret_key) == 0;
+}
+
 bool socket_key_decode(const char *text, uint8_t out[SOCKET_KEY_SIZE])
 {
 	/* zmq_z85_decode reads past characters that are not Z85, so the alphabet is checked here. */

@@ -21,7 +21,7 @@ static const char *const tables[] = { "meta", "record", "number", "fact", "note"
 static const unsigned lane_percent[LANE_END] = { 0, 50, 35, 15 };
 
 struct lane_state {
-	uint64_t appended, numbered, sequence, acked, bytes;
+	uint64_t appended, numbered, sequence, acked, bytes, records;
 	uint8_t chain[HASH_SIZE], acked_chain[HASH_SIZE];
 };
 
@@ -39,6 +39,7 @@ struct spool {
 	uint64_t quota[LANE_END];
 	uint8_t boot_id[BOOT_ID_SIZE];
 	bool was_full[LANE_END]; /* said in the log */
+	uint64_t undone;
 	struct buffer scratch;
 	struct arena arena;
 };
@@ -68,6 +69,7 @@ static void pack_lane(struct buffer *out, const struct lane_state *lane)
 	RECORD_SET(&message, sequence, lane->sequence);
 	RECORD_SET(&message, acked, lane->acked);
 	RECORD_SET(&message, bytes, lane->bytes);
+	RECORD_SET(&message, records, lane->records);
 	RECORD_SET_BYTES(&message, chain, BYTES_OF(lane->chain));
 	RECORD_SET_BYTES(&message, acked_chain, BYTES_OF(lane->acked_chain));
 	record_pack(out, &message.base);
@@ -129,6 +131,7 @@ static enum status load_lane(struct spool *spool, struct kv_txn *txn, unsigned l
 	state->sequence = message->sequence;
 	state->acked = message->acked;
 	state->bytes = message->bytes;
+	state->records = message->records;
 	copy_hash(state->chain, message->chain);
 	copy_hash(state->acked_chain, message->acked_chain);
 	return STATUS_OK;
@@ -180,9 +183,15 @@ void spool_abort(struct spool *spool)
 {
 	uint64_t refused = spool->now.refused;
 
+	spool->undone += spool->write != NULL;
 	kv_abort(&spool->write);
 	spool->now = spool->committed;
 	spool->now.refused = refused;
+}
+
+uint64_t spool_undone(const struct spool *spool)
+{
+	return spool->undone;
 }
 
 /* The disk failed in mid-transaction: nothing of it may stay. */
@@ -200,10 +209,13 @@ enum status spool_commit(struct spool *spool)
 	if (spool->write == NULL)
 		return STATUS_OK;
 	status = write_meta(spool);
-	if (status == STATUS_OK)
-		status = kv_commit(&spool->write);
 	if (status != STATUS_OK)
 		return undo(spool, status);
+	status = kv_commit(&spool->write);
+	if (status != STATUS_OK) {
+		spool->undone++;
+		return undo(spool, status);
+	}
 	spool->committed = spool->now;
 	return STATUS_OK;
 }
@@ -266,18 +278,23 @@ void spool_close(struct spool *spool)
 
 /* ---- appending ---- */
 
+/* Half of the spool's uuid and a counter that never goes back: unique without a clock. */
+void spool_last_event(const struct spool *spool, uint8_t out[EVENT_ID_SIZE])
+{
+	memcpy(out, spool->now.store, 8);
+	for (unsigned i = 0; i < 8; i++)
+		out[8 + i] = (uint8_t)(spool->now.events >> 8 * (7 - i));
+}
+
 static void make_record(struct spool *spool, uint32_t kind, uint64_t fact_revision,
     struct bytes body)
 {
 	Fettle__Record record = FETTLE__RECORD__INIT;
 	Fettle__Envelope envelope = FETTLE__ENVELOPE__INIT;
 	uint8_t event_id[EVENT_ID_SIZE];
-	uint64_t number = ++spool->now.events;
 
-	/* Half of the spool's uuid and a counter that never goes back: unique without a clock. */
-	memcpy(event_id, spool->now.store, 8);
-	for (unsigned i = 0; i < 8; i++)
-		event_id[8 + i] = (uint8_t)(number >> 8 * (7 - i));
+	spool->now.events++;
+	spool_last_event(spool, event_id);
 	RECORD_SET_BYTES(&envelope, event_id, BYTES_OF(event_id));
 	RECORD_SET(&envelope, kind, kind);
 	RECORD_SET(&envelope, schema, RECORD_SCHEMA);
@@ -310,7 +327,9 @@ enum status spool_append(struct spool *spool, enum lane lane, uint32_t kind,
 	struct key key;
 	enum status status;
 
-	REQUIRE(lane >= LANE_CRITICAL && lane < LANE_END && body.size <= LINK_RECORD_MAX);
+	REQUIRE(lane >= LANE_CRITICAL && lane < LANE_END);
+	if (body.size > LINK_RECORD_MAX)
+		return STATUS_REJECT;
 	if (state->bytes + body.size > spool->quota[lane])
 		return refuse(spool, lane);
 	status = begin(spool);
@@ -320,6 +339,7 @@ enum status spool_append(struct spool *spool, enum lane lane, uint32_t kind,
 	status = kv_put(spool->write, TABLE_RECORD, key_of(&key, lane, ++state->appended),
 	    buffer_bytes(&spool->scratch));
 	state->bytes += spool->scratch.size;
+	state->records++;
 	return undo(spool, status);
 }
 
@@ -486,6 +506,9 @@ static enum status number_lane(struct spool *spool, enum lane lane)
 			status = kv_cursor_next(cursor, &key, &record);
 	}
 	kv_cursor_close(cursor);
+	/* The last positions may be of marks that were dropped: there is nothing to look for. */
+	if (status == STATUS_NOT_FOUND || (status == STATUS_OK && key.data[0] != lane))
+		state->numbered = state->appended;
 	return status == STATUS_NOT_FOUND ? STATUS_OK : undo(spool, status);
 }
 
@@ -557,6 +580,12 @@ void spool_release(struct spool *spool)
 
 /* ---- acknowledgement ---- */
 
+static void forget_size(struct lane_state *state, struct bytes record)
+{
+	state->bytes -= record.size < state->bytes ? record.size : state->bytes;
+	state->records -= state->records > 0;
+}
+
 static enum status delete_one(struct spool *spool, enum lane lane, uint64_t sequence)
 {
 	struct lane_state *state = &spool->now.lanes[lane];
@@ -574,7 +603,7 @@ static enum status delete_one(struct spool *spool, enum lane lane, uint64_t sequ
 	status = kv_get(spool->write, TABLE_RECORD, BYTES_OF(record_key.bytes), &record);
 	if (status != STATUS_OK)
 		return status;
-	state->bytes -= record.size < state->bytes ? record.size : state->bytes;
+	forget_size(state, record);
 	status = kv_delete(spool->write, TABLE_RECORD, BYTES_OF(record_key.bytes));
 	return status == STATUS_OK
 		   ? kv_delete(spool->write, TABLE_NUMBER, BYTES_OF(number_key.bytes))
@@ -681,7 +710,9 @@ static enum status chain_after(struct spool *spool, enum lane lane, uint64_t seq
 	status = begin(spool);
 	if (status == STATUS_OK)
 		status = kv_get(spool->write, TABLE_NUMBER, key_of(&key, lane, sequence), &row);
-	if (status == STATUS_OK && row.size == NUMBER_ROW)
+	if (status == STATUS_OK && row.size != NUMBER_ROW)
+		return STATUS_CORRUPT;
+	if (status == STATUS_OK)
 		memcpy(chain, row.data + 8, HASH_SIZE);
 	return status;
 }
@@ -698,6 +729,43 @@ static enum status fits(struct spool *spool, const Fettle__Flow *flow)
 	    && !bytes_equal(record_bytes(flow->chain), BYTES_OF(chain)))
 		status = STATUS_NOT_FOUND;
 	return status;
+}
+
+static bool is_mark(struct spool *spool, struct bytes bytes)
+{
+	Fettle__Record *record;
+
+	arena_reset(&spool->arena);
+	return record_decode(bytes, &spool->arena, &record) == STATUS_OK
+	       && record->envelope->kind == FETTLE__KIND__KIND_PASS;
+}
+
+/*
+ * A pass that was completed before the facts were forgotten would say, in the new epoch, that all
+ * of them are gone: each is made again by the next pass.
+ */
+static enum status drop_marks(struct spool *spool)
+{
+	struct kv_cursor *cursor = NULL;
+	struct bytes key, record;
+	enum status status = begin(spool);
+
+	if (status == STATUS_OK)
+		status = kv_cursor_open(spool->write, TABLE_RECORD, &cursor);
+	if (status == STATUS_OK)
+		status = kv_cursor_seek(cursor, BYTES_NONE, &key, &record);
+	while (status == STATUS_OK) {
+		if (is_mark(spool, record)) {
+			struct lane_state *state = &spool->now.lanes[key.data[0] % LANE_END];
+
+			forget_size(state, record);
+			status = kv_cursor_delete(cursor, key);
+		}
+		if (status == STATUS_OK)
+			status = kv_cursor_next(cursor, &key, &record);
+	}
+	kv_cursor_close(cursor);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : undo(spool, status);
 }
 
 enum status spool_welcome(struct spool *spool, const Fettle__Welcome *welcome)
@@ -718,6 +786,10 @@ enum status spool_welcome(struct spool *spool, const Fettle__Welcome *welcome)
 				   "sent: one of them was restored or copied; starting a new epoch "
 				   "and sending every fact again");
 	status = spool_ledger_forget(spool, BYTES_NONE);
+	if (status == STATUS_OK)
+		status = drop_marks(spool);
+	/* Its commands may be numbered anew as well; to take one twice does no harm. */
+	spool->now.command = 0;
 	if (status == STATUS_OK)
 		status = begin_epoch(spool, 0);
 	return status == STATUS_OK ? STATUS_AGAIN : status;
@@ -743,11 +815,8 @@ uint64_t spool_kept(const struct spool *spool)
 {
 	uint64_t kept = 0;
 
-	for (unsigned lane = 1; lane < LANE_END; lane++) {
-		const struct lane_state *state = &spool->committed.lanes[lane];
-
-		kept += state->appended - state->numbered + state->sequence - state->acked;
-	}
+	for (unsigned lane = 1; lane < LANE_END; lane++)
+		kept += spool->committed.lanes[lane].records;
 	return kept;
 }
 

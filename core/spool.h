@@ -17,6 +17,7 @@
 #include "core/kv.h"
 #include "core/lane.h"
 #include "core/link.h"
+#include "core/record.h"
 
 struct spool;
 
@@ -32,8 +33,8 @@ void spool_close(struct spool *spool); /* NULL is fine; what is not committed is
 
 /*
  * Appends a record; it counts once spool_commit returned OK.  FULL: the lane has no room; nothing
- * was appended, and it is counted as refused.  NO_SPACE, IO: the disk; the whole transaction is
- * undone.
+ * was appended, and it is counted as refused.  REJECT: BODY is larger than LINK_RECORD_MAX.
+ * NO_SPACE, IO: the disk; the whole transaction is undone.
  */
 NODISCARD enum status spool_append(struct spool *spool, enum lane lane, uint32_t kind,
     uint64_t fact_revision, struct bytes body);
@@ -41,6 +42,11 @@ NODISCARD enum status spool_append(struct spool *spool, enum lane lane, uint32_t
 NODISCARD enum status spool_commit(struct spool *spool);
 /* Undoes what was not committed. */
 void spool_abort(struct spool *spool);
+/* How often something was undone, by this or by a failure, since it was opened. */
+uint64_t spool_undone(const struct spool *spool);
+
+/* The id of the event appended last; unique for ever, but of none where that was undone. */
+void spool_last_event(const struct spool *spool, uint8_t out[EVENT_ID_SIZE]);
 
 /* ---- the ledger ---- */
 

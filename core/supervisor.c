@@ -153,6 +153,8 @@ static void watch(struct supervisor *supervisor, struct child *child)
 
 static void close_all(struct supervisor *supervisor)
 {
+	if (uv_is_closing((uv_handle_t *)&supervisor->tick))
+		return;
 	uv_close((uv_handle_t *)&supervisor->term, NULL);
 	uv_close((uv_handle_t *)&supervisor->interrupt, NULL);
 	uv_close((uv_handle_t *)&supervisor->hangup, NULL);
@@ -218,7 +220,6 @@ enum status supervisor_start(const struct supervisor_options *options, struct su
 		status = start_child(supervisor, &supervisor->children[supervisor->count]);
 	}
 	if (status != STATUS_OK) {
-		close_all(supervisor);
 		supervisor_free(supervisor);
 		return status;
 	}
@@ -242,6 +243,8 @@ void supervisor_free(struct supervisor *supervisor)
 	if (supervisor == NULL)
 		return;
 	join_all(supervisor);
+	/* Where it never ran, or ran and was not ended, the loop would watch and start roles again. */
+	close_all(supervisor);
 	uv_run(&supervisor->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&supervisor->loop);
 	socket_context_free(supervisor->sockets);

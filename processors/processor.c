@@ -24,6 +24,7 @@ enum {
 	MAP_INITIAL = 64 * 1024 * 1024,
 	BACKLOG_MAX = 200 * 1000,
 	STEPS_A_TURN = 4,
+	FULL_TRIES = 8,
 };
 
 struct processor_settings {
@@ -53,6 +54,7 @@ struct processor {
 	uv_idle_t busy;   /* while there is more to do at once */
 	uint64_t gathering_since_ms;
 	uint64_t slowest_sink;
+	unsigned full_tries; /* batches in a row that did not fit */
 	bool is_held_back, has_failed, has_more;
 	uint64_t told[SUBLOG_END]; /* position last acknowledged to the log */
 };
@@ -99,8 +101,8 @@ static Fettle__Flow *reading_flow(struct processor *processor, struct arena *are
 	Fettle__Flow *flow = new_flow(arena, number);
 
 	RECORD_SET(flow, committed, host_position(processor->host, number));
-	RECORD_SET(flow, window_records, WINDOW_RECORDS);
-	RECORD_SET(flow, window_bytes, WINDOW_BYTES);
+	RECORD_SET(flow, window_records, processor->is_held_back ? 0 : WINDOW_RECORDS);
+	RECORD_SET(flow, window_bytes, processor->is_held_back ? 0 : WINDOW_BYTES);
 	return flow;
 }
 
@@ -110,7 +112,8 @@ static void drop_waiting(struct processor *processor)
 	while (host_waiting(processor->host) > 0 && !processor->has_failed) {
 		enum status status = host_step(processor->host, clock_wall_ms());
 
-		if (status != STATUS_OK && status != STATUS_AGAIN)
+		/* What did not fit is forgotten, and so comes again too. */
+		if (status != STATUS_OK && status != STATUS_AGAIN && status != STATUS_FULL)
 			fail(processor, status);
 	}
 }
@@ -295,6 +298,26 @@ static bool is_time(const struct processor *processor)
 	       || clock_monotonic_ms() - processor->gathering_since_ms >= HOST_BATCH_MS;
 }
 
+/* A batch that did not fit has made the state grow; what it held was forgotten and is sent again. */
+static void ask_again(struct processor *processor)
+{
+	for (uint32_t flow = 0; flow < SUBLOG_END; flow++)
+		link_rewind(dialler_link(processor->log), flow,
+		    host_position(processor->host, flow));
+}
+
+static enum status step(struct processor *processor)
+{
+	enum status status = host_step(processor->host, clock_wall_ms());
+
+	if (status == STATUS_OK)
+		processor->full_tries = 0;
+	if (status != STATUS_FULL || ++processor->full_tries > FULL_TRIES)
+		return status;
+	ask_again(processor);
+	return STATUS_AGAIN;
+}
+
 static void turn(struct processor *processor)
 {
 	enum status status = STATUS_OK;
@@ -304,7 +327,7 @@ static void turn(struct processor *processor)
 		return;
 	host_release(processor->host);
 	while (steps < STEPS_A_TURN && status == STATUS_OK && is_time(processor)) {
-		status = host_step(processor->host, clock_wall_ms());
+		status = step(processor);
 		steps++;
 	}
 	if (status != STATUS_OK && status != STATUS_AGAIN) {

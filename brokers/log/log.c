@@ -3,7 +3,7 @@
  * log - where an agent's session ends and a promise is kept: an ACK means committed here.
  *
  * What came in is gathered in memory and written in one transaction once the input is empty, at
- * 10,000 records or after 20 ms; only then is anything acknowledged, and readers are woken.  A
+ * 10,000 records, at 8 MiB or after 20 ms; only then is anything acknowledged, and readers are woken.  A
  * commit that fails ends the role: nothing of it was acknowledged, so everything is sent again.
  */
 #include <stdlib.h>
@@ -17,7 +17,9 @@
 
 enum {
 	COMMIT_RECORDS = 10 * 1000,
+	COMMIT_BYTES = 8 * 1024 * 1024,
 	COMMIT_MS = 20,
+	COMMIT_TRIES = 8,
 	RETAIN_MS = 10 * 1000,
 	RETAIN_RECORDS = 2000,
 	AGENT_WINDOW_RECORDS = 2048,
@@ -89,12 +91,10 @@ struct log_role {
 	struct arena arena; /* of everything pending */
 	struct pending *pending, **pending_tail;
 	struct read_ack *acks;
-	size_t pending_records;
+	size_t pending_records, pending_bytes;
 	uint64_t pending_since_ms;
 	bool has_failed;
 };
-
-static void flush(struct log_role *role);
 
 static void fail(struct log_role *role, enum status status)
 {
@@ -115,17 +115,18 @@ static void add_pending(struct log_role *role, const struct pending *model,
 
 	*pending = *model;
 	pending->records = arena_take(&role->arena, model->count * sizeof(*records));
-	for (size_t i = 0; i < model->count; i++)
+	for (size_t i = 0; i < model->count; i++) {
 		pending->records[i] = arena_bytes(&role->arena, records[i]);
+		role->pending_bytes += records[i].size;
+	}
 	pending->chain = arena_bytes(&role->arena, chain);
 	pending->received_ms = clock_wall_ms();
 	*role->pending_tail = pending;
 	role->pending_tail = &pending->next;
 	if (role->pending_records == 0)
 		role->pending_since_ms = clock_monotonic_ms();
+	/* Not flushed here, however many: a flush may end the session whose frame this is. */
 	role->pending_records += model->count;
-	if (role->pending_records >= COMMIT_RECORDS)
-		flush(role);
 }
 
 static void on_data(void *self, uint32_t flow, uint64_t first, const struct bytes *records,
@@ -210,7 +211,7 @@ static enum status write_ack(struct log_role *role, const struct read_ack *ack)
 	return log_store_set_reader(role->store, ack->reader, ack->flow, ack->committed);
 }
 
-static enum status write_all(struct log_role *role)
+static enum status write_once(struct log_role *role)
 {
 	enum status status = log_store_begin(role->store);
 
@@ -231,6 +232,16 @@ static enum status write_all(struct log_role *role)
 	if (status == STATUS_OK)
 		return log_store_commit(role->store);
 	log_store_abort(role->store);
+	return status;
+}
+
+/* What did not fit has made the store grow: it is written anew, from the start. */
+static enum status write_all(struct log_role *role)
+{
+	enum status status = STATUS_FULL;
+
+	for (unsigned tries = 0; status == STATUS_FULL && tries < COMMIT_TRIES; tries++)
+		status = write_once(role);
 	return status;
 }
 
@@ -297,7 +308,7 @@ static void forget_pending(struct log_role *role)
 {
 	role->pending = NULL;
 	role->pending_tail = &role->pending;
-	role->pending_records = 0;
+	role->pending_records = role->pending_bytes = 0;
 	role->acks = NULL;
 	arena_reset(&role->arena);
 }
@@ -346,11 +357,13 @@ static void on_commit_soon(uv_timer_t *timer)
 static void on_round(void *data, bool has_more)
 {
 	struct log_role *role = data;
-	bool has_waited = clock_monotonic_ms() - role->pending_since_ms >= COMMIT_MS;
+	bool is_due = clock_monotonic_ms() - role->pending_since_ms >= COMMIT_MS
+		      || role->pending_records >= COMMIT_RECORDS
+		      || role->pending_bytes >= COMMIT_BYTES;
 
 	if (role->agents == NULL || role->readers == NULL)
 		return;
-	if (role->pending != NULL && (!has_more || has_waited))
+	if (role->pending != NULL && (!has_more || is_due))
 		flush(role);
 	else if (role->acks != NULL && !uv_is_active((uv_handle_t *)&role->commit_soon))
 		/* Positions of readers alone are worth no transaction of their own each. */

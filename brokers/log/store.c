@@ -11,7 +11,9 @@
 
 static const char *const tables[] = { LOG_TABLE_NAMES };
 
-enum { KEYS_MAX = 400 };
+/* The map holds several times what the role writes in one transaction. */
+enum { KEYS_MAX = 400, MAP_INITIAL = 64 * 1024 * 1024 };
+static const uint64_t EPOCH_MAX = 1ULL << 48;
 
 struct heads {
 	uint64_t head[SUBLOG_END], tail[SUBLOG_END];
@@ -147,7 +149,8 @@ static enum status load(struct log_store *store)
 enum status log_store_open(const char *directory, struct log_store **out)
 {
 	struct log_store *store = memory_new(sizeof(*store));
-	const struct kv_options options = { .tables = tables, .is_writer = true };
+	const struct kv_options options = { .tables = tables, .is_writer = true,
+		.map_initial = MAP_INITIAL };
 	enum status status;
 
 	for (unsigned flow = 0; flow < SUBLOG_END; flow++)
@@ -347,8 +350,10 @@ enum status log_store_hello(struct log_store *store, const uint8_t agent[AGENT_I
 	}
 	is_new_epoch = epoch == 0 || epoch != known->epoch
 		       || !bytes_equal(record_bytes(known->store), spool);
+	/* Where a backup was restored here the agent knows the later one, but no absurd one. */
 	if (is_new_epoch)
-		RECORD_SET(known, epoch, (epoch > known->epoch ? epoch : known->epoch) + 1);
+		RECORD_SET(known, epoch,
+		    (epoch > known->epoch && epoch < EPOCH_MAX ? epoch : known->epoch) + 1);
 	RECORD_SET_BYTES(known, store, spool);
 	RECORD_SET(known, starts, starts);
 	RECORD_SET(known, last_seen_ms, now_ms);
@@ -453,9 +458,9 @@ static enum status same_as_kept(struct log_store *store, uint64_t offset,
 
 	if (status != STATUS_OK)
 		return status;
-	status = record_decode(value, &store->arena, &older);
-	*is_same_out = status == STATUS_OK && is_same(older, newer);
-	return status;
+	*is_same_out = record_decode(value, &store->arena, &older) == STATUS_OK
+		       && is_same(older, newer);
+	return STATUS_OK;
 }
 
 enum status log_store_intent(struct log_store *store, struct bytes record,

@@ -20,7 +20,7 @@ enum {
 	DEBOUNCE_MS = 50,
 	CALM_MS = 1000,       /* a file that rests for so long is looked at promptly again */
 	PROMPT_LOOKS = 8,     /* before one that does not rest has to wait */
-	DEBOUNCE_MAX_MS = 10 * 1000,
+	DEBOUNCE_MAX_MS = 5 * 1000,
 	BLIND_REREAD_MS = 60 * 1000, /* where there are no file events */
 };
 
@@ -305,6 +305,7 @@ static void on_pool(uv_work_t *work)
 			.content_limit = item->content_limit,
 			.secret = files->context->secret,
 			.digest = files->digest,
+			.roots = &files->settings->roots,
 		};
 
 		if (files->watch != NULL)
@@ -566,6 +567,9 @@ static void stop(void *self, void (*on_stopped)(void *data), void *data)
 static const struct setting settings[] = {
 	SETTING_DURATION(struct files_settings, reread, 10 * 60 * 1000, 1000, 7 * 86400 * 1000,
 	    "how often to look at every file again, whatever was told of it"),
+	SETTING_LIST(struct files_settings, roots,
+	    "/bin,/boot,/etc,/home,/lib,/lib64,/opt,/proc/sys,/root,/run,/sbin,/srv,/tmp,/usr,/var",
+	    "whatever a plan says, nothing outside of these is read"),
 	SETTING_END
 };
 

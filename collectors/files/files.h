@@ -14,6 +14,7 @@
 #include "core/collector.h"
 
 struct files_settings {
+	struct setting_list roots;
 	uint64_t reread;
 };
 

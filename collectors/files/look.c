@@ -281,6 +281,31 @@ static void refuse(struct reading *reading, const char *what, int error)
 	add(reading->look, FACT_FIELD_NUMBER("size", (int64_t)reading->info.st_size));
 }
 
+static bool is_within(const char *path, const char *directory)
+{
+	size_t size = strlen(directory);
+
+	while (size > 0 && directory[size - 1] == '/')
+		size--;
+	return strncmp(path, directory, size) == 0 && (path[size] == '/' || path[size] == '\0');
+}
+
+/* A plan is the server's word: it does not reach further than this agent's own settings. */
+static bool is_permitted(const struct reading *reading, int fd)
+{
+	const struct setting_list *roots = reading->request->roots;
+	char *real_path;
+	bool is_permitted = false;
+
+	if (roots == NULL)
+		return true;
+	real_path = real_path_of(fd, reading->request->root);
+	for (size_t i = 0; real_path != NULL && i < roots->count; i++)
+		is_permitted |= is_within(real_path, roots->items[i]);
+	free(real_path);
+	return is_permitted;
+}
+
 static enum outcome read_open_file(struct reading *reading, int fd)
 {
 	struct stat before, after;
@@ -314,7 +339,13 @@ static enum outcome read_file(struct reading *reading)
 		refuse(reading, "cannot open it", errno);
 		return SETTLED;
 	}
-	outcome = read_open_file(reading, fd);
+	if (is_permitted(reading, fd)) {
+		outcome = read_open_file(reading, fd);
+	} else {
+		conclude(reading->look, FACT_UNREADABLE,
+		    text_copy("outside of what this agent may read (setting files.roots)"));
+		outcome = SETTLED;
+	}
 	close(fd);
 	return outcome;
 }

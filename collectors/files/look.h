@@ -9,6 +9,7 @@
 
 #include "collectors/digest.h"
 #include "core/fact.h"
+#include "core/setting.h"
 
 /* Beyond the first a file has no digest; what is looked through for secrets ends at the second. */
 #define LOOK_DIGEST_MAX (256ULL * 1024 * 1024)
@@ -22,6 +23,8 @@ struct look_request {
 	uint64_t content_limit;
 	const uint8_t *secret; /* COLLECTOR_SECRET_SIZE bytes */
 	struct digest *digest;
+	/* Directories within which content may be read, links followed; NULL: anywhere. */
+	const struct setting_list *roots;
 };
 
 /* What was seen.  All zeroes is nothing yet; used again after look_fini. */

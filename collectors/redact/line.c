@@ -14,7 +14,12 @@
 #include "collectors/redact/secret_name.h"
 #include "collectors/redact/stored_hash.h"
 
-enum { PLAIN_DIGITS = 3 }; /* a number this short is a limit, not a secret */
+enum {
+	PLAIN_DIGITS = 3, /* a number this short is a limit, not a secret */
+	/* A line may be looked ahead in for so many times its size; what is left then goes whole. */
+	LOOKAHEAD_TIMES = 16,
+	LOOKAHEAD_FREE = 64 * 1024,
+};
 
 struct scan {
 	struct bytes text;
@@ -24,6 +29,7 @@ struct scan {
 	bool is_first;      /* no name was seen yet, but for words like "export" */
 	bool is_value_side; /* a '=', ':' or quote was seen */
 	uint8_t quote;      /* the one that is open, or 0 */
+	size_t looked_ahead;
 	struct buffer *out;
 	struct line_result result;
 };
@@ -378,6 +384,7 @@ static bool names_value(struct scan *scan, size_t end, struct value *value)
 		return false;
 	if (kind == SECRET_NAME_NOT || !find_value(scan, scan->at, end, kind, value))
 		return false;
+	scan->looked_ahead += value->end - scan->at;
 	if (kind == SECRET_NAME_COMMUNITY && !narrow_community(scan, value))
 		return false;
 	text = slice(scan, value->start, value->end);
@@ -501,7 +508,9 @@ struct line_result line_redact(struct bytes line, enum path_class class, struct 
 	};
 
 	while (scan.at < line.size)
-		if (!try_hash(&scan) && !try_url(&scan) && !try_name(&scan))
+		if (scan.looked_ahead / LOOKAHEAD_TIMES > line.size + LOOKAHEAD_FREE)
+			replace_to(&scan, line.size);
+		else if (!try_hash(&scan) && !try_url(&scan) && !try_name(&scan))
 			step(&scan);
 	return scan.result;
 }

@@ -9,7 +9,7 @@
 #include <strings.h>
 
 /* What follows the last '$': shorter than any real hash, longer than names in a script. */
-enum { CRYPT_LEAST = 13, MARK_MOST = 32 };
+enum { CRYPT_LEAST = 13, CRYPT_MOST = 1024, MARK_MOST = 32 };
 
 static const char *const crypt_ids[] = { "1", "2", "2a", "2b", "2x", "2y", "3", "5", "6", "7", "8",
 	"9", "y", "gy", "sm3", "md5", "sha1", "apr1", "argon2i", "argon2d", "argon2id", "scrypt",
@@ -49,7 +49,7 @@ static size_t crypt_mark(struct bytes text)
 
 	if (text.size < 3 || text.data[0] != '$')
 		return 0;
-	while (at < text.size && (isalnum(text.data[at]) || text.data[at] == '-'))
+	while (at < text.size && at < MARK_MOST && (isalnum(text.data[at]) || text.data[at] == '-'))
 		at++;
 	return at > 1 && at < text.size && text.data[at] == '$' ? at + 1 : 0;
 }
@@ -68,6 +68,8 @@ static size_t crypt_at(struct bytes text, size_t *keep)
 
 	if (mark == 0)
 		return 0;
+	/* A line of nothing but '$' and ids is not to be read through at each of them. */
+	text.size = text.size < CRYPT_MOST ? text.size : CRYPT_MOST;
 	size = run(text, mark, is_crypt_sign);
 	if (mark + size - last_dollar(text, mark + size) <= CRYPT_LEAST)
 		return 0;

@@ -277,9 +277,9 @@ static void read_core(struct parser *parser, const struct yaml_node *mapping, st
 
 static const char *read_title(struct parser *parser, const struct yaml_node *mapping)
 {
-	if (yaml_get(mapping, "title") != NULL)
-		return needed_text(parser, mapping, "title", "this");
-	return needed_text(parser, mapping, "name", "this");
+	bool has_old_key = yaml_get(mapping, "title") == NULL && yaml_get(mapping, "name") != NULL;
+
+	return needed_text(parser, mapping, has_old_key ? "name" : "title", "this");
 }
 
 /* Compliance is a list of mappings in older files, one mapping in newer ones. */

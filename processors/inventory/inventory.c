@@ -14,7 +14,7 @@
 #include "processors/state/tables.h"
 #include "proto/verdict.pb-c.h"
 
-enum { ANNOUNCE_AFTER_MS = 2000 };
+enum { ANNOUNCE_AFTER_MS = 2000, COLLECTOR_MAX = 64 };
 
 struct inventory_settings {
 	uint64_t announce_after;
@@ -177,6 +177,12 @@ static bool learn(struct stage_io *io, Fettle__StateAsset *record, struct bytes 
 
 /* ---- passes ---- */
 
+/* A collector's name is part of keys. */
+static bool is_too_long(const char *collector)
+{
+	return collector != NULL && strlen(collector) > COLLECTOR_MAX;
+}
+
 static void pass_key(struct buffer *key, const struct asset_ref *asset, const char *collector,
     struct bytes prefix)
 {
@@ -319,7 +325,8 @@ static enum status apply(struct stage_io *io, const struct update *update)
 	update->record->has_facts = 1;
 	if (learn(io, update->record, update->key, update->after.value))
 		announce(io, update->asset, update->record);
-	if (!is_known)
+	/* Without either the plan alone may have made it come into sight, or leave it. */
+	if (before.status == FACT_NONE || update->after.status == FACT_NONE)
 		status = is_enumerated(io, update->asset, update->collector, update->key, &is_news);
 	return status == STATUS_OK ? say_changed(io, update, &before, is_news) : status;
 }
@@ -338,6 +345,8 @@ static enum status on_fact(struct stage_io *io, const struct event *event)
 
 	if (update.key.size == 0 || update.key.size > FACT_KEY_MAX)
 		return stage_reject(io, "the fact's key is empty or too long");
+	if (is_too_long(update.collector))
+		return stage_reject(io, "the fact's collector has too long a name");
 	if (update.revision == 0)
 		return stage_reject(io, "the fact has no revision");
 	if (!is_unset) {
@@ -405,20 +414,22 @@ static enum status on_pass(struct stage_io *io, const struct event *event)
 	struct bytes kept;
 	enum status status;
 
-	if (pass->prefix.len > FACT_KEY_MAX
-	    || (pass->collector != NULL && strlen(pass->collector) > 64))
-		return stage_reject(io, "the pass names no collector, or too long a prefix");
+	if (pass->prefix.len > FACT_KEY_MAX || is_too_long(pass->collector))
+		return stage_reject(io, "the pass has too long a prefix, or too long a collector");
 	status = find_asset(io, event, &asset, &record);
 	if (status != STATUS_OK)
 		return status;
 	pass_key(&key, &asset, pass->collector, record_bytes(pass->prefix));
 	status = txn_get(io->txn, STATE_PASS, buffer_bytes(&key), &kept);
-	if (status == STATUS_OK)
+	if (status == STATUS_OK) {
 		older = record_unpack(&fettle__state_pass__descriptor, kept, io->arena);
-	if (status == STATUS_OK || status == STATUS_NOT_FOUND)
-		status = older == NULL || older->epoch != event->stamp->epoch
-			     ? unset_leftovers(io, event, &asset, record)
-			     : STATUS_OK;
+		status = older == NULL ? STATUS_CORRUPT : STATUS_OK;
+	}
+	/* Lanes overtake each other: this may be of an epoch that is over. */
+	if (status == STATUS_OK && older->epoch > event->stamp->epoch)
+		goto out;
+	if (status == STATUS_NOT_FOUND || (status == STATUS_OK && older->epoch < event->stamp->epoch))
+		status = unset_leftovers(io, event, &asset, record);
 	RECORD_SET(&row, facts, pass->facts);
 	RECORD_SET(&row, at_ms, event->stamp->received_ms);
 	RECORD_SET(&row, epoch, event->stamp->epoch);
@@ -426,9 +437,15 @@ static enum status on_pass(struct stage_io *io, const struct event *event)
 	record_pack(&value, &row.base);
 	if (status == STATUS_OK)
 		txn_put(io->txn, STATE_PASS, buffer_bytes(&key), buffer_bytes(&value));
+out:
 	buffer_fini(&key);
 	buffer_fini(&value);
-	return status == STATUS_OK ? touch(io, event, &asset, record) : status;
+	if (status == STATUS_OK)
+		status = touch(io, event, &asset, record);
+	/* Now the counts mean something. */
+	if (status == STATUS_OK)
+		announce(io, &asset, record);
+	return status;
 }
 
 /* ---- heartbeats and gaps ---- */

@@ -85,6 +85,25 @@ static void a_udp_port_that_was_taken_at_random_is_that_of_a_client(void **test)
 	    FACT_PRESENT);
 }
 
+static void a_tcp_port_taken_at_random_counts_where_others_can_reach_it(void **test)
+{
+	struct collecting *at = *test;
+
+	scratch_write(at->scratch, "proc/sys/net/ipv4/ip_local_port_range", "40000\t50000\n");
+	begin(at,
+	    HEAD " 1: 0100007F:9C40 00000000:0000 0A" TAIL "0 0 1 1\n"
+		 " 2: 0100007F:9C3F 00000000:0000 0A" TAIL "0 0 2 1\n"
+		 " 3: 00000000:9C40 00000000:0000 0A" TAIL "0 0 3 1\n",
+	    HEAD " 1: 00000000000000000000000001000000:9C40 "
+		 "00000000000000000000000000000000:0000 0A" TAIL "0 0 4 1\n",
+	    HEAD);
+	assert_int_equal(observer_fake_count(at->observer, "listen/"), 2);
+	assert_int_equal(observer_fake_status(at->observer, "listen/tcp/127.0.0.1:39999"),
+	    FACT_PRESENT);
+	assert_int_equal(observer_fake_status(at->observer, "listen/tcp/0.0.0.0:40000"),
+	    FACT_PRESENT);
+}
+
 static void a_shared_port_is_one_fact_whatever_the_order(void **test)
 {
 	struct collecting *at = *test;
@@ -129,7 +148,7 @@ static void a_socket_of_this_very_process_is_found_with_its_name(void **test)
 {
 	struct collecting *at = *test;
 	struct sockaddr_in address = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		.sin_addr.s_addr = htonl(INADDR_ANY) };
 	socklen_t size = sizeof(address);
 	char key[64];
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -138,7 +157,7 @@ static void a_socket_of_this_very_process_is_found_with_its_name(void **test)
 	assert_int_equal(listen(fd, 1), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
 	prctl(PR_SET_NAME, "fettle, a test");
-	snprintf(key, sizeof(key), "listen/tcp/127.0.0.1:%u", ntohs(address.sin_port));
+	snprintf(key, sizeof(key), "listen/tcp/0.0.0.0:%u", ntohs(address.sin_port));
 	at->context.root = "";
 	collecting_start(at, &sockets_collector, &rarely);
 	collecting_await_text(at, key, "process", "fettle, a test");
@@ -155,6 +174,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_listens_is_told_with_its_programs),
 		TEST(a_udp_port_that_was_taken_at_random_is_that_of_a_client),
+		TEST(a_tcp_port_taken_at_random_counts_where_others_can_reach_it),
 		TEST(a_shared_port_is_one_fact_whatever_the_order),
 		TEST(broken_rows_are_passed_over),
 		TEST(without_a_table_nothing_is_taken_back),

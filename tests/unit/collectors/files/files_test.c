@@ -9,7 +9,8 @@
 #include "tests/support/collecting.h"
 #include "tests/support/scratch.h"
 
-static const struct files_settings rarely = { .reread = 600 * 1000 };
+static char *anywhere[] = { (char[]){ "/" } };
+static const struct files_settings rarely = { .roots = { anywhere, 1 }, .reread = 600 * 1000 };
 
 static int start(void **test)
 {
@@ -259,7 +260,8 @@ static void a_full_spool_abandons_the_pass_and_refresh_makes_it_again(void **tes
 
 static void the_re_read_finds_what_no_event_told(void **test)
 {
-	static const struct files_settings often = { .reread = 20 };
+	static const struct files_settings often = { .roots = { anywhere, 1 },
+		.reread = 20 };
 	struct collecting *at = *test;
 
 	collecting_stop(at);

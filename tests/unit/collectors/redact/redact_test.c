@@ -353,6 +353,29 @@ static void no_input_reads_beyond_its_end(void **test)
 		}
 }
 
+/* Each of these took minutes if every name were looked ahead from as far as the line goes. */
+static void a_line_without_end_is_read_in_time_that_grows_with_it(void **test)
+{
+	static const char *const pieces[] = { "$6$", "token={{", "://a@;x=&", "a=1;token=x ",
+		"\"token=yes #", "{SHA}", "password x ", "password'x", "token: no # token",
+		"-----BEGIN PRIVATE KEY" };
+
+	(void)test;
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+		struct buffer in = { 0 }, out = { 0 };
+
+		if (pieces[i][0] == '"')
+			buffer_append_text(&in, "x \"");
+		while (in.size < 256 * 1024)
+			buffer_append_text(&in, pieces[i] + (pieces[i][0] == '"'));
+		buffer_append_text(&in, "}}");
+		redact_content("/c", NULL, buffer_bytes(&in), &out);
+		assert_true(out.size > 0);
+		buffer_fini(&in);
+		buffer_fini(&out);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -366,6 +389,7 @@ int main(void)
 		cmocka_unit_test(the_kind_of_file_is_found_through_links),
 		cmocka_unit_test(bytes_that_are_not_text_are_survived_and_kept),
 		cmocka_unit_test(no_input_reads_beyond_its_end),
+		cmocka_unit_test(a_line_without_end_is_read_in_time_that_grows_with_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

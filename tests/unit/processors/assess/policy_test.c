@@ -115,7 +115,7 @@ static const struct {
 	{ "policy: {name: P, file: f, description: d}\nchecks:\n" CHECK("1"), "nnn", "\"id\"" },
 	{ "policy: {id: p, file: f, description: d}\nchecks:\n" CHECK("1"), "nnn", "\"name\"" },
 	{ HEAD "checks:\n  - text\n", "nnn", "p.yml:3:5: " },
-	{ HEAD "checks:\n  - {id: 1, condition: all, rules: ['f:/a']}\n", "nnn", "\"name\"" },
+	{ HEAD "checks:\n  - {id: 1, condition: all, rules: ['f:/a']}\n", "nnn", "\"title\"" },
 	{ HEAD "checks:\n  - {id: 1, title: T, rules: ['f:/a']}\n", "nnn", "condition" },
 	{ HEAD "checks:\n  - {id: 1, title: T, condition: some, rules: ['f:/a']}\n", "nnn",
 	    "p.yml:3:34: " },
@@ -134,7 +134,7 @@ static const struct {
 	{ HEAD "variables: {conf: /etc/a}\nchecks:\n" CHECK("1"), "nnn", "starts with $" },
 	{ HEAD "variables: {$conf: [a]}\nchecks:\n" CHECK("1"), "nnn", "must be a text" },
 	{ HEAD "requirements: {condition: all, rules: ['f:/a']}\nchecks:\n" CHECK("1"), "nnn",
-	    "name" },
+	    "title" },
 	{ HEAD "requirements: {title: R, condition: all, rules: ['f:/a']}\nchecks:\n" CHECK("1"),
 	    "yyy", NULL },
 	{ "policy: {id: p, file: f, name: n, description: d, regex_type: perl}\nchecks:\n"

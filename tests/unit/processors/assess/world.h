@@ -33,7 +33,7 @@ struct world {
 	unsigned lookups;
 	struct fact fact;
 	struct fact_field fields[WORLD_FIELDS];
-	char key[512], mode[8];
+	char key[512], mode[12];
 };
 
 static inline void world_add(struct world *world, struct fact_field field)

@@ -1,0 +1,696 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The chain of stages over a state of its own: what agents and operators say goes in, and what the
+ * state and the verdicts are is looked at.
+ */
+#include <stdlib.h>
+
+#include "core/host.h"
+#include "core/sublog.h"
+#include "processors/roles.h"
+#include "processors/state/asset.h"
+#include "processors/state/facts.h"
+#include "processors/state/tables.h"
+#include "proto/command.pb-c.h"
+#include "proto/verdict.pb-c.h"
+#include "tests/support/scratch.h"
+
+enum { START_MS = 1000 * 1000 };
+
+static const char *const tables[] = { STATE_TABLE_NAMES };
+
+/* Two agents of one slot. */
+static const uint8_t one[16] = "\x01" "agent one", two[16] = "\x01" "agent two";
+
+#define POLICY(id, checks) "dialect: fettle\npolicy: {id: " id ", name: P}\nchecks:\n" checks
+#define CHECK_SSH                                                                                  \
+	"  - {id: ssh, title: T, severity: high, remediation: fix it, condition: none,"            \
+	" rules: ['f:/etc/ssh -> r:^root yes']}\n"
+#define CHECK_MOTD                                                                                 \
+	"  - {id: motd, title: T, condition: all, rules: ['f:/etc/motd -> r:^welcome']}\n"
+
+struct fixture {
+	void *directory;
+	struct kv *kv;
+	struct host *host;
+	struct arena arena;
+	uint64_t heads[SUBLOG_END];
+	uint64_t now_ms, seen; /* verdicts looked at */
+	uint64_t events;
+};
+
+static void open_host(struct fixture *at)
+{
+	const struct kv_options options = { .tables = tables, .is_writer = true };
+
+	assert_int_equal(kv_open(at->directory, &options, &at->kv), STATUS_OK);
+	assert_int_equal(host_new(at->kv, processor_stages, NULL, &at->host), STATUS_OK);
+}
+
+static void close_host(struct fixture *at)
+{
+	host_free(at->host);
+	kv_close(at->kv);
+}
+
+static int start(void **test)
+{
+	struct fixture *at = memory_new(sizeof(*at));
+
+	if (scratch_start(&at->directory) != 0)
+		return -1;
+	at->now_ms = START_MS;
+	open_host(at);
+	*test = at;
+	return 0;
+}
+
+static int stop(void **test)
+{
+	struct fixture *at = *test;
+	int result;
+
+	close_host(at);
+	arena_fini(&at->arena);
+	result = scratch_stop(&at->directory);
+	free(at);
+	return result;
+}
+
+/* Until there is nothing to do now; what is due later stays. */
+static void settle(struct fixture *at)
+{
+	enum status status = STATUS_OK;
+
+	while (status == STATUS_OK)
+		status = host_step(at->host, ++at->now_ms);
+	assert_int_equal(status, STATUS_AGAIN);
+}
+
+/* What a record says of itself, and the message in it. */
+struct said {
+	const uint8_t *agent; /* NULL: an operator */
+	uint64_t epoch, revision;
+	enum lane lane;
+	uint32_t kind;
+	const ProtobufCMessage *message;
+};
+
+static void give(struct fixture *at, const struct said *said)
+{
+	uint32_t flow = said->agent == NULL ? (uint32_t)SUBLOG_INTENT
+					    : sublog_flow(sublog_slot_of(said->agent), said->lane);
+	Fettle__Record record = FETTLE__RECORD__INIT;
+	Fettle__Envelope envelope = FETTLE__ENVELOPE__INIT;
+	Fettle__Stamp stamp = FETTLE__STAMP__INIT;
+	struct buffer body = { 0 }, packed = { 0 };
+	struct bytes bytes;
+	uint8_t event_id[EVENT_ID_SIZE] = { 0 };
+
+	memcpy(event_id, &at->events, sizeof(at->events));
+	at->events++;
+	record_pack(&body, said->message);
+	RECORD_SET_BYTES(&envelope, event_id, BYTES_OF(event_id));
+	RECORD_SET(&envelope, kind, said->kind);
+	if (said->revision > 0)
+		RECORD_SET(&envelope, fact_revision, said->revision);
+	RECORD_SET_BYTES(&stamp, writer, BYTES(said->agent == NULL ? one : said->agent, 16));
+	RECORD_SET(&stamp, epoch, said->epoch);
+	RECORD_SET(&stamp, received_ms, at->now_ms);
+	record.envelope = &envelope;
+	record.stamp = &stamp;
+	RECORD_SET_BYTES(&record, body, buffer_bytes(&body));
+	record_pack(&packed, &record.base);
+	bytes = buffer_bytes(&packed);
+	host_take(at->host, flow, ++at->heads[flow], &bytes, 1);
+	buffer_fini(&body);
+	buffer_fini(&packed);
+}
+
+/* Agent AGENT says that KEY has CONTENT (NULL: it is unset). */
+static void say(struct fixture *at, const uint8_t *agent, uint64_t epoch, uint64_t revision,
+    const char *key, const char *content)
+{
+	Fettle__Fact fact = FETTLE__FACT__INIT;
+	const struct fact_field fields[] = { FACT_FIELD_TEXT("type", "file"),
+		FACT_FIELD_BLOB("content", bytes_of_text(content)) };
+	struct buffer value = { 0 };
+
+	RECORD_SET_BYTES(&fact, key, bytes_of_text(key));
+	fact.collector = RECORD_TEXT("files");
+	if (content != NULL) {
+		fact_value_encode(&value, fields, 2);
+		RECORD_SET(&fact, status, FETTLE__FACT_STATUS__FACT_STATUS_PRESENT);
+		RECORD_SET_BYTES(&fact, value, buffer_bytes(&value));
+	}
+	give(at, &(struct said){ .agent = agent, .epoch = epoch, .revision = revision,
+		     .lane = LANE_DELTA,
+		     .kind = content == NULL ? FETTLE__KIND__KIND_FACT_UNSET
+					     : FETTLE__KIND__KIND_FACT_SET,
+		     .message = &fact.base });
+	buffer_fini(&value);
+	settle(at);
+}
+
+static void complete(struct fixture *at, const uint8_t *agent, uint64_t epoch, const char *prefix,
+    const char *plan)
+{
+	Fettle__Pass pass = FETTLE__PASS__INIT;
+
+	pass.collector = RECORD_TEXT("files");
+	RECORD_SET_BYTES(&pass, prefix, bytes_of_text(prefix));
+	RECORD_SET_BYTES(&pass, plan, bytes_of_text(plan));
+	give(at, &(struct said){ .agent = agent, .epoch = epoch, .lane = LANE_DELTA,
+		     .kind = FETTLE__KIND__KIND_PASS, .message = &pass.base });
+	settle(at);
+}
+
+static void intend(struct fixture *at, uint32_t kind, const char *id, const char *text)
+{
+	Fettle__Policy policy = FETTLE__POLICY__INIT;
+
+	policy.id = RECORD_TEXT(id);
+	policy.text = RECORD_TEXT(text);
+	give(at, &(struct said){ .kind = kind, .message = &policy.base });
+	settle(at);
+}
+
+static void assign(struct fixture *at, const char *id, const char *text)
+{
+	intend(at, FETTLE__KIND__KIND_POLICY, id, text);
+}
+
+/* ---- looking ---- */
+
+static uint64_t counter(struct fixture *at, const char *name)
+{
+	struct kv_txn *txn;
+	struct bytes value;
+	uint64_t out = 0;
+
+	assert_int_equal(kv_read_begin(at->kv, &txn), STATUS_OK);
+	if (kv_get(txn, HOST_COUNTER, bytes_of_text(name), &value) == STATUS_OK)
+		out = bytes_u64(value.data);
+	kv_abort(&txn);
+	return out;
+}
+
+static uint64_t count(struct fixture *at, unsigned table)
+{
+	struct kv_txn *txn;
+	uint64_t out;
+
+	assert_int_equal(kv_read_begin(at->kv, &txn), STATUS_OK);
+	assert_int_equal(kv_count(txn, table, &out), STATUS_OK);
+	kv_abort(&txn);
+	return out;
+}
+
+/* How many verdicts of KIND there are since the last look; LAST (or NULL) gets the last of them. */
+static unsigned verdicts(struct fixture *at, uint32_t kind,
+    const ProtobufCMessageDescriptor *descriptor, void *last)
+{
+	unsigned found = 0;
+
+	for (uint64_t number = at->seen + 1; number <= host_verdict_head(at->host); number++) {
+		struct link_batch batch = { .count = 0 };
+		Fettle__Record *record;
+
+		assert_int_equal(host_read_verdicts(at->host, number, 1, &batch), STATUS_OK);
+		assert_int_equal(record_decode(batch.records[0], &at->arena, &record), STATUS_OK);
+		if (record->envelope->kind == kind) {
+			found++;
+			if (last != NULL) {
+				*(void **)last = record_unpack(descriptor,
+				    record_bytes(record->body), &at->arena);
+				assert_non_null(*(void **)last);
+			}
+		}
+		host_release(at->host);
+	}
+	return found;
+}
+
+static unsigned changes(struct fixture *at)
+{
+	return verdicts(at, FETTLE__KIND__KIND_CHANGE, NULL, NULL);
+}
+
+static void look_from_here(struct fixture *at)
+{
+	at->seen = host_verdict_head(at->host);
+}
+
+/* The one finding since the last look. */
+static const Fettle__FindingVerdict *finding(struct fixture *at)
+{
+	Fettle__FindingVerdict *out = NULL;
+
+	assert_int_equal(verdicts(at, FETTLE__KIND__KIND_FINDING,
+			     &fettle__finding_verdict__descriptor, &out),
+	    1);
+	return out;
+}
+
+/* The content of KEY on AGENT's asset; NULL: it is not there, or unset. */
+static const char *content_of(struct fixture *at, const uint8_t *agent, const char *key)
+{
+	struct txn *txn;
+	struct asset_ref asset;
+	struct facts_entry entry;
+	struct fact_field *fields;
+	size_t fields_count;
+	const char *content = NULL;
+
+	assert_int_equal(txn_begin(at->kv, &txn), STATUS_OK);
+	assert_int_equal(asset_of_agent(txn, agent, &asset), STATUS_OK);
+	if (facts_get(txn, &asset, bytes_of_text(key), &at->arena, &entry) == STATUS_OK
+	    && entry.record->status != FACT_NONE) {
+		assert_int_equal(fact_value_decode(entry.value, &at->arena, &fields, &fields_count),
+		    STATUS_OK);
+		content = arena_format(&at->arena, "%.*s", (int)fields[1].bytes.size,
+		    (const char *)fields[1].bytes.data);
+	}
+	txn_abort(&txn);
+	return content;
+}
+
+/* ---- inventory ---- */
+
+static void what_is_seen_before_a_pass_is_baseline_and_after_it_a_change(void **test)
+{
+	struct fixture *at = *test;
+
+	say(at, one, 1, 1, "file/a", "1");
+	assert_int_equal(changes(at), 0);
+	complete(at, one, 1, "file/", "");
+	say(at, one, 1, 2, "file/b", "1");
+	assert_int_equal(changes(at), 1);
+	say(at, one, 1, 3, "other/b", "1"); /* another prefix has no pass yet */
+	assert_int_equal(changes(at), 1);
+}
+
+static void what_a_plan_first_looks_at_is_baseline(void **test)
+{
+	struct fixture *at = *test;
+
+	complete(at, one, 1, "file/", "a plan");
+	say(at, one, 1, 1, "file/a", "1");
+	assert_int_equal(changes(at), 0);
+	say(at, one, 1, 2, "file/a", "2");
+	assert_int_equal(changes(at), 1);
+}
+
+static void what_a_plan_no_longer_looks_at_is_no_change(void **test)
+{
+	struct fixture *at = *test;
+
+	complete(at, one, 1, "file/", "a plan");
+	say(at, one, 1, 1, "file/a", "1");
+	say(at, one, 1, 2, "file/a", NULL);
+	assert_int_equal(changes(at), 0);
+	assert_null(content_of(at, one, "file/a"));
+}
+
+static void a_change_says_what_was_and_what_is(void **test)
+{
+	struct fixture *at = *test;
+	Fettle__ChangeVerdict *change = NULL;
+
+	say(at, one, 1, 1, "file/a", "before, in more than the sixty-four bytes that stand inline");
+	say(at, one, 1, 2, "file/a", "after");
+	assert_int_equal(verdicts(at, FETTLE__KIND__KIND_CHANGE,
+			     &fettle__change_verdict__descriptor, &change),
+	    1);
+	assert_int_equal(change->before->status, FACT_PRESENT);
+	assert_non_null(memmem(change->before->value.data, change->before->value.len, "before", 6));
+	assert_non_null(memmem(change->after->value.data, change->after->value.len, "after", 5));
+	assert_string_equal(change->collector, "files");
+}
+
+static void the_same_again_is_no_change(void **test)
+{
+	struct fixture *at = *test;
+
+	say(at, one, 1, 1, "file/a", "1");
+	say(at, one, 1, 2, "file/a", "1");
+	assert_int_equal(changes(at), 0);
+}
+
+static void a_late_record_never_overwrites_a_newer_one(void **test)
+{
+	struct fixture *at = *test;
+
+	say(at, one, 1, 9, "file/a", "new");
+	complete(at, one, 1, "file/", "");
+	say(at, one, 1, 4, "file/a", "late");
+	assert_string_equal(content_of(at, one, "file/a"), "new");
+	say(at, one, 1, 10, "file/a", NULL);
+	say(at, one, 1, 9, "file/a", "late");
+	assert_null(content_of(at, one, "file/a")); /* the tombstone is newer */
+	say(at, one, 2, 1, "file/a", "of a new epoch");
+	assert_string_equal(content_of(at, one, "file/a"), "of a new epoch");
+	say(at, one, 1, 99, "file/a", "of the old one");
+	assert_string_equal(content_of(at, one, "file/a"), "of a new epoch");
+	/* No pass was complete: what comes into sight, and leaves it, is no news yet. */
+	assert_int_equal(changes(at), 0);
+}
+
+static void a_pass_of_a_new_epoch_unsets_what_it_did_not_mention(void **test)
+{
+	struct fixture *at = *test;
+
+	say(at, one, 1, 1, "file/a", "1");
+	say(at, one, 1, 2, "file/b", "1");
+	say(at, one, 1, 3, "other/c", "1");
+	complete(at, one, 1, "file/", "");
+	say(at, one, 2, 1, "file/a", "1");
+	look_from_here(at);
+	complete(at, one, 2, "file/", "");
+	assert_int_equal(changes(at), 1);
+	assert_non_null(content_of(at, one, "file/a"));
+	assert_null(content_of(at, one, "file/b"));
+	assert_non_null(content_of(at, one, "other/c"));
+	/* It had been seen, and its record overtaken by the pass: any revision brings it back. */
+	say(at, one, 2, 1, "file/b", "1");
+	assert_non_null(content_of(at, one, "file/b"));
+}
+
+static void a_pass_of_an_older_epoch_that_comes_late_changes_nothing(void **test)
+{
+	struct fixture *at = *test;
+
+	say(at, one, 2, 1, "file/a", "1");
+	complete(at, one, 2, "file/", "");
+	complete(at, one, 1, "file/", "an old plan");
+	look_from_here(at);
+	say(at, one, 2, 2, "file/b", "1"); /* the newer pass is without a plan: this is news */
+	assert_int_equal(changes(at), 1);
+	complete(at, one, 2, "file/", ""); /* and the epoch is not new again */
+	assert_non_null(content_of(at, one, "file/b"));
+}
+
+static void a_value_is_kept_once_and_goes_with_its_last_holder(void **test)
+{
+	struct fixture *at = *test;
+	static const char large[] = "more than sixty-four bytes of content, so that it stands apart";
+
+	say(at, one, 1, 1, "file/a", large);
+	say(at, two, 1, 1, "file/a", large);
+	say(at, two, 1, 2, "file/b", large);
+	assert_int_equal(count(at, STATE_VALUE), 1);
+	assert_int_equal(count(at, STATE_POSTING), 3);
+	say(at, one, 1, 2, "file/a", "short");
+	say(at, two, 1, 3, "file/a", NULL);
+	assert_int_equal(count(at, STATE_VALUE), 1);
+	say(at, two, 1, 4, "file/b", NULL);
+	assert_int_equal(count(at, STATE_VALUE), 0);
+	assert_int_equal(count(at, STATE_POSTING), 0);
+}
+
+static void rejects(struct fixture *at, Fettle__Fact *fact, uint64_t revision)
+{
+	uint64_t before = count(at, HOST_QUARANTINE);
+
+	give(at, &(struct said){ .agent = one, .epoch = 1, .revision = revision,
+		     .lane = LANE_DELTA, .kind = FETTLE__KIND__KIND_FACT_SET,
+		     .message = &fact->base });
+	settle(at);
+	assert_int_equal(count(at, HOST_QUARANTINE), before + 1);
+	assert_int_equal(count(at, STATE_FACT), 0);
+}
+
+static void hostile_facts_are_quarantined(void **test)
+{
+	struct fixture *at = *test;
+	Fettle__Fact fact = FETTLE__FACT__INIT;
+	static char name[4096];
+	static uint8_t key[FACT_KEY_MAX + 1];
+
+	RECORD_SET(&fact, status, FETTLE__FACT_STATUS__FACT_STATUS_PRESENT);
+	rejects(at, &fact, 1); /* no key */
+	RECORD_SET_BYTES(&fact, key, BYTES_OF(key));
+	rejects(at, &fact, 1); /* too long a key */
+	RECORD_SET_BYTES(&fact, key, bytes_of_text("file/a"));
+	rejects(at, &fact, 0); /* no revision */
+	RECORD_SET(&fact, status, (Fettle__FactStatus)77);
+	rejects(at, &fact, 1);
+	RECORD_SET(&fact, status, FETTLE__FACT_STATUS__FACT_STATUS_NONE);
+	rejects(at, &fact, 1);
+	RECORD_SET(&fact, status, FETTLE__FACT_STATUS__FACT_STATUS_PRESENT);
+	RECORD_SET_BYTES(&fact, value, bytes_of_text("\xff"));
+	rejects(at, &fact, 1);
+	RECORD_SET_BYTES(&fact, value, BYTES_NONE);
+	memset(name, 'x', sizeof(name) - 1);
+	fact.collector = name;
+	rejects(at, &fact, 1); /* it would be part of a key that LMDB does not take */
+}
+
+static void the_longest_key_and_collector_are_taken(void **test)
+{
+	struct fixture *at = *test;
+	char key[FACT_KEY_MAX + 1], name[65];
+	Fettle__Pass pass = FETTLE__PASS__INIT;
+
+	memset(key, 'k', FACT_KEY_MAX);
+	key[FACT_KEY_MAX] = '\0';
+	memset(name, 'n', 64);
+	name[64] = '\0';
+	say(at, one, 1, 1, key,
+	    "more than sixty-four bytes of content, so that it stands apart from it");
+	pass.collector = name;
+	RECORD_SET_BYTES(&pass, prefix, bytes_of_text(key));
+	give(at, &(struct said){ .agent = one, .epoch = 1, .lane = LANE_DELTA,
+		     .kind = FETTLE__KIND__KIND_PASS, .message = &pass.base });
+	settle(at);
+	assert_int_equal(count(at, HOST_QUARANTINE), 0);
+	assert_int_equal(count(at, STATE_PASS), 1);
+	assert_int_equal(count(at, STATE_POSTING), 1);
+}
+
+static void a_gap_is_said(void **test)
+{
+	struct fixture *at = *test;
+	Fettle__Gap gap = FETTLE__GAP__INIT;
+	Fettle__LossVerdict *loss = NULL;
+
+	RECORD_SET(&gap, count, 12);
+	give(at, &(struct said){ .agent = one, .epoch = 1, .lane = LANE_DELTA,
+		     .kind = FETTLE__KIND__KIND_GAP, .message = &gap.base });
+	settle(at);
+	assert_int_equal(verdicts(at, FETTLE__KIND__KIND_LOSS, &fettle__loss_verdict__descriptor,
+			     &loss),
+	    1);
+	assert_int_equal(loss->count, 12);
+}
+
+/* ---- assess ---- */
+
+static void an_agent_is_sent_its_plan_once(void **test)
+{
+	struct fixture *at = *test;
+
+	assign(at, "p", POLICY("p", CHECK_SSH));
+	say(at, one, 1, 1, "file/etc/ssh", "root yes");
+	say(at, one, 1, 2, "file/etc/ssh", "root no");
+	assert_int_equal(host_outbox_head(at->host), 1);
+	assign(at, "q", POLICY("q", CHECK_SSH)); /* reads the same file */
+	assert_int_equal(host_outbox_head(at->host), 1);
+	assign(at, "q", POLICY("q", CHECK_MOTD));
+	assert_int_equal(host_outbox_head(at->host), 2);
+	close_host(at);
+	open_host(at);
+	say(at, one, 1, 3, "file/etc/ssh", "root yes");
+	assert_int_equal(host_outbox_head(at->host), 2);
+}
+
+static void a_finding_opens_changes_closes_and_opens_again_with_its_evidence(void **test)
+{
+	struct fixture *at = *test;
+	const Fettle__FindingVerdict *verdict;
+	uint8_t id[16];
+
+	assign(at, "p", POLICY("p", CHECK_SSH));
+	say(at, one, 1, 1, "file/etc/ssh", "x\nroot yes\n");
+	verdict = finding(at);
+	assert_int_equal(verdict->state, FETTLE__FINDING_STATE__FINDING_STATE_OPEN);
+	assert_string_equal(verdict->subject, "p/ssh");
+	assert_string_equal(verdict->severity, "high");
+	assert_string_equal(verdict->remediation, "fix it");
+	assert_int_equal(verdict->n_evidence, 1);
+	assert_non_null(strstr(verdict->evidence[0]->detail, "line 2: root yes"));
+	memcpy(id, verdict->id.data, 16);
+	look_from_here(at);
+	say(at, one, 1, 2, "file/etc/ssh", "root yes and more\n");
+	verdict = finding(at);
+	assert_non_null(strstr(verdict->evidence[0]->detail, "root yes and more"));
+	look_from_here(at);
+	say(at, one, 1, 3, "file/etc/ssh", "root no\n");
+	verdict = finding(at);
+	assert_int_equal(verdict->state, FETTLE__FINDING_STATE__FINDING_STATE_FIXED);
+	assert_true(verdict->has_fixed_ms);
+	look_from_here(at);
+	say(at, one, 1, 4, "file/etc/ssh", "root yes\n");
+	verdict = finding(at);
+	assert_int_equal(verdict->state, FETTLE__FINDING_STATE__FINDING_STATE_OPEN);
+	assert_int_equal(verdict->reopened, 1);
+	assert_memory_equal(verdict->id.data, id, 16);
+	assert_false(verdict->has_fixed_ms);
+}
+
+static void a_fact_that_is_gone_does_not_close_a_finding(void **test)
+{
+	struct fixture *at = *test;
+
+	assign(at, "p", POLICY("p", CHECK_SSH));
+	say(at, one, 1, 1, "file/etc/ssh", "root yes\n");
+	look_from_here(at);
+	say(at, one, 1, 2, "file/etc/ssh", NULL); /* not observed is not fixed */
+	assert_int_equal(verdicts(at, FETTLE__KIND__KIND_FINDING, NULL, NULL), 0);
+}
+
+static void a_changed_fact_runs_only_the_checks_that_read_it(void **test)
+{
+	struct fixture *at = *test;
+	uint64_t judged;
+
+	assign(at, "p", POLICY("p", CHECK_SSH CHECK_MOTD));
+	say(at, one, 1, 1, "file/etc/ssh", "root yes\n");
+	say(at, one, 1, 2, "file/etc/motd", "welcome\n");
+	judged = counter(at, "checks_judged");
+	say(at, one, 1, 3, "file/etc/ssh", "root no\n");
+	assert_int_equal(counter(at, "checks_judged"), judged + 1);
+	say(at, one, 1, 4, "file/etc/unrelated", "x");
+	assert_int_equal(counter(at, "checks_judged"), judged + 1);
+}
+
+static void what_two_assets_have_alike_is_worked_out_once(void **test)
+{
+	struct fixture *at = *test;
+	uint64_t evaluated;
+
+	assign(at, "p", POLICY("p", CHECK_SSH));
+	say(at, one, 1, 1, "file/etc/ssh", "root yes\n");
+	say(at, two, 1, 1, "file/other", "so that it is known\n");
+	evaluated = counter(at, "rules_evaluated");
+	say(at, two, 1, 2, "file/etc/ssh", "root yes\n");
+	assert_int_equal(counter(at, "rules_evaluated"), evaluated);
+	assert_true(counter(at, "memo_hits") >= 1);
+	assert_int_equal(count(at, STATE_FINDING), 2);
+	assert_int_equal(count(at, STATE_RESULT_SET), 1); /* and the results are one set */
+}
+
+static void a_changed_policy_judges_every_asset_without_new_observations(void **test)
+{
+	struct fixture *at = *test;
+
+	say(at, one, 1, 1, "file/etc/ssh", "root yes\n");
+	say(at, two, 1, 1, "file/etc/ssh", "root no\n");
+	assign(at, "p", POLICY("p", CHECK_MOTD));
+	assert_int_equal(count(at, STATE_FINDING), 0);
+	assign(at, "p", POLICY("p", CHECK_SSH));
+	assert_int_equal(count(at, STATE_FINDING), 1);
+	assert_int_equal(count(at, STATE_RESULT), 2);
+	assert_int_equal(count(at, HOST_WORK), 0);
+}
+
+static void a_check_or_policy_that_is_taken_away_closes_its_findings(void **test)
+{
+	struct fixture *at = *test;
+
+	assign(at, "p", POLICY("p", CHECK_SSH CHECK_MOTD));
+	say(at, one, 1, 1, "file/etc/ssh", "root yes\n");
+	say(at, one, 1, 2, "file/etc/motd", "go away\n");
+	look_from_here(at);
+	assign(at, "p", POLICY("p", CHECK_MOTD));
+	assert_int_equal(count(at, STATE_FINDING), 2);
+	look_from_here(at);
+	intend(at, FETTLE__KIND__KIND_POLICY_REMOVED, "p", NULL);
+	assert_string_equal(finding(at)->subject, "p/motd");
+	assert_string_equal(finding(at)->reason, "the policy no longer applies");
+	assert_int_equal(finding(at)->state, FETTLE__FINDING_STATE__FINDING_STATE_FIXED);
+	assert_int_equal(count(at, STATE_RESULT), 0);
+	assert_int_equal(count(at, STATE_RESULT_SET), 0);
+	assert_int_equal(count(at, STATE_RESULT_OF), 0);
+}
+
+static void a_broken_policy_is_quarantined_and_the_one_before_stays(void **test)
+{
+	struct fixture *at = *test;
+
+	assign(at, "p", POLICY("p", CHECK_SSH));
+	assign(at, "p", "policy: {id: p}\nchecks: nonsense\n");
+	assign(at, "p", POLICY("other", CHECK_SSH));
+	assert_int_equal(count(at, HOST_QUARANTINE), 2);
+	say(at, one, 1, 1, "file/etc/ssh", "root yes\n");
+	assert_int_equal(count(at, STATE_FINDING), 1);
+}
+
+static void a_restart_judges_nothing_again(void **test)
+{
+	struct fixture *at = *test;
+	uint64_t judged, head;
+
+	assign(at, "p", POLICY("p", CHECK_SSH CHECK_MOTD));
+	say(at, one, 1, 1, "file/etc/ssh", "root yes\n");
+	judged = counter(at, "checks_judged");
+	head = host_verdict_head(at->host);
+	close_host(at);
+	open_host(at);
+	settle(at);
+	assert_int_equal(counter(at, "checks_judged"), judged);
+	assert_int_equal(host_verdict_head(at->host), head);
+	say(at, one, 1, 2, "file/etc/ssh", "root no\n");
+	assert_int_equal(counter(at, "checks_judged"), judged + 1);
+}
+
+static void an_asset_is_announced_with_its_counts_a_little_later(void **test)
+{
+	struct fixture *at = *test;
+	Fettle__AssetVerdict *asset = NULL;
+
+	assign(at, "p", POLICY("p", CHECK_SSH CHECK_MOTD));
+	say(at, one, 1, 1, "file/etc/ssh", "root yes\n");
+	say(at, one, 1, 2, "file/etc/motd", "welcome\n");
+	look_from_here(at);
+	at->now_ms += 2000;
+	settle(at);
+	assert_int_equal(verdicts(at, FETTLE__KIND__KIND_ASSET, &fettle__asset_verdict__descriptor,
+			     &asset),
+	    1);
+	assert_int_equal(asset->facts, 2);
+	assert_int_equal(asset->passed, 1);
+	assert_int_equal(asset->failed, 1);
+	assert_int_equal(asset->not_run, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_seen_before_a_pass_is_baseline_and_after_it_a_change),
+		TEST(what_a_plan_first_looks_at_is_baseline),
+		TEST(what_a_plan_no_longer_looks_at_is_no_change),
+		TEST(a_change_says_what_was_and_what_is),
+		TEST(the_same_again_is_no_change),
+		TEST(a_late_record_never_overwrites_a_newer_one),
+		TEST(a_pass_of_a_new_epoch_unsets_what_it_did_not_mention),
+		TEST(a_pass_of_an_older_epoch_that_comes_late_changes_nothing),
+		TEST(a_value_is_kept_once_and_goes_with_its_last_holder),
+		TEST(hostile_facts_are_quarantined),
+		TEST(the_longest_key_and_collector_are_taken),
+		TEST(a_gap_is_said),
+		TEST(an_agent_is_sent_its_plan_once),
+		TEST(a_finding_opens_changes_closes_and_opens_again_with_its_evidence),
+		TEST(a_fact_that_is_gone_does_not_close_a_finding),
+		TEST(a_changed_fact_runs_only_the_checks_that_read_it),
+		TEST(what_two_assets_have_alike_is_worked_out_once),
+		TEST(a_changed_policy_judges_every_asset_without_new_observations),
+		TEST(a_check_or_policy_that_is_taken_away_closes_its_findings),
+		TEST(a_broken_policy_is_quarantined_and_the_one_before_stays),
+		TEST(a_restart_judges_nothing_again),
+		TEST(an_asset_is_announced_with_its_counts_a_little_later),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
