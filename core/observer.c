@@ -94,9 +94,14 @@ static void pack_fact(struct observer *observer, const char *collector, const st
 
 static void encode(struct observer *observer, const struct fact *fact, uint8_t hash[HASH_SIZE])
 {
+	uint8_t value_hash[HASH_SIZE];
+	const struct bytes parts[] = { BYTES_OF(value_hash), bytes_of_text(fact->reason) };
+
 	buffer_clear(&observer->value);
 	fact_value_encode(&observer->value, fact->fields, fact->fields_count);
-	fact_hash(fact->status, buffer_bytes(&observer->value), hash);
+	fact_hash(fact->status, buffer_bytes(&observer->value), value_hash);
+	/* Content is addressed without the reason, but a new reason is worth telling. */
+	hash_parts(parts, 2, hash);
 }
 
 static bool fits_record(const struct observer *observer, const struct fact *fact)

@@ -20,8 +20,6 @@
 enum {
 	WINDOW_RECORDS = 8192,
 	WINDOW_BYTES = 4 * 1024 * 1024,
-	/* Two full batches of large facts: an overlay must fit the map whole. */
-	MAP_INITIAL = 64 * 1024 * 1024,
 	BACKLOG_MAX = 200 * 1000,
 	STEPS_A_TURN = 4,
 	FULL_TRIES = 8,
@@ -405,8 +403,7 @@ static enum status start(const struct role_host *role_host, const struct role_en
     void **self)
 {
 	struct processor *processor = memory_new(sizeof(*processor));
-	const struct kv_options options = { .tables = tables, .is_writer = true,
-		.map_initial = MAP_INITIAL };
+	const struct kv_options options = { .tables = tables, .is_writer = true };
 	char *directory = text_format("%s/state", role_host->data);
 	enum status status = kv_open(directory, &options, &processor->kv);
 

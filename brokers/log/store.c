@@ -11,8 +11,7 @@
 
 static const char *const tables[] = { LOG_TABLE_NAMES };
 
-/* The map holds several times what the role writes in one transaction. */
-enum { KEYS_MAX = 400, MAP_INITIAL = 64 * 1024 * 1024 };
+enum { KEYS_MAX = 400 };
 static const uint64_t EPOCH_MAX = 1ULL << 48;
 
 struct heads {
@@ -149,8 +148,7 @@ static enum status load(struct log_store *store)
 enum status log_store_open(const char *directory, struct log_store **out)
 {
 	struct log_store *store = memory_new(sizeof(*store));
-	const struct kv_options options = { .tables = tables, .is_writer = true,
-		.map_initial = MAP_INITIAL };
+	const struct kv_options options = { .tables = tables, .is_writer = true };
 	enum status status;
 
 	for (unsigned flow = 0; flow < SUBLOG_END; flow++)

@@ -19,8 +19,8 @@ enum {
 	BATCH = 32,
 	DEBOUNCE_MS = 50,
 	CALM_MS = 1000,       /* a file that rests for so long is looked at promptly again */
-	PROMPT_LOOKS = 8,     /* before one that does not rest has to wait */
-	DEBOUNCE_MAX_MS = 5 * 1000,
+	PROMPT_LOOKS = 20,    /* before one that does not rest has to wait */
+	DEBOUNCE_MAX_MS = 800, /* within which a change is still told promptly */
 	BLIND_REREAD_MS = 60 * 1000, /* where there are no file events */
 };
 

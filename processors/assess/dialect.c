@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "core/require.h"
-#include "processors/assess/regex.h"
+#include "processors/text/regex.h"
 
 static const struct dialect dialects[] = {
 	[DIALECT_WAZUH4 - DIALECT_WAZUH4] = {

@@ -11,7 +11,7 @@
 #include "core/bytes.h"
 #include "processors/assess/dialect.h"
 #include "processors/assess/outcome.h"
-#include "processors/assess/regex.h"
+#include "processors/text/regex.h"
 
 enum { PATTERN_MINTERMS_MAX = 64 };
 

@@ -2,8 +2,9 @@
 /*
  * content.h - content kept once under its hash, with a posting for each that holds it.
  *
- * The postings are reference count, reverse index and rarity in one.  Content that nobody holds any
- * more goes at once; a crash can leave none behind, because both are one transaction.
+ * The postings are the reverse index; how many there are (the rarity) stands before them, under the
+ * hash alone, so that a holder more or less costs the same however many there are.  Content that
+ * nobody holds any more goes at once; a crash leaves none behind, because all is one transaction.
  */
 #ifndef PROCESSORS_STATE_CONTENT_H
 #define PROCESSORS_STATE_CONTENT_H

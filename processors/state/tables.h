@@ -9,12 +9,12 @@
  *   asset       slot, asset -> StateAsset
  *   fact        slot, asset, key -> StateFact; a value of more than 64 bytes stands in `value`
  *   value       hash -> encoded Value
- *   posting     hash, slot, asset, key -> (empty): who holds the value
+ *   posting     hash -> count; hash, slot, asset, key -> (empty): who holds the value
  *   pass        slot, asset, collector, 0, prefix -> StatePass
  *   policy      id -> Policy (proto/intent.proto)
  *   result      slot, asset, policy id -> StateResults
  *   result_set  hash -> ResultsVerdict that holds outcomes only
- *   result_of   hash, slot, asset, policy id -> (empty): who holds the result set
+ *   result_of   hash -> count; hash, slot, asset, policy id -> (empty): who holds the set
  *   finding     slot, asset, finding id -> FindingVerdict
  *   assessed    slot, asset -> StateAssessed
  *   memo        rule hash, hash of the facts that it read -> Memo

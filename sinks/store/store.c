@@ -15,8 +15,6 @@
 
 enum { COMMIT_RECORDS = 10 * 1000, COMMIT_BYTES = 8 << 20, COMMIT_TRIES = 8 };
 
-static const uint64_t map_initial = UINT64_C(64) << 20;
-
 struct journal_entry {
 	uint64_t offset, now_ms;
 	size_t size; /* of the record, which follows in the journal's bytes */
@@ -355,8 +353,7 @@ static enum status load_sums(struct store *store)
 enum status store_open(const char *data, struct store **out)
 {
 	struct store *store = memory_new(sizeof(*store));
-	struct kv_options options = { .tables = layout_tables, .is_writer = true,
-		.map_initial = map_initial };
+	struct kv_options options = { .tables = layout_tables, .is_writer = true };
 	char *directory = layout_directory(data);
 	enum status status = kv_open(directory, &options, &store->kv);
 

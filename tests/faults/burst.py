@@ -15,7 +15,7 @@ import sys
 import check
 import kill
 
-AGENTS, FACTS, VALUE_SIZE = 32, 100, 12000
+AGENTS, FACTS, VALUE_SIZE = 32, 50, 24000
 
 
 def run(system):

@@ -7,7 +7,7 @@ import unittest
 import support
 
 FILES = 40
-SIZE = 320 * 1024 * 1024  # the environments as they begin, and something more
+SIZE = 128 * 1024 * 1024  # the environments as they begin, and something more
 
 
 class FullDisk(support.Case):

@@ -352,8 +352,8 @@ static void a_late_record_never_overwrites_a_newer_one(void **test)
 	assert_string_equal(content_of(at, one, "file/a"), "of a new epoch");
 	say(at, one, 1, 99, "file/a", "of the old one");
 	assert_string_equal(content_of(at, one, "file/a"), "of a new epoch");
-	/* No pass was complete: what comes into sight, and leaves it, is no news yet. */
-	assert_int_equal(changes(at), 0);
+	/* It went, and it came back; what was late was neither. */
+	assert_int_equal(changes(at), 2);
 }
 
 static void a_pass_of_a_new_epoch_unsets_what_it_did_not_mention(void **test)
@@ -399,7 +399,7 @@ static void a_value_is_kept_once_and_goes_with_its_last_holder(void **test)
 	say(at, two, 1, 1, "file/a", large);
 	say(at, two, 1, 2, "file/b", large);
 	assert_int_equal(count(at, STATE_VALUE), 1);
-	assert_int_equal(count(at, STATE_POSTING), 3);
+	assert_int_equal(count(at, STATE_POSTING), 1 + 3); /* how many, and each */
 	say(at, one, 1, 2, "file/a", "short");
 	say(at, two, 1, 3, "file/a", NULL);
 	assert_int_equal(count(at, STATE_VALUE), 1);
@@ -465,7 +465,7 @@ static void the_longest_key_and_collector_are_taken(void **test)
 	settle(at);
 	assert_int_equal(count(at, HOST_QUARANTINE), 0);
 	assert_int_equal(count(at, STATE_PASS), 1);
-	assert_int_equal(count(at, STATE_POSTING), 1);
+	assert_int_equal(count(at, STATE_POSTING), 1 + 1);
 }
 
 static void a_gap_is_said(void **test)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "processors/assess/osregex.h"
 
-#include "processors/assess/regex.h"
+#include "processors/text/regex.h"
 #include "tests/support/scratch.h"
 
 static const struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "processors/assess/regex.h"
+#include "processors/text/regex.h"
 
 #include <stdlib.h>
 

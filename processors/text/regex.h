@@ -6,8 +6,8 @@
  * match that needs too many steps, too deep a recursion or too much memory is an answer of its own
  * and never "no match".
  */
-#ifndef PROCESSORS_ASSESS_REGEX_H
-#define PROCESSORS_ASSESS_REGEX_H
+#ifndef PROCESSORS_TEXT_REGEX_H
+#define PROCESSORS_TEXT_REGEX_H
 
 #include "core/bytes.h"
 

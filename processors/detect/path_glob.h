@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * path_glob.h - names and paths with `*` and `?`, neither of which reaches over a `/`; a `**` that
+ * is a whole component stands for any number of components, none included.
+ *
+ * Bytes are compared as they are: these are paths of Linux.
+ */
+#ifndef PROCESSORS_DETECT_PATH_GLOB_H
+#define PROCESSORS_DETECT_PATH_GLOB_H
+
+#include "core/bytes.h"
+
+bool path_glob_match(const char *glob, struct bytes path);
+
+/* One component, or any other name without a `/`. */
+bool path_glob_match_name(struct bytes glob, struct bytes name);
+
+bool path_glob_has_wildcard(struct bytes glob);
+
+#endif
