@@ -56,3 +56,45 @@ void digest_keyed(struct bytes key, struct bytes bytes, uint8_t out[DIGEST_SIZE]
 	REQUIRE(HMAC(EVP_sha256(), key.data, (int)key.size, bytes.data, bytes.size, out, NULL)
 	        != NULL);
 }
+
+/* With padding, where BYTES are few enough for an int. */
+static void encode(struct bytes bytes, struct buffer *out)
+{
+	size_t size = (bytes.size + 2) / 3 * 4;
+	uint8_t *at = buffer_extend(out, size + 1);
+
+	REQUIRE(bytes.size < INT32_MAX / 2);
+	REQUIRE(EVP_EncodeBlock(at, bytes.data, (int)bytes.size) == (int)size);
+	out->size--; /* the NUL */
+}
+
+/* OpenSSL is lenient; what does not come out again as it went in is refused. */
+bool digest_base64_decode(struct bytes text, struct buffer *out)
+{
+	size_t start = out->size, padding = 0;
+	struct buffer again = { 0 };
+	bool is_same = false;
+	int got;
+
+	if (text.size == 0 || text.size % 4 != 0 || text.size > INT32_MAX / 2)
+		return false;
+	while (padding < 2 && text.data[text.size - 1 - padding] == '=')
+		padding++;
+	got = EVP_DecodeBlock(buffer_extend(out, text.size / 4 * 3), text.data, (int)text.size);
+	if (got == (int)(text.size / 4 * 3)) {
+		out->size -= padding;
+		encode(BYTES(out->data + start, out->size - start), &again);
+		is_same = bytes_equal(buffer_bytes(&again), text);
+	}
+	if (!is_same)
+		out->size = start;
+	buffer_fini(&again);
+	return is_same;
+}
+
+void digest_base64_encode(struct bytes bytes, struct buffer *out)
+{
+	encode(bytes, out);
+	while (out->size > 0 && out->data[out->size - 1] == '=')
+		out->size--;
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * digest.h - SHA-256 of what is read piece by piece: the only file that knows OpenSSL.
+ * digest.h - SHA-256 of what is read piece by piece, and base64 (RFC 4648): the only file that knows
+ * OpenSSL.
  */
 #ifndef COLLECTORS_DIGEST_H
 #define COLLECTORS_DIGEST_H
@@ -20,5 +21,10 @@ void digest_end(struct digest *digest, uint8_t out[DIGEST_SIZE]);
 
 /* HMAC-SHA-256. */
 void digest_keyed(struct bytes key, struct bytes bytes, uint8_t out[DIGEST_SIZE]);
+
+/* Appends TEXT decoded.  False where it is not base64 as an encoder writes it, padding included. */
+bool digest_base64_decode(struct bytes text, struct buffer *out);
+/* Appends BYTES encoded, without padding. */
+void digest_base64_encode(struct bytes bytes, struct buffer *out);
 
 #endif

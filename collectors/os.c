@@ -273,6 +273,7 @@ const struct collector os_collector = {
 	.summary = "host name, release of the system, kernel, and which machine it is",
 	.settings = settings,
 	.settings_size = sizeof(struct os_settings),
+	.scopes = (const char *const[]){ "os/", NULL },
 	.start = start,
 	.refresh = refresh,
 	.stop = stop,

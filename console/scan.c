@@ -39,57 +39,71 @@ struct scan {
 
 /* ---- is everything seen, judged and stored? ---- */
 
-struct passes {
+/* One scope of one collector. */
+struct awaited {
 	const struct scan *scan;
 	const struct state_score *score;
-	size_t complete;
+	const char *collector, *scope;
+	bool has_answer;
 };
 
-static enum status count_pass(void *data, const struct state_pass *pass)
+static enum status note_pass(void *data, const struct state_pass *pass)
 {
-	struct passes *passes = data;
+	struct awaited *awaited = data;
 
 	/* A collector that goes by the plan has finished when it has finished with this one. */
-	if (pass->at_ms >= passes->scan->since_ms
+	if (strcmp(pass->collector, awaited->collector) == 0
+	    && bytes_equal(pass->prefix, bytes_of_text(awaited->scope))
+	    && pass->at_ms >= awaited->scan->since_ms
 	    && (pass->plan.size == 0
-		|| bytes_equal(pass->plan, BYTES_OF(passes->score->plan))))
-		passes->complete++;
+		|| bytes_equal(pass->plan, BYTES_OF(awaited->score->plan))))
+		awaited->has_answer = true;
 	return STATUS_OK;
 }
 
-static enum status note_failed_collector(void *data, const struct state_fact *fact)
+/* It said why it cannot look: that is an answer, too. */
+static enum status note_failure(void *data, const struct state_fact *fact)
 {
-	struct passes *passes = data;
+	struct awaited *awaited = data;
+	bool is_fresh = fact->received_ms >= awaited->scan->since_ms
+			|| clock_wall_ms() >= awaited->scan->since_ms + FAILURE_MS;
 
-	bool is_fresh = fact->received_ms >= passes->scan->since_ms
-			|| clock_wall_ms() >= passes->scan->since_ms + FAILURE_MS;
-
-	/*
-	 * It said why it cannot look: that is an answer, too.  It does not say the same twice, so
-	 * that an old answer stands where no other came in good time.
-	 */
-	if (is_fresh && (fact->fact.status == FACT_ABSENT || fact->fact.status == FACT_FAILED))
-		passes->complete++;
+	/* It does not say the same twice: an old answer stands where no other came in good time. */
+	if (is_fresh && fact->fact.key.size == strlen(awaited->scope) - 1
+	    && (fact->fact.status == FACT_ABSENT || fact->fact.status == FACT_UNREADABLE
+		|| fact->fact.status == FACT_FAILED))
+		awaited->has_answer = true;
 	return STATUS_OK;
+}
+
+static bool has_answer(struct scan *scan, struct state_reader *state, struct awaited *awaited)
+{
+	const uint8_t *asset = scan->summary.asset;
+
+	return state_reader_passes(state, asset, note_pass, awaited) == STATUS_OK
+	       && (awaited->has_answer
+		   || (state_reader_facts(state, asset,
+			   BYTES(awaited->scope, strlen(awaited->scope) - 1), note_failure,
+			   awaited) == STATUS_OK
+		       && awaited->has_answer));
 }
 
 static bool is_observed(struct scan *scan, struct state_reader *state)
 {
 	struct state_score score;
-	struct passes passes = { .scan = scan, .score = &score };
-	size_t collectors = 0;
+	bool is_complete = state_reader_score(state, scan->summary.asset, &score) == STATUS_OK;
 
-	while (collectors_all[collectors] != NULL)
-		collectors++;
-	if (state_reader_score(state, scan->summary.asset, &score) != STATUS_OK
-	    || state_reader_passes(state, scan->summary.asset, count_pass, &passes) != STATUS_OK)
-		return false;
-	if (passes.complete < collectors
-	    && state_reader_facts(state, scan->summary.asset, bytes_of_text("package/dpkg"),
-		   note_failed_collector, &passes)
-		   != STATUS_OK)
-		return false;
-	return passes.complete >= collectors;
+	for (size_t i = 0; is_complete && collectors_all[i] != NULL; i++) {
+		const struct collector *collector = collectors_all[i];
+
+		for (size_t k = 0; is_complete && collector->scopes[k] != NULL; k++) {
+			struct awaited awaited = { .scan = scan, .score = &score,
+				.collector = collector->name, .scope = collector->scopes[k] };
+
+			is_complete = has_answer(scan, state, &awaited);
+		}
+	}
+	return is_complete;
 }
 
 static bool is_judged(const struct log_dump_counters *log, const struct state_counters *state)

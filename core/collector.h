@@ -45,6 +45,11 @@ struct collector {
 	const char *summary;             /* one line, for `fettle collectors` */
 	const struct setting *settings;  /* ends with SETTING_END; NULL: none */
 	size_t settings_size;
+	/*
+	 * The prefixes that its passes go over, "user/", ends with NULL.  Where it cannot look, the
+	 * fact that has the prefix without its slash as key says so: absent, unreadable or failed.
+	 */
+	const char *const *scopes;
 
 	/*
 	 * Begins to observe, first pass included; *self is handed to the others.  CONTEXT and

@@ -3,7 +3,8 @@
  * fact.h - one key and its value on one asset.
  *
  * A key is bytes, "NAMESPACE/REST", neutral to the operating system; beyond 400 bytes it is cut to
- * its first 367, a '#', and 32 hexadecimal digits of its hash.  A value is a short list of named
+ * its first 367, a '#', and 32 hexadecimal digits of its hash.  A namespace alone is a key as well:
+ * there where nobody could look into it.  A value is a short list of named
  * fields; its encoding is canonical (fields in the order given), so equal values have one hash.
  */
 #ifndef CORE_FACT_H
@@ -41,6 +42,9 @@ struct fact_field {
 
 #define FACT_FIELD_TEXT(name_, text_)                                                              \
 	((struct fact_field){ .name = (name_), .type = FACT_TEXT, .bytes = bytes_of_text(text_) })
+/* Text that is borrowed bytes. */
+#define FACT_FIELD_SLICE(name_, bytes_)                                                            \
+	((struct fact_field){ .name = (name_), .type = FACT_TEXT, .bytes = (bytes_) })
 #define FACT_FIELD_NUMBER(name_, number_)                                                          \
 	((struct fact_field){ .name = (name_), .type = FACT_NUMBER, .number = (number_) })
 #define FACT_FIELD_BLOB(name_, bytes_)                                                             \

@@ -166,7 +166,8 @@ enum status observer_unset(struct observer *observer, const char *collector, enu
 
 static char *note_name(const struct observer_pass *pass)
 {
-	return text_format("pass/%s", pass->collector);
+	return text_format("pass/%s/%.*s", pass->collector, (int)pass->prefix_size,
+	    (const char *)pass->prefix);
 }
 
 struct observer_pass *observer_pass_begin(struct observer *observer, const char *collector,

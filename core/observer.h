@@ -41,7 +41,7 @@ NODISCARD enum status observer_unset(struct observer *observer, const char *coll
 
 /*
  * A pass: everything there is under PREFIX, in any order.  What is not named until pass_end is
- * unset.  The first pass of a collector goes by the bulk lane, later ones by LANE.
+ * unset.  The first pass of a collector under it goes by the bulk lane, later ones by LANE.
  * PLAN is the hash of the observation plan it observed by, or NONE.
  */
 struct observer_pass *observer_pass_begin(struct observer *observer, const char *collector,

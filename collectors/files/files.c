@@ -578,6 +578,7 @@ const struct collector files_collector = {
 	.summary = "owner, mode, digest and redacted content of the files that the plan names",
 	.settings = settings,
 	.settings_size = sizeof(struct files_settings),
+	.scopes = (const char *const[]){ "file/", NULL },
 	.start = start,
 	.on_plan = on_plan,
 	.refresh = refresh,

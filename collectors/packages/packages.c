@@ -387,6 +387,7 @@ const struct collector packages_collector = {
 	.summary = "what the package manager has installed, and in which state",
 	.settings = settings,
 	.settings_size = sizeof(struct packages_settings),
+	.scopes = (const char *const[]){ "package/dpkg/", NULL },
 	.start = start,
 	.refresh = refresh,
 	.stop = stop,

@@ -233,11 +233,15 @@ static enum status pass_row(struct page *page, struct bytes key, struct bytes va
 	Fettle__StatePass *record = record_unpack(&fettle__state_pass__descriptor, value,
 	    page->arena);
 	struct state_pass pass = { .facts = 0 };
+	const uint8_t *end = key.size <= ASSET_KEY_SIZE
+	                         ? NULL
+	                         : memchr(key.data + ASSET_KEY_SIZE, 0, key.size - ASSET_KEY_SIZE);
 
-	if (record == NULL || key.size <= ASSET_KEY_SIZE)
+	if (record == NULL || end == NULL)
 		return STATUS_CORRUPT;
-	pass.collector = (const char *)arena_bytes(page->arena,
-	    BYTES(key.data + ASSET_KEY_SIZE, key.size - ASSET_KEY_SIZE)).data;
+	pass.prefix = arena_bytes(page->arena,
+	    BYTES(end + 1, key.size - (size_t)(end + 1 - key.data)));
+	pass.collector = arena_text(page->arena, (const char *)key.data + ASSET_KEY_SIZE);
 	pass.facts = record->facts;
 	pass.at_ms = record->at_ms;
 	pass.plan = record_bytes(record->plan);

@@ -57,6 +57,7 @@ NODISCARD enum status state_reader_policies(struct state_reader *reader,
 /* The passes that collectors have completed on an asset; borrowed for the visit. */
 struct state_pass {
 	const char *collector;
+	struct bytes prefix; /* of the keys that it went over */
 	uint64_t facts, at_ms;
 	struct bytes plan; /* by which it observed; empty: by none */
 };

@@ -116,10 +116,13 @@ enum status observer_set(struct observer *observer, const char *collector, enum 
 enum status observer_unset(struct observer *observer, const char *collector, enum lane lane,
     struct bytes key)
 {
-	if (observer->answer == STATUS_OK)
-		keep(observer->facts[find_or_add(observer, collector, key)], lane, FACT_NONE, NULL,
-		    BYTES_NONE);
-	return observer->answer;
+	size_t i; /* the facts may move when one is added */
+
+	if (observer->answer != STATUS_OK)
+		return observer->answer;
+	i = find_or_add(observer, collector, key);
+	keep(observer->facts[i], lane, FACT_NONE, NULL, BYTES_NONE);
+	return STATUS_OK;
 }
 
 struct observer_pass *observer_pass_begin(struct observer *observer, const char *collector,
