@@ -22,8 +22,9 @@ struct page {
 	char *name, *system;
 	uint64_t packages, files, unreadable;
 	struct state_score score;
-	uint64_t open, by_rank[RANKS], shown;
-	json_t *findings;
+	uint64_t open, patches, security_patches, shown;
+	json_t *findings; /* NULL: a page for a person */
+	struct buffer line;
 };
 
 /* ---- gathering ---- */
@@ -113,12 +114,12 @@ static void write_finding(struct page *page, const Fettle__FindingVerdict *findi
 	fprintf(page->stream, "  %s%-8s%s  %.8s  ", is_colored ? color : "",
 	    or_empty(finding->severity), is_colored ? "\033[0m" : "", id);
 	write_text(page->stream, finding->title, TEXT_WIDTH);
-	if (finding->priority != NULL && finding->priority[0] != '\0') {
-		fputs("\n                      ", page->stream);
-		write_text(page->stream, finding->priority, TEXT_WIDTH);
-	}
+	buffer_clear(&page->line);
+	if (or_empty(finding->priority)[0] != '\0')
+		buffer_append_format(&page->line, "%s · ", finding->priority);
+	buffer_append_text(&page->line, or_empty(why(finding)));
 	fputs("\n                      ", page->stream);
-	write_text(page->stream, why(finding), TEXT_WIDTH);
+	write_text(page->stream, buffer_text(&page->line), TEXT_WIDTH);
 	fputs("\n", page->stream);
 }
 
@@ -133,22 +134,33 @@ static json_t *finding_json(const Fettle__FindingVerdict *finding)
 	    verdict_json_text(bytes_of_text(or_empty(finding->title))));
 }
 
-static enum status take_finding(void *data, const Fettle__FindingVerdict *finding)
+static enum status count_finding(void *data, const Fettle__FindingVerdict *finding)
 {
 	struct page *page = data;
 
 	page->open++;
-	page->by_rank[rank_of_severity(finding->severity)]++;
+	if (finding->kind == FETTLE__FINDING_KIND__FINDING_KIND_MISSING_PATCH) {
+		page->patches++;
+		page->security_patches += rank_of_severity(finding->severity) <= RANK_HIGH;
+	}
 	if (page->findings != NULL)
 		json_array_append_new(page->findings, finding_json(finding));
-	else if (page->shown < FINDINGS_SHOWN) {
-		page->shown++;
-		write_finding(page, finding);
-	}
 	return STATUS_OK;
 }
 
-static enum status read_findings(struct page *page)
+static enum status show_finding(void *data, const Fettle__FindingVerdict *finding)
+{
+	struct page *page = data;
+
+	if (page->shown == FINDINGS_SHOWN)
+		return STATUS_CLOSED;
+	page->shown++;
+	write_finding(page, finding);
+	return STATUS_OK;
+}
+
+static enum status each_finding(struct page *page,
+    enum status (*visit)(void *data, const Fettle__FindingVerdict *finding))
 {
 	const struct query_findings wanted = { .asset = BYTES_OF(page->summary->asset),
 		.states = 1U << FETTLE__FINDING_STATE__FINDING_STATE_OPEN };
@@ -157,9 +169,9 @@ static enum status read_findings(struct page *page)
 
 	if (status != STATUS_OK)
 		return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-	status = query_findings(query, &wanted, take_finding, page);
+	status = query_findings(query, &wanted, visit, page);
 	query_close(query);
-	return status;
+	return status == STATUS_CLOSED ? STATUS_OK : status;
 }
 
 /* ---- writing ---- */
@@ -190,11 +202,16 @@ static void write_head(struct page *page)
 		    page->summary->took_ms / 1000, page->summary->took_ms % 1000 / 100);
 	fputs("\n", page->stream);
 	fprintf(page->stream, "\n%" PRIu64 " checks: %" PRIu64 " passed, %" PRIu64
-			      " failed, %" PRIu64 " not applicable, %" PRIu64 " not run\n\n",
+			      " failed, %" PRIu64 " not applicable, %" PRIu64 " not run\n",
 	    page->score.passed + page->score.failed + page->score.not_applicable
 		+ page->score.not_run,
 	    page->score.passed, page->score.failed, page->score.not_applicable,
 	    page->score.not_run);
+	if (page->patches > 0)
+		fprintf(page->stream, "%" PRIu64 " patches missing, %" PRIu64
+				      " of them for security\n", page->patches,
+		    page->security_patches);
+	fputs("\n", page->stream);
 }
 
 static void write_foot(struct page *page)
@@ -239,22 +256,27 @@ static int write_json(struct page *page)
 	return 0;
 }
 
+static const char *headline(const struct page *page)
+{
+	if (page->open > 0)
+		return "Worst first";
+	return page->score.passed > 0 ? "Nothing wrong was found." : "Nothing could be judged.";
+}
+
 static int write_page(struct page *page)
 {
 	enum status status = read_state(page);
 
-	if (status == STATUS_OK && page->console->output.format != OUTPUT_TABLE) {
+	if (page->console->output.format != OUTPUT_TABLE)
 		page->findings = json_array();
-		status = read_findings(page);
-		return status == STATUS_OK ? write_json(page)
-					   : console_fail(status, "the results cannot be read");
-	}
+	if (status == STATUS_OK)
+		status = each_finding(page, count_finding);
+	if (status == STATUS_OK && page->findings != NULL)
+		return write_json(page);
 	if (status == STATUS_OK) {
 		write_head(page);
-		write_bold(page, page->score.failed > 0 ? "Worst first"
-				 : page->score.passed > 0 ? "Nothing wrong was found."
-							  : "Nothing could be judged.");
-		status = read_findings(page);
+		write_bold(page, headline(page));
+		status = each_finding(page, show_finding);
 	}
 	if (status != STATUS_OK)
 		return console_fail(status, "the results cannot be read");
@@ -268,6 +290,7 @@ int scan_page(const struct console *console, const struct scan_summary *summary)
 		.stream = console->output.stream };
 	int code = write_page(&page);
 
+	buffer_fini(&page.line);
 	free(page.name);
 	free(page.system);
 	return code;

@@ -4,12 +4,14 @@
  */
 #include "processors/assess/assess.h"
 #include "processors/inventory/inventory.h"
+#include "processors/match/match.h"
 #include "processors/prioritize/prioritize.h"
 #include "processors/roles.h"
 
 const struct stage *const processor_stages[] = {
 	&inventory_stage,
 	&assess_stage,
+	&match_stage,
 	&prioritize_stage,
 	NULL,
 };

@@ -7,9 +7,9 @@
 #include "processors/assess/judge.h"
 
 #include "core/log.h"
-#include "processors/assess/finding.h"
 #include "processors/state/content.h"
 #include "processors/state/facts.h"
+#include "processors/state/finding.h"
 #include "processors/state/tables.h"
 #include "proto/verdict.pb-c.h"
 
@@ -322,6 +322,49 @@ static enum status keep(struct stage_io *io, const struct asset_ref *asset,
 	return status;
 }
 
+/* ---- findings ---- */
+
+static const char *subject_of(struct stage_io *io, const char *policy_id, const char *check_id)
+{
+	return arena_format(io->arena, "%s/%s", policy_id, check_id);
+}
+
+/*
+ * A failure opens or keeps a finding, a pass or "not applicable" closes one; "not run" leaves it as
+ * it is, because nobody has seen it fixed.
+ */
+static enum status update_finding(struct stage_io *io, const struct asset_ref *asset,
+    const struct policy *policy, const struct check *check, const Fettle__CheckOutcome *outcome)
+{
+	const char *subject = subject_of(io, policy->id, check->id);
+	Fettle__FindingVerdict draft = FETTLE__FINDING_VERDICT__INIT;
+
+	if (outcome->result == FETTLE__CHECK_RESULT__CHECK_RESULT_NOT_RUN)
+		return STATUS_OK;
+	if (outcome->result != FETTLE__CHECK_RESULT__CHECK_RESULT_FAIL)
+		return finding_close(io, asset, FETTLE__FINDING_KIND__FINDING_KIND_MISCONFIGURATION,
+		    subject, outcome->reason, outcome->evidence, outcome->n_evidence);
+	draft.title = RECORD_TEXT(check->title);
+	draft.severity = RECORD_TEXT(check_severity_text(check->severity));
+	draft.rationale = RECORD_TEXT(check->rationale);
+	draft.remediation = RECORD_TEXT(check->remediation);
+	draft.policy = RECORD_TEXT(policy->id);
+	draft.dialect = RECORD_TEXT(policy->dialect->name);
+	draft.reason = outcome->reason;
+	draft.n_evidence = outcome->n_evidence;
+	draft.evidence = outcome->evidence;
+	RECORD_SET_BYTES(&draft, policy_hash, BYTES_OF(policy->hash));
+	return finding_open(io, asset, FETTLE__FINDING_KIND__FINDING_KIND_MISCONFIGURATION, subject,
+	    &draft);
+}
+
+static enum status withdraw_finding(struct stage_io *io, const struct asset_ref *asset,
+    const char *policy_id, const char *check_id, const char *reason)
+{
+	return finding_close(io, asset, FETTLE__FINDING_KIND__FINDING_KIND_MISCONFIGURATION,
+	    subject_of(io, policy_id, check_id), reason, NULL, 0);
+}
+
 /* ---- judging ---- */
 
 static bool is_same_outcome(const Fettle__CheckOutcome *a, const Fettle__CheckOutcome *b)
@@ -384,7 +427,7 @@ static enum status judge_checks(struct session *session, const bool *selected,
 			status = outcome_of(session, check, &after);
 		if (status == STATUS_OK
 		    && (session->is_other_text || !is_same_outcome(before, after)))
-			status = finding_update(session->io, session->asset, policy, check, after);
+			status = update_finding(session->io, session->asset, policy, check, after);
 		set->outcomes[set->n_outcomes++] = after;
 	}
 	return status;
@@ -398,7 +441,7 @@ static enum status withdraw_missing(struct session *session)
 
 	for (size_t i = 0; status == STATUS_OK && set != NULL && i < set->n_outcomes; i++)
 		if (policy_check(session->policy, set->outcomes[i]->check) == NULL)
-			status = finding_withdraw(session->io, session->asset, session->policy->id,
+			status = withdraw_finding(session->io, session->asset, session->policy->id,
 			    set->outcomes[i]->check, "the check was taken out of the policy");
 	return status;
 }
@@ -457,7 +500,7 @@ enum status judge_withdraw(struct stage_io *io, const struct asset_ref *asset,
 	result_key(&key, asset, policy_id);
 	status = load_results(io, buffer_bytes(&key), &results, &set);
 	for (size_t i = 0; status == STATUS_OK && i < set->n_outcomes; i++)
-		status = finding_withdraw(io, asset, policy_id, set->outcomes[i]->check,
+		status = withdraw_finding(io, asset, policy_id, set->outcomes[i]->check,
 		    "the policy no longer applies");
 	if (status == STATUS_OK)
 		status = update_score(io, asset, set, NULL);

@@ -79,41 +79,79 @@ static const char *const kinds[] = {
 	[FETTLE__FINDING_KIND__FINDING_KIND_MISSING_PATCH] = "missing_patch",
 };
 
+static void add_input(struct stage_io *io, Fettle__FindingVerdict *finding,
+    const struct priority_input *from)
+{
+	Fettle__PriorityInput *input = arena_take(io->arena, sizeof(*input));
+
+	fettle__priority_input__init(input);
+	input->name = RECORD_TEXT(from->name);
+	input->value = RECORD_TEXT(from->value);
+	input->source = RECORD_TEXT(from->source);
+	RECORD_SET(input, assumed, from->is_assumed);
+	finding->inputs[finding->n_inputs++] = input;
+}
+
+static bool is_named(const struct priority_input *inputs, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(inputs[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* What the table asked for; then what is known besides, for another table to ask. */
 static void explain(struct stage_io *io, const struct priority_table *table,
-    const struct priority_decision *decision, Fettle__FindingVerdict *finding)
+    const struct priority_decision *decision, const struct priority_input *known, size_t count,
+    Fettle__FindingVerdict *finding)
 {
 	finding->priority_table = arena_format(io->arena, "%s %s, row %zu",
 	    priority_table_id(table), priority_table_version(table), decision->row);
 	finding->inputs = arena_take(io->arena,
-	    decision->inputs_count * sizeof(*finding->inputs));
+	    (decision->inputs_count + count) * sizeof(*finding->inputs));
 	finding->n_inputs = 0;
-	for (size_t i = 0; i < decision->inputs_count; i++) {
-		Fettle__PriorityInput *input = arena_take(io->arena, sizeof(*input));
+	for (size_t i = 0; i < decision->inputs_count; i++)
+		add_input(io, finding, &decision->inputs[i]);
+	for (size_t i = 0; i < count; i++)
+		if (!is_named(decision->inputs, decision->inputs_count, known[i].name))
+			add_input(io, finding, &known[i]);
+}
 
-		fettle__priority_input__init(input);
-		input->name = RECORD_TEXT(decision->inputs[i].name);
-		input->value = RECORD_TEXT(decision->inputs[i].value);
-		input->source = RECORD_TEXT(decision->inputs[i].source);
-		RECORD_SET(input, assumed, decision->inputs[i].is_assumed);
-		finding->inputs[finding->n_inputs++] = input;
+/* Kind and severity, and whatever the stage that found it knew. */
+static size_t gather(const Fettle__FindingVerdict *finding,
+    struct priority_input known[TABLE_INPUTS_MAX])
+{
+	size_t count = 0;
+
+	known[count++] = (struct priority_input){ .name = "kind", .value = kinds[finding->kind],
+		.source = "the finding" };
+	if (finding->severity != NULL)
+		known[count++] = (struct priority_input){ .name = "severity",
+			.value = finding->severity, .source = "the finding" };
+	for (size_t i = 0; i < finding->n_inputs && count < TABLE_INPUTS_MAX; i++) {
+		const Fettle__PriorityInput *input = finding->inputs[i];
+
+		if (!input->assumed && input->name != NULL && input->value != NULL
+		    && !is_named(known, count, input->name))
+			known[count++] = (struct priority_input){ .name = input->name,
+				.value = input->value, .source = input->source };
 	}
+	return count;
 }
 
 static void decide(struct stage_io *io, const struct priority_table *table,
     Fettle__FindingVerdict *finding)
 {
-	const struct priority_input known[] = {
-		{ .name = "kind", .value = kinds[finding->kind], .source = "the finding" },
-		{ .name = "severity", .value = finding->severity, .source = "the policy" },
-	};
+	struct priority_input known[TABLE_INPUTS_MAX];
+	size_t count = gather(finding, known);
 	struct priority_decision decision;
 
-	priority_decide(table, known, sizeof(known) / sizeof(known[0]), &decision);
+	priority_decide(table, known, count, &decision);
 	finding->priority = RECORD_TEXT(decision.priority);
 	finding->has_due_ms = 0;
 	if (decision.has_due)
 		RECORD_SET(finding, due_ms, finding->opened_ms + decision.due_after_ms);
-	explain(io, table, &decision, finding);
+	explain(io, table, &decision, known, count, finding);
 }
 
 static void keep(struct stage_io *io, const struct asset_ref *asset,

@@ -564,7 +564,7 @@ static void a_finding_has_a_priority_by_the_table_in_use_and_says_by_what(void *
 	assert_string_equal(verdict->priority, "two weeks");
 	assert_int_equal(verdict->due_ms, opened_ms + 14ULL * 24 * 3600 * 1000);
 	assert_string_equal(verdict->priority_table, "weeks 7, row 1");
-	assert_int_equal(verdict->n_inputs, 2);
+	assert_int_equal(verdict->n_inputs, 3); /* the last is known, and was not asked for */
 	assert_string_equal(verdict->inputs[0]->value, "high");
 	assert_false(verdict->inputs[0]->assumed);
 	assert_true(verdict->inputs[1]->assumed);
@@ -584,6 +584,54 @@ static void a_broken_priority_table_is_quarantined_and_the_older_one_holds(void 
 	assign(at, "p", POLICY("p", CHECK_SSH));
 	say(at, one, 1, 1, "file/etc/ssh", "root yes\n");
 	assert_string_equal(finding(at)->priority, "two weeks");
+}
+
+/* Asset ONE may upgrade openssl; NULL: not any more. */
+static void say_update(struct fixture *at, uint64_t revision, const char *candidate)
+{
+	const struct fact_field fields[] = { FACT_FIELD_TEXT("installed", "3.0.1"),
+		FACT_FIELD_TEXT("candidate", candidate),
+		FACT_FIELD_TEXT("origin", "Debian-Security:12"),
+		FACT_FIELD_TEXT("security", "yes") };
+	Fettle__Fact fact = FETTLE__FACT__INIT;
+	struct buffer value = { 0 };
+
+	RECORD_SET_BYTES(&fact, key, bytes_of_text("update/dpkg/openssl:amd64"));
+	fact.collector = RECORD_TEXT("updates");
+	if (candidate != NULL) {
+		fact_value_encode(&value, fields, 4);
+		RECORD_SET(&fact, status, FETTLE__FACT_STATUS__FACT_STATUS_PRESENT);
+		RECORD_SET_BYTES(&fact, value, buffer_bytes(&value));
+	}
+	give(at, &(struct said){ .agent = one, .epoch = 1, .revision = revision,
+		     .lane = LANE_DELTA,
+		     .kind = candidate == NULL ? FETTLE__KIND__KIND_FACT_UNSET
+					       : FETTLE__KIND__KIND_FACT_SET,
+		     .message = &fact.base });
+	settle(at);
+	buffer_fini(&value);
+}
+
+static void a_pending_update_is_a_missing_patch_until_it_is_not_pending(void **test)
+{
+	struct fixture *at = *test;
+	const Fettle__FindingVerdict *verdict;
+
+	say_update(at, 1, "3.0.2");
+	verdict = finding(at);
+	assert_int_equal(verdict->kind, FETTLE__FINDING_KIND__FINDING_KIND_MISSING_PATCH);
+	assert_string_equal(verdict->subject, "dpkg/openssl:amd64");
+	assert_string_equal(verdict->title, "openssl:amd64 can be upgraded to 3.0.2");
+	assert_string_equal(verdict->severity, "high");
+	look_from_here(at);
+	say_update(at, 2, "3.0.3");
+	verdict = finding(at);
+	assert_string_equal(verdict->title, "openssl:amd64 can be upgraded to 3.0.3");
+	assert_int_equal(verdict->reopened, 0);
+	look_from_here(at);
+	say_update(at, 3, NULL);
+	verdict = finding(at);
+	assert_int_equal(verdict->state, FETTLE__FINDING_STATE__FINDING_STATE_FIXED);
 }
 
 static void a_fact_that_is_gone_does_not_close_a_finding(void **test)
@@ -733,6 +781,7 @@ int main(void)
 		TEST(a_finding_opens_changes_closes_and_opens_again_with_its_evidence),
 		TEST(a_finding_has_a_priority_by_the_table_in_use_and_says_by_what),
 		TEST(a_broken_priority_table_is_quarantined_and_the_older_one_holds),
+		TEST(a_pending_update_is_a_missing_patch_until_it_is_not_pending),
 		TEST(a_fact_that_is_gone_does_not_close_a_finding),
 		TEST(a_changed_fact_runs_only_the_checks_that_read_it),
 		TEST(what_two_assets_have_alike_is_worked_out_once),
