@@ -6,6 +6,7 @@
 #include "console/console.h"
 
 #include <langinfo.h>
+#include <errno.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -290,6 +291,16 @@ static void set_locale(void)
 		setlocale(LC_CTYPE, "C.UTF-8");
 }
 
+/* What was printed may still be on its way, to a disk that is full; a reader that left is fine. */
+static int end_output(int exit_code)
+{
+	bool has_failed = fflush(stdout) != 0 || ferror(stdout) != 0;
+
+	if (!has_failed || errno == EPIPE || exit_code != 0)
+		return exit_code;
+	return console_fail(STATUS_IO, "the output could not be written whole");
+}
+
 int console_run(const struct command *commands, int argc, char **argv)
 {
 	struct console console = { .commands = commands, .now_ms = clock_wall_ms() };
@@ -301,13 +312,13 @@ int console_run(const struct command *commands, int argc, char **argv)
 		return CONSOLE_USAGE;
 	if (console.wants_version) {
 		puts("fettle " FETTLE_VERSION);
-		return 0;
+		return end_output(0);
 	}
 	if (console.wants_help || next >= argc) {
 		help_overview(commands, stdout);
-		return 0;
+		return end_output(0);
 	}
 	exit_code = run_noun(&console, argc - next, argv + next);
 	data_paths_fini(&console.paths);
-	return exit_code;
+	return end_output(exit_code);
 }

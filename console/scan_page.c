@@ -222,8 +222,9 @@ static void write_foot(struct page *page)
 		fprintf(stream, "  … and %" PRIu64 " more: fettle findings\n",
 		    page->open - page->shown);
 	if (page->unreadable > 0)
-		fprintf(stream, "\nNot everything could be read (%" PRIu64 " facts say why: fettle "
-				"facts); as root more is seen.\n", page->unreadable);
+		fprintf(stream, "\nNot everything could be read (%" PRIu64 " facts of `fettle facts %s` "
+				"say why); as root more is seen.\n", page->unreadable,
+		    or_empty(page->name)[0] == '\0' ? "ASSET" : page->name);
 	if (!page->summary->is_complete)
 		fputs("\nNot everything had been seen when the time was up; what is missing counts "
 		      "as not run.\n", stream);

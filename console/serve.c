@@ -21,12 +21,21 @@ const struct argp_option serve_options[] = {
 	{ 0 },
 };
 
-static int run(struct service *service, const struct supervisor_options *options)
+static void greet(const struct console *console)
+{
+	console_say(console, "Fettle watches this machine; its data is in %s", console->paths.data);
+	console_say(console, "In another terminal: fettle status, fettle findings, fettle changes");
+	console_say(console, "Ctrl-C ends it.");
+}
+
+static int run(struct service *service, const struct supervisor_options *options, bool greets)
 {
 	enum status status = supervisor_start(options, &service->supervisor);
 
 	if (status == STATUS_OK && service->content != NULL)
 		status = service_publish(service);
+	if (status == STATUS_OK && greets)
+		greet(service->console);
 	if (status == STATUS_OK)
 		status = supervisor_run(service->supervisor);
 	service_fini(service);
@@ -48,11 +57,7 @@ int serve_run(const struct console *console, int argc, char **argv)
 	(void)argv;
 	if (code == 0) {
 		options.settings = service.settings;
-		console_say(console, "Fettle watches this machine; data in %s.  In another "
-				     "terminal: `fettle status`, `fettle findings`, `fettle "
-				     "changes`.  Ctrl-C ends it.",
-		    console->paths.data);
-		code = run(&service, &options);
+		code = run(&service, &options, true);
 	}
 	free(flag);
 	return code;
@@ -71,7 +76,7 @@ static int run_alone(const struct console *console, const struct role *role, boo
 	if (code != 0)
 		return code;
 	options.settings = service.settings;
-	return run(&service, &options);
+	return run(&service, &options, false);
 }
 
 int gateway_run(const struct console *console, int argc, char **argv)

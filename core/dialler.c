@@ -6,7 +6,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 
-enum { REOPEN_AFTER_MS = 180 * 1000, REOPEN_INPROC_MS = 2000 };
+enum { REOPEN_AFTER_MS = 180 * 1000, REOPEN_INPROC_MS = 2000, INNER_PING_MS = 500 };
 
 struct dialler {
 	struct sockets *sockets;
@@ -192,6 +192,8 @@ enum status dialler_new(const struct dialler_options *options, struct dialler **
 	hash_random((uint8_t *)&random, sizeof(random));
 	dialler->opened_ms = clock_monotonic_ms();
 	dialler->link = link_new_dialler(&dialler->operations, dialler, random, dialler->opened_ms);
+	if (options->is_inner)
+		link_set_ping(dialler->link, INNER_PING_MS);
 	uv_timer_init(options->loop, &dialler->timer);
 	dialler->timer.data = dialler;
 	uv_timer_start(&dialler->timer, on_timer, 0, 0);

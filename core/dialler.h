@@ -20,6 +20,11 @@ struct dialler_options {
 	/* `transmit` is the dialler's own and left NULL; the others get SELF. */
 	struct link_operations operations;
 	void *self;
+	/*
+	 * Between servers: a part that was started again is noticed within a second.  Agents are too
+	 * many for that.
+	 */
+	bool is_inner;
 };
 
 /* As socket_open. */

@@ -60,7 +60,7 @@ struct link {
 	bool is_dialler;
 	enum link_state state;
 	uint64_t session, random, round_trip_ms;
-	uint64_t heard_ms, said_ms, hello_at_ms, hello_after_ms;
+	uint64_t heard_ms, said_ms, hello_at_ms, hello_after_ms, ping_ms;
 	uint8_t challenge[HASH_SIZE];
 	struct flow_out *outs;
 	size_t outs_count;
@@ -213,6 +213,7 @@ static struct link *new_link(const struct link_operations *operations, void *sel
 	link->heard_ms = link->said_ms = now_ms;
 	link->hello_at_ms = now_ms;
 	link->hello_after_ms = HELLO_MS;
+	link->ping_ms = PING_MS;
 	link->counters.sessions = 1;
 	return link;
 }
@@ -256,6 +257,11 @@ void link_free(struct link *link)
 	arena_fini(&link->incoming);
 	buffer_fini(&link->frame);
 	free(link);
+}
+
+void link_set_ping(struct link *link, uint64_t ping_ms)
+{
+	link->ping_ms = ping_ms;
 }
 
 bool link_is_open(const struct link *link)
@@ -691,14 +697,14 @@ static void tick_open(struct link *link, uint64_t now_ms)
 		link_restart(link, now_ms, "nothing was heard for 45 seconds");
 		return;
 	}
-	if (now_ms - link->heard_ms < PING_MS || now_ms - link->said_ms < PING_MS)
+	if (now_ms - link->heard_ms < link->ping_ms || now_ms - link->said_ms < link->ping_ms)
 		return;
 	say_ping(link, now_ms);
 }
 
 uint64_t link_tick(struct link *link, uint64_t now_ms)
 {
-	uint64_t next = now_ms + PING_MS;
+	uint64_t next = now_ms + link->ping_ms;
 
 	if (link->state == LINK_OPEN)
 		tick_open(link, now_ms);

@@ -89,6 +89,8 @@ struct link *link_new_dialler(const struct link_operations *operations, void *se
 struct link *link_new_acceptor(const struct link_operations *operations, void *self,
     uint64_t random, uint64_t now_ms, const Fettle__Hello *hello, Fettle__Welcome *welcome);
 void link_free(struct link *link); /* NULL is fine */
+/* How long nothing may be heard before the other side is asked; 15 s unless set. */
+void link_set_ping(struct link *link, uint64_t ping_ms);
 
 bool link_is_open(const struct link *link);
 uint64_t link_session(const struct link *link);

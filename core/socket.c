@@ -376,6 +376,15 @@ static enum status status_of_zmq(int error)
 	}
 }
 
+static const char *hint(int error)
+{
+	if (error == EADDRINUSE)
+		return "; another process listens there already: stop it, or choose another address";
+	if (error == EINVAL || error == EPROTONOSUPPORT || error == ENODEV)
+		return "; an address looks like tcp://127.0.0.1:7117";
+	return "";
+}
+
 static enum status attach(struct socket *socket, const struct socket_options *options)
 {
 	int result = options->binds ? zmq_bind(socket->zmq, options->endpoint)
@@ -388,9 +397,7 @@ static enum status attach(struct socket *socket, const struct socket_options *op
 		log_write(LOG_ERROR, "endpoint", LOG_FIELDS(LOG_TEXT("endpoint", options->endpoint)),
 		    "cannot %s: %s%s", options->binds ? "listen there" : "connect there",
 		    zmq_strerror(error),
-		    error == EADDRINUSE ? "; another process listens there already: stop it, or "
-					  "choose another address"
-					: "");
+		    hint(error));
 		return status_of_zmq(error);
 	}
 	if (zmq_getsockopt(socket->zmq, ZMQ_LAST_ENDPOINT, socket->endpoint, &size) != 0)

@@ -427,7 +427,7 @@ static enum status open_links(struct processor *processor,
 		.on_hello = on_sink_hello, .operations = sink_operations, .host = processor };
 	struct dialler_options log = { .loop = role_host->loop, .sockets = processor->sockets,
 		.endpoint = endpoints->log_readers != NULL ? endpoints->log_readers : set->log,
-		.operations = log_operations, .self = processor };
+		.operations = log_operations, .self = processor, .is_inner = true };
 	enum status status = acceptor_new(&sinks, &processor->sinks);
 
 	return status == STATUS_OK ? dialler_new(&log, &processor->log) : status;

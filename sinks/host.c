@@ -237,7 +237,7 @@ static enum status start_link(struct running *running)
 {
 	const struct dialler_options options = { .loop = running->host->role_host->loop,
 		.sockets = running->host->sockets, .endpoint = running->host->endpoint,
-		.operations = operations, .self = running };
+		.operations = operations, .self = running, .is_inner = true };
 
 	return dialler_new(&options, &running->processor);
 }

@@ -77,10 +77,10 @@ static enum status open_patch(struct stage_io *io, const struct event_change *ch
 	draft.title = arena_format(arena, "%s can be upgraded to %s", package,
 	    candidate == NULL ? "a newer version" : candidate);
 	draft.severity = RECORD_TEXT(is_security ? "high" : "low");
-	draft.reason = arena_format(arena, "%s is installed, and %s has %s",
+	draft.reason = arena_format(arena, "%s → %s, from %s",
 	    installed == NULL ? "an older version" : installed,
-	    origin == NULL ? "its origin" : origin,
-	    candidate == NULL ? "a newer one" : candidate);
+	    candidate == NULL ? "a newer one" : candidate,
+	    origin == NULL ? "an origin that is not named" : origin);
 	draft.rationale = RECORD_TEXT(
 	    is_security ? "The distribution has published this version as a security update."
 			: "The distribution has published a newer version.");
