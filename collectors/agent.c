@@ -30,6 +30,7 @@ struct agent_settings {
 	char *server_key;
 	uint64_t spool_size;
 	uint64_t heartbeat;
+	struct setting_list skip;
 };
 
 static const struct setting settings[] = {
@@ -41,6 +42,8 @@ static const struct setting settings[] = {
 	    "how much may wait while the server cannot be reached"),
 	SETTING_DURATION(struct agent_settings, heartbeat, 60 * 1000, 1000, 24 * 3600 * 1000,
 	    "how often it says that it is there"),
+	SETTING_LIST(struct agent_settings, skip, "",
+	    "collectors that are not to run; `fettle collectors` lists them"),
 	SETTING_END
 };
 
@@ -429,15 +432,45 @@ static enum status load_plan(struct agent *agent)
 	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
+bool agent_runs(const struct settings *in_use, const char *collector)
+{
+	const struct agent_settings *set = settings_of(in_use, "agent");
+
+	for (size_t i = 0; i < set->skip.count; i++)
+		if (strcmp(set->skip.items[i], collector) == 0)
+			return false;
+	return true;
+}
+
+static enum status check_skip(const struct setting_list *skip)
+{
+	for (size_t i = 0; i < skip->count; i++) {
+		size_t at = 0;
+
+		while (collectors_all[at] != NULL
+		       && strcmp(collectors_all[at]->name, skip->items[i]) != 0)
+			at++;
+		if (collectors_all[at] == NULL) {
+			log_error("agent-skip", "the setting agent.skip names `%s`, which is no "
+						"collector; `fettle collectors` lists them",
+			    skip->items[i]);
+			return STATUS_INVALID;
+		}
+	}
+	return STATUS_OK;
+}
+
 static enum status start_collectors(struct agent *agent)
 {
-	enum status status = STATUS_OK;
+	enum status status = check_skip(&agent->settings->skip);
 
 	agent->context = (struct collector_context){ .loop = agent->host->loop,
 		.observer = agent->observer, .root = "", .secret = agent->secret };
 	for (size_t i = 0; status == STATUS_OK && collectors_all[i] != NULL; i++) {
 		const struct collector *collector = collectors_all[i];
 
+		if (!agent_runs(agent->host->settings, collector->name))
+			continue;
 		status = collector->start(&agent->context,
 		    collector->settings == NULL
 			? NULL

@@ -96,6 +96,8 @@ static bool is_observed(struct scan *scan, struct state_reader *state)
 	for (size_t i = 0; is_complete && collectors_all[i] != NULL; i++) {
 		const struct collector *collector = collectors_all[i];
 
+		if (!agent_runs(scan->service.settings, collector->name))
+			continue;
 		for (size_t k = 0; is_complete && collector->scopes[k] != NULL; k++) {
 			struct awaited awaited = { .scan = scan, .score = &score,
 				.collector = collector->name, .scope = collector->scopes[k] };
