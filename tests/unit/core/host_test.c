@@ -591,6 +591,23 @@ static void input_goes_before_work(void **test)
 	assert_true(has(at, TABLE_NOTES, "b"));
 }
 
+static void input_without_end_does_not_keep_work_waiting(void **test)
+{
+	struct fixture *at = *test;
+	unsigned batches = 0;
+
+	fact(at, LANE_DELTA, "a");
+	policy(at, SUBLOG_INTENT, "p");
+	step(at);
+	while (count(at, HOST_WORK) > 0) {
+		fact(at, LANE_DELTA, "b");
+		step(at);
+		assert_int_equal(host_waiting(at->host), 0);
+		assert_true(++batches <= 8);
+	}
+	assert_int_equal(host_position(at->host, flow_of(LANE_DELTA)), 1 + batches);
+}
+
 /* ---- what it leaves for others ---- */
 
 static void positions_and_heads_are_those_of_before_after_a_restart(void **test)
@@ -731,6 +748,10 @@ static void run_on(struct fixture *at)
 	step(at);
 	for (char name[] = "k"; name[0] <= 'q'; name[0]++)
 		fact(at, LANE_DELTA, name);
+	for (int i = 0; i < 9; i++) { /* one of these batches has work as well */
+		fact(at, LANE_DELTA, "a fact that is longer than the key of the work beside it");
+		step(at);
+	}
 	(void)settle(at);
 	at->now_ms += TICK_MS;
 	(void)settle(at); /* timers and a tick */
@@ -807,6 +828,7 @@ int main(void)
 		TEST(ticks_come_once_a_period),
 		TEST(work_goes_by_slices_and_goes_on_after_a_restart),
 		TEST(input_goes_before_work),
+		TEST(input_without_end_does_not_keep_work_waiting),
 		TEST(positions_and_heads_are_those_of_before_after_a_restart),
 		TEST(verdicts_are_deleted_once_every_reader_has_them),
 		TEST(commands_are_deleted_once_the_log_has_them),
