@@ -66,6 +66,12 @@ static enum status on_fact(struct stage_io *io, const struct event *event)
 		return status;
 	if (is_key(key, "command"))
 		send_command(io);
+	if (is_key(key, "huge")) {
+		char *text = arena_take(io->arena, LINK_VERDICT_MAX + 1);
+
+		memset(text, 'h', LINK_VERDICT_MAX);
+		say(io, text);
+	}
 	if (is_key(key, "timer"))
 		return stage_set_timer(io, key, io->now_ms + 5000);
 	if (is_key(key, "bad")) {
@@ -610,6 +616,24 @@ static void input_without_end_does_not_keep_work_waiting(void **test)
 
 /* ---- what it leaves for others ---- */
 
+static void a_verdict_that_no_sink_could_take_is_left_out_and_counted(void **test)
+{
+	struct fixture *at = *test;
+	struct link_batch batch = { .count = 0 };
+
+	fact(at, LANE_DELTA, "huge");
+	fact(at, LANE_DELTA, "a");
+	step(at);
+	assert_int_equal(host_verdict_head(at->host), 3);
+	assert_int_equal(host_read_verdicts(at->host, 1, 16, &batch), STATUS_OK);
+	assert_int_equal(batch.count, 3);
+	assert_true(batch.records[0].size > 0);
+	assert_int_equal(batch.records[1].size, 0);
+	assert_true(batch.records[2].size > 0);
+	host_release(at->host);
+	assert_int_equal(counter(at, "verdicts_too_large"), 1);
+}
+
 static void positions_and_heads_are_those_of_before_after_a_restart(void **test)
 {
 	struct fixture *at = *test;
@@ -829,6 +853,7 @@ int main(void)
 		TEST(work_goes_by_slices_and_goes_on_after_a_restart),
 		TEST(input_goes_before_work),
 		TEST(input_without_end_does_not_keep_work_waiting),
+		TEST(a_verdict_that_no_sink_could_take_is_left_out_and_counted),
 		TEST(positions_and_heads_are_those_of_before_after_a_restart),
 		TEST(verdicts_are_deleted_once_every_reader_has_them),
 		TEST(commands_are_deleted_once_the_log_has_them),

@@ -597,6 +597,33 @@ static void a_fact_that_is_gone_does_not_close_a_finding(void **test)
 	assert_int_equal(verdicts(at, FETTLE__KIND__KIND_FINDING, NULL, NULL), 0);
 }
 
+/* One that does not would be sent again for ever, and everything behind it would wait. */
+static void every_verdict_fits_a_frame_whatever_an_endpoint_has(void **test)
+{
+	struct fixture *at = *test;
+	char line[200];
+	struct buffer policy = { 0 };
+	struct link_batch batch;
+
+	memset(line, '\x01', sizeof(line) - 1);
+	line[0] = 'w';
+	line[sizeof(line) - 1] = '\0';
+	buffer_append_text(&policy, "dialect: fettle\npolicy: {id: p, name: P}\nchecks:\n");
+	for (int i = 0; i < 1500; i++)
+		buffer_append_format(&policy, "  - {id: c%d, title: T, condition: all,"
+					      " rules: ['f:/etc/motd -> r:^w']}\n", i);
+	say(at, one, 1, 1, "file/etc/motd", line);
+	assign(at, "p", buffer_text(&policy));
+	buffer_fini(&policy);
+	assert_int_equal(counter(at, "checks_judged"), 1500);
+	for (uint64_t i = 1; i <= host_verdict_head(at->host); i++) {
+		batch.count = batch.size = 0;
+		assert_int_equal(host_read_verdicts(at->host, i, 1, &batch), STATUS_OK);
+		assert_in_range(batch.size, 1, LINK_VERDICT_MAX);
+		host_release(at->host);
+	}
+}
+
 static void a_changed_fact_runs_only_the_checks_that_read_it(void **test)
 {
 	struct fixture *at = *test;
@@ -734,6 +761,7 @@ int main(void)
 		TEST(an_agent_is_sent_its_plan_once),
 		TEST(a_finding_opens_changes_closes_and_opens_again_with_its_evidence),
 		TEST(a_fact_that_is_gone_does_not_close_a_finding),
+		TEST(every_verdict_fits_a_frame_whatever_an_endpoint_has),
 		TEST(a_changed_fact_runs_only_the_checks_that_read_it),
 		TEST(what_two_assets_have_alike_is_worked_out_once),
 		TEST(a_changed_policy_judges_every_asset_without_new_observations),
