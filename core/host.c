@@ -720,6 +720,11 @@ uint64_t host_verdict_head(const struct host *host)
 	return host->committed.verdicts;
 }
 
+uint64_t host_verdict_tail(const struct host *host)
+{
+	return host->committed.verdict_tail;
+}
+
 uint64_t host_outbox_head(const struct host *host)
 {
 	return host->committed.outbox;

@@ -70,6 +70,8 @@ uint64_t host_batches(const struct host *host);
 /* ---- what it leaves for others ---- */
 
 uint64_t host_verdict_head(const struct host *host);
+/* The first that is kept. */
+uint64_t host_verdict_tail(const struct host *host);
 uint64_t host_outbox_head(const struct host *host);
 NODISCARD enum status host_read_verdicts(struct host *host, uint64_t from, size_t most,
     struct link_batch *batch);

@@ -675,6 +675,7 @@ static void verdicts_are_deleted_once_every_reader_has_them(void **test)
 	step(at);
 	assert_string_equal(verdict(at, 2), "");
 	assert_string_equal(verdict(at, 3), "noted");
+	assert_int_equal(host_verdict_tail(at->host), 3);
 }
 
 static void commands_are_deleted_once_the_log_has_them(void **test)
