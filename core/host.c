@@ -16,6 +16,7 @@ enum {
 	BATCH_RECORDS_KEPT = 100 * 1000,
 	OVERLAY_MAX = 500 * 1000,
 	BATCH_BYTES = 8 * 1024 * 1024,
+	WORK_EVERY = 8, /* batches, where input never ends */
 };
 
 /* ---- meta ---- */
@@ -488,11 +489,14 @@ static enum status run_slice(struct host *host, struct bytes key, Fettle__Work *
 	return status;
 }
 
-/* One slice of the work under KEY, or of the first that there is. */
-static enum status work(struct host *host, struct bytes wanted, Fettle__BatchRecord *batch)
+/*
+ * One slice of the work under KEY, or of the first that there is.  ARENA keeps what the batch record
+ * says of it: the host's own does not outlive the next record.
+ */
+static enum status work(struct host *host, struct bytes wanted, Fettle__BatchRecord *batch,
+    struct arena *arena)
 {
 	struct txn_scan *scan = NULL;
-	struct arena arena = { 0 };
 	struct bytes key, value;
 	Fettle__Work *item = NULL;
 	enum status status = txn_scan_open(host->txn, HOST_WORK, wanted, BYTES_NONE, &scan);
@@ -500,21 +504,20 @@ static enum status work(struct host *host, struct bytes wanted, Fettle__BatchRec
 	if (status == STATUS_OK)
 		status = txn_scan_next(scan, &key, &value);
 	if (status == STATUS_OK) {
-		key = arena_bytes(&arena, key);
-		item = record_unpack(&fettle__work__descriptor, value, &arena);
+		key = arena_bytes(arena, key);
+		item = record_unpack(&fettle__work__descriptor, value, arena);
 		status = item == NULL || item->stage == NULL ? STATUS_CORRUPT : STATUS_OK;
 	}
 	txn_scan_close(scan);
 	if (status == STATUS_OK) {
 		arena_reset(&host->arena);
 		status = run_slice(host, key, item);
-		RECORD_SET_BYTES(batch, work, arena_bytes(&host->arena, key));
+		RECORD_SET_BYTES(batch, work, key);
 	}
 	if (status == STATUS_NOT_FOUND && wanted.size == 0) {
 		host->has_work = false;
 		status = STATUS_OK;
 	}
-	arena_fini(&arena);
 	return status;
 }
 
@@ -641,10 +644,17 @@ static enum status take_waiting(struct host *host, Fettle__BatchRecord *batch,
 	return status;
 }
 
+/* Input goes first, but a fleet that always has something to say must not keep a policy waiting. */
+static bool is_time_for_work(const struct host *host)
+{
+	return host->has_work && (host->waiting == 0 || host->now.batches % WORK_EVERY == 0);
+}
+
 enum status host_step(struct host *host, uint64_t now_ms)
 {
 	Fettle__BatchRecord batch = FETTLE__BATCH_RECORD__INIT;
 	Fettle__BatchRange *ranges, **pointers;
+	struct arena arena = { 0 };
 	enum status status;
 
 	if (host->waiting == 0 && host_due_ms(host) > now_ms)
@@ -660,13 +670,14 @@ enum status host_step(struct host *host, uint64_t now_ms)
 	status = fire_timers(host);
 	if (status == STATUS_OK)
 		status = tick(host);
-	if (status == STATUS_OK && host->waiting == 0 && host->has_work)
-		status = work(host, BYTES_NONE, &batch);
-	else if (status == STATUS_OK)
+	if (status == STATUS_OK && is_time_for_work(host))
+		status = work(host, BYTES_NONE, &batch, &arena);
+	if (status == STATUS_OK)
 		status = take_waiting(host, &batch, ranges);
 	if (status == STATUS_OK)
 		forget_read(host);
 	status = finish(host, status, &batch);
+	arena_fini(&arena);
 	free(ranges);
 	free(pointers);
 	return status;
@@ -706,7 +717,7 @@ enum status host_replay(struct host *host, struct bytes record, host_fetch fetch
 	if (status == STATUS_OK)
 		status = tick(host);
 	if (status == STATUS_OK && batch->has_work)
-		status = work(host, record_bytes(batch->work), batch);
+		status = work(host, record_bytes(batch->work), batch, &arena);
 	for (size_t i = 0; status == STATUS_OK && i < batch->n_ranges; i++)
 		status = replay_range(host, batch->ranges[i], fetch, data);
 	status = finish(host, status, batch);
@@ -720,6 +731,11 @@ out:
 uint64_t host_verdict_head(const struct host *host)
 {
 	return host->committed.verdicts;
+}
+
+uint64_t host_verdict_tail(const struct host *host)
+{
+	return host->committed.verdict_tail;
 }
 
 uint64_t host_outbox_head(const struct host *host)

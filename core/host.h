@@ -48,10 +48,10 @@ void host_take(struct host *host, uint32_t flow, uint64_t first, const struct by
 /* How many records wait. */
 size_t host_waiting(const struct host *host);
 /*
- * Runs one batch: waiting records, most urgent flow first, up to HOST_BATCH_RECORDS; due timers and
- * ticks; or, where nothing waits, a slice of work.  STATUS_AGAIN: there was nothing to do.  NO_SPACE,
- * FULL, IO, CORRUPT: nothing of the batch is kept; what waited is forgotten, and to be sent again
- * from host_position on.
+ * Runs one batch: due timers and ticks; a slice of work, where nothing waits and in every eighth
+ * batch; waiting records, most urgent flow first, up to HOST_BATCH_RECORDS.  STATUS_AGAIN: there was
+ * nothing to do.  NO_SPACE, FULL, IO, CORRUPT: nothing of the batch is kept; what waited is forgotten,
+ * and to be sent again from host_position on.
  */
 NODISCARD enum status host_step(struct host *host, uint64_t now_ms);
 /* When host_step has something to do without any input; UINT64_MAX if never. */
@@ -70,6 +70,8 @@ uint64_t host_batches(const struct host *host);
 /* ---- what it leaves for others ---- */
 
 uint64_t host_verdict_head(const struct host *host);
+/* The first that is kept. */
+uint64_t host_verdict_tail(const struct host *host);
 uint64_t host_outbox_head(const struct host *host);
 NODISCARD enum status host_read_verdicts(struct host *host, uint64_t from, size_t most,
     struct link_batch *batch);

@@ -3,6 +3,7 @@
  * What stages can do: emit, command, enqueue, set timers, count.
  */
 #include "core/host_private.h"
+#include "core/log.h"
 #include "core/require.h"
 #include "proto/state.pb-c.h"
 
@@ -86,6 +87,14 @@ void stage_verdict(struct stage_io *io, uint32_t kind, const ProtobufCMessage *m
 
 	RECORD_SET(&envelope, kind, kind);
 	pack_record(host, 1, ++host->now.verdicts, &envelope, message);
+	if (host->scratch.size > LINK_VERDICT_MAX) {
+		/* No sink could ever take it, and all that follows would wait behind it. */
+		log_write(LOG_ERROR, "verdict-too-large",
+		    LOG_FIELDS(LOG_NUMBER("kind", kind), LOG_NUMBER("bytes", host->scratch.size)),
+		    "a verdict is larger than what can be sent; it is left out");
+		stage_count(io, "verdicts_too_large", 1);
+		buffer_clear(&host->scratch);
+	}
 	txn_put(host->txn, HOST_VERDICT, host_u64_key(host, host->now.verdicts),
 	    buffer_bytes(&host->scratch));
 }

@@ -25,6 +25,7 @@ enum {
 	LINK_FRAME_MAX = 128 * 1024,        /* bytes; a gateway takes no more from an endpoint */
 	LINK_INNER_FRAME_MAX = 1024 * 1024, /* between servers: intent may be long */
 	LINK_INTENT_MAX = 900 * 1024,       /* one record of intent */
+	LINK_VERDICT_MAX = LINK_INNER_FRAME_MAX - 4096, /* one verdict: the rest is frame */
 	LINK_BATCH_RECORDS = 256,
 	LINK_BATCH_BYTES = 64 * 1024, /* several records of a batch take no more than this */
 	/* The body of one record, which may have a batch for itself: the rest is envelope and frame. */

@@ -178,6 +178,18 @@ static const struct link_operations log_operations = {
 
 /* ---- towards the sinks ---- */
 
+/* It gets empty records for those: what it lacks is to be known at least. */
+static void report_missed(const struct processor *processor, const char *sink, uint64_t taken)
+{
+	uint64_t tail = host_verdict_tail(processor->host);
+
+	if (taken + 1 < tail)
+		log_write(LOG_ERROR, "sink-behind",
+		    LOG_FIELDS(LOG_TEXT("name", sink), LOG_NUMBER("missed", tail - taken - 1)),
+		    "a sink has not had verdicts that are no longer kept: it is new, or was "
+		    "restored from a backup older than the processor's");
+}
+
 static enum status on_sink_hello(void *self, struct bytes identity, const Fettle__Hello *hello,
     Fettle__Welcome *welcome, struct arena *arena, void **data, const char **reason)
 {
@@ -202,6 +214,7 @@ static enum status on_sink_hello(void *self, struct bytes identity, const Fettle
 		*reason = "there are too many sinks";
 		return STATUS_REJECT;
 	}
+	report_missed(processor, hello->name, hello->receives[0]->committed);
 	RECORD_SET(flow, head, host_verdict_head(processor->host));
 	RECORD_SET(flow, tail, host_verdicts_kept(processor->host, hello->name));
 	welcome->sends = arena_take(arena, sizeof(*welcome->sends));

@@ -81,8 +81,8 @@ static void send_reply(struct client *client, const Fettle__ControlReply *messag
 		on_written(&reply->write, 0);
 }
 
-/* The first whole request, if there is one.  False: it is not one of ours. */
-static bool take_request(struct client *client)
+/* The first request, where it is whole.  False: it is not one of ours. */
+static bool take_request(struct client *client, bool *is_whole)
 {
 	struct control *control = client->control;
 	Fettle__ControlReply reply = FETTLE__CONTROL_REPLY__INIT;
@@ -91,7 +91,8 @@ static bool take_request(struct client *client)
 
 	if (size > REQUEST_MAX)
 		return false;
-	if (client->in.size < 4 + (size_t)size)
+	*is_whole = client->in.size >= 4 + (size_t)size;
+	if (!*is_whole)
 		return true;
 	/* From a local principal, and bounded above: the endpoint's budget would refuse policies. */
 	request = fettle__control_request__unpack(NULL, size, client->in.data + 4);
@@ -102,7 +103,16 @@ static bool take_request(struct client *client)
 	memmove(client->in.data, client->in.data + 4 + size, client->in.size - 4 - size);
 	client->in.size -= 4 + (size_t)size;
 	send_reply(client, &reply);
-	return client->in.size < 4 || take_request(client);
+	return true;
+}
+
+static bool take_requests(struct client *client)
+{
+	bool is_ours = true, is_whole = true;
+
+	while (is_ours && is_whole && client->in.size >= 4)
+		is_ours = take_request(client, &is_whole);
+	return is_ours;
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
@@ -122,7 +132,7 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *chunk)
 		return;
 	}
 	buffer_append(&client->in, BYTES(chunk->base, (size_t)got));
-	if (client->in.size >= 4 && !take_request(client)) {
+	if (!take_requests(client)) {
 		log_warn("control-request", "dropped a local connection that does not speak the "
 					    "control protocol");
 		close_client(client);

@@ -74,6 +74,12 @@ struct read_ack {
 	uint64_t committed;
 };
 
+/* A command that the transaction holds, for an agent that may be here. */
+struct commanded {
+	struct commanded *next;
+	struct log_command command;
+};
+
 struct session {
 	uint8_t writer[16];
 	uint64_t epoch;
@@ -91,6 +97,8 @@ struct log_role {
 	struct arena arena; /* of everything pending */
 	struct pending *pending, **pending_tail;
 	struct read_ack *acks;
+	struct commanded *commanded;
+	uint64_t woken[SUBLOG_END]; /* head that the readers were told last */
 	size_t pending_records, pending_bytes;
 	uint64_t pending_since_ms;
 	bool has_failed;
@@ -162,6 +170,22 @@ static void on_acked(void *self, uint32_t flow, uint64_t committed)
 
 /* ---- committing ---- */
 
+static enum status write_command(struct log_role *role, struct bytes record,
+    const struct pending *pending)
+{
+	struct commanded *commanded = arena_take(&role->arena, sizeof(*commanded));
+	enum status status = log_store_command(role->store, record, pending->writer,
+	    pending->received_ms, &commanded->command);
+
+	if (status == STATUS_REJECT) {
+		log_warn("outbox-record", "passed over a command that is not well-formed");
+		return STATUS_OK;
+	}
+	commanded->next = role->commanded;
+	role->commanded = commanded;
+	return status;
+}
+
 static enum status write_outbox(struct log_role *role, struct pending *pending)
 {
 	struct log_cursor cursor;
@@ -174,11 +198,8 @@ static enum status write_outbox(struct log_role *role, struct pending *pending)
 	for (size_t i = 0; i < pending->count; i++) {
 		if (pending->first + i <= cursor.sequence || pending->records[i].size == 0)
 			continue;
-		status = log_store_command(role->store, pending->records[i], pending->writer,
-		    pending->received_ms);
-		if (status == STATUS_REJECT)
-			log_warn("outbox-record", "passed over a command that is not well-formed");
-		else if (status != STATUS_OK)
+		status = write_command(role, pending->records[i], pending);
+		if (status != STATUS_OK)
 			return status;
 	}
 	if (pending->first + pending->count - 1 > cursor.sequence)
@@ -211,12 +232,12 @@ static enum status write_ack(struct log_role *role, const struct read_ack *ack)
 	return log_store_set_reader(role->store, ack->reader, ack->flow, ack->committed);
 }
 
-static enum status write_once(struct log_role *role)
+static enum status write_pending(struct log_role *role, void *data)
 {
-	enum status status = log_store_begin(role->store);
+	enum status status = STATUS_OK;
 
-	if (status != STATUS_OK)
-		return status;
+	(void)data;
+	role->commanded = NULL;
 	for (struct pending *at = role->pending; status == STATUS_OK && at != NULL; at = at->next)
 		status = write_frame(role, at);
 	/* The newest acknowledgement stands first: the others say less and change nothing. */
@@ -229,19 +250,58 @@ static enum status write_once(struct log_role *role)
 		if (!is_repeated)
 			status = write_ack(role, at);
 	}
+	return status;
+}
+
+static enum status end_transaction(struct log_role *role, enum status status)
+{
 	if (status == STATUS_OK)
 		return log_store_commit(role->store);
 	log_store_abort(role->store);
 	return status;
 }
 
-/* What did not fit has made the store grow: it is written anew, from the start. */
-static enum status write_all(struct log_role *role)
+static enum status retain(struct log_role *role, uint64_t size_max, size_t *deleted)
+{
+	enum status status;
+
+	*deleted = 0;
+	log_store_release(role->store);
+	status = log_store_begin_trim(role->store);
+	return status != STATUS_OK
+		   ? status
+		   : end_transaction(role, log_store_retain(role->store, clock_wall_ms(),
+			 role->settings->keep, size_max, RETAIN_RECORDS, deleted));
+}
+
+/* Where the disk is full, what every reader has read goes before its time. */
+static bool makes_room(struct log_role *role)
+{
+	size_t deleted;
+
+	return retain(role, 0, &deleted) == STATUS_OK && deleted > 0;
+}
+
+/*
+ * Writes in one transaction.  What did not fit has made the store grow, or there is room to be made:
+ * then it is written anew, from the start.
+ */
+static enum status transact(struct log_role *role,
+    enum status (*write)(struct log_role *role, void *data), void *data)
 {
 	enum status status = STATUS_FULL;
 
-	for (unsigned tries = 0; status == STATUS_FULL && tries < COMMIT_TRIES; tries++)
-		status = write_once(role);
+	for (unsigned tries = 0; tries < COMMIT_TRIES; tries++) {
+		log_store_release(role->store);
+		status = log_store_begin(role->store);
+		if (status == STATUS_OK)
+			status = end_transaction(role, write(role, data));
+		if (status != STATUS_FULL && status != STATUS_NO_SPACE)
+			break;
+		if ((status == STATUS_NO_SPACE || tries > 0) && !makes_room(role)
+		    && status == STATUS_NO_SPACE)
+			break;
+	}
 	return status;
 }
 
@@ -279,29 +339,39 @@ static void acknowledge(struct log_role *role, const struct pending *pending)
 	acceptor_mark(peer);
 }
 
-static void wake_readers(struct log_role *role)
+static void wake_readers_of(struct log_role *role, uint32_t flow)
 {
 	for (struct acceptor_peer *peer = acceptor_next(role->readers, NULL); peer != NULL;
 	     peer = acceptor_next(role->readers, peer)) {
-		link_wake(peer->link, SUBLOG_INTENT, log_store_head(role->store, SUBLOG_INTENT));
-		for (uint32_t flow = SUBLOG_FIRST; flow < SUBLOG_END; flow++)
-			link_wake(peer->link, flow, log_store_head(role->store, flow));
+		link_wake(peer->link, flow, log_store_head(role->store, flow));
 		acceptor_mark(peer);
+	}
+}
+
+/* Who says hello is told every head; from then on only those that have moved. */
+static void wake_readers(struct log_role *role)
+{
+	for (uint32_t flow = 0; flow < SUBLOG_END; flow++) {
+		uint64_t head = log_store_head(role->store, flow);
+
+		if (head == role->woken[flow])
+			continue;
+		role->woken[flow] = head;
+		wake_readers_of(role, flow);
 	}
 }
 
 static void wake_agents(struct log_role *role)
 {
-	for (struct acceptor_peer *peer = acceptor_next(role->agents, NULL); peer != NULL;
-	     peer = acceptor_next(role->agents, peer)) {
-		uint64_t head;
+	for (const struct commanded *at = role->commanded; at != NULL; at = at->next) {
+		struct acceptor_peer *peer = acceptor_find(role->agents,
+		    BYTES_OF(at->command.agent));
 
-		if (log_store_command_head(role->store, peer->identity, &head) != STATUS_OK)
+		if (peer == NULL)
 			continue;
-		link_wake(peer->link, LANE_END, head);
+		link_wake(peer->link, LANE_END, at->command.number);
 		acceptor_mark(peer);
 	}
-	log_store_release(role->store);
 }
 
 static void forget_pending(struct log_role *role)
@@ -310,31 +380,26 @@ static void forget_pending(struct log_role *role)
 	role->pending_tail = &role->pending;
 	role->pending_records = role->pending_bytes = 0;
 	role->acks = NULL;
+	role->commanded = NULL;
 	arena_reset(&role->arena);
 }
 
 static void flush(struct log_role *role)
 {
-	bool has_outbox = false;
 	enum status status;
 
 	if ((role->pending == NULL && role->acks == NULL) || role->has_failed)
 		return;
-	log_store_release(role->store);
-	status = write_all(role);
+	status = transact(role, write_pending, NULL);
 	if (status != STATUS_OK) {
 		forget_pending(role);
 		fail(role, status);
 		return;
 	}
-	for (const struct pending *at = role->pending; at != NULL; at = at->next) {
+	for (const struct pending *at = role->pending; at != NULL; at = at->next)
 		acknowledge(role, at);
-		has_outbox |= at->is_outbox;
-	}
-	if (role->pending != NULL)
-		wake_readers(role);
-	if (has_outbox)
-		wake_agents(role);
+	wake_readers(role);
+	wake_agents(role);
 	forget_pending(role);
 }
 
@@ -402,30 +467,37 @@ static enum status describe_lanes(struct log_role *role, const uint8_t agent[16]
 	return STATUS_OK;
 }
 
-static enum status agent_epoch(struct log_role *role, const uint8_t agent[16],
-    const Fettle__Hello *hello, uint64_t *epoch)
-{
-	enum status status;
+struct greeting {
+	struct bytes agent;
+	const Fettle__Hello *hello;
+	uint64_t epoch; /* that is given */
+};
 
-	log_store_release(role->store);
-	status = log_store_begin(role->store);
-	if (status != STATUS_OK)
-		return status;
-	status = log_store_hello(role->store, agent, record_bytes(hello->store), hello->epoch,
-	    hello->start, clock_wall_ms(), epoch);
-	if (status == STATUS_OK)
-		return log_store_commit(role->store);
-	log_store_abort(role->store);
-	return status;
+static enum status write_greeting(struct log_role *role, void *data)
+{
+	struct greeting *greeting = data;
+	const Fettle__Hello *hello = greeting->hello;
+
+	return log_store_hello(role->store, greeting->agent.data, record_bytes(hello->store),
+	    hello->epoch, hello->start, clock_wall_ms(), &greeting->epoch);
+}
+
+static bool has_pending_of(const struct log_role *role, struct bytes agent)
+{
+	for (const struct pending *at = role->pending; at != NULL; at = at->next)
+		if (!at->is_outbox && bytes_equal(BYTES_OF(at->writer), agent))
+			return true;
+	return false;
 }
 
 static enum status on_agent_hello(void *host, struct bytes identity, const Fettle__Hello *hello,
     Fettle__Welcome *welcome, struct arena *arena, void **data, const char **reason)
 {
 	struct log_role *role = host;
+	struct greeting greeting = { .agent = identity, .hello = hello };
 	struct session *session;
 	Fettle__Flow *command;
-	uint64_t epoch, head;
+	uint64_t head;
 	enum status status;
 
 	if (hello->store.len != 16 || identity.size != AGENT_ID_SIZE) {
@@ -433,8 +505,9 @@ static enum status on_agent_hello(void *host, struct bytes identity, const Fettl
 		return STATUS_REJECT;
 	}
 	/* What this agent sent in an older session is written first, so that its position is true. */
-	flush(role);
-	status = agent_epoch(role, identity.data, hello, &epoch);
+	if (has_pending_of(role, identity))
+		flush(role);
+	status = transact(role, write_greeting, &greeting);
 	if (status == STATUS_OK)
 		status = describe_lanes(role, identity.data, welcome, arena);
 	if (status == STATUS_OK)
@@ -445,7 +518,7 @@ static enum status on_agent_hello(void *host, struct bytes identity, const Fettl
 		fail(role, status);
 		return status;
 	}
-	RECORD_SET(welcome, epoch, epoch);
+	RECORD_SET(welcome, epoch, greeting.epoch);
 	RECORD_SET(welcome, generation, log_store_generation(role->store));
 	RECORD_SET(welcome, server_ms, clock_wall_ms());
 	command = new_flow(arena, LANE_END);
@@ -454,7 +527,7 @@ static enum status on_agent_hello(void *host, struct bytes identity, const Fettl
 	welcome->sends[welcome->n_sends++] = command;
 	session = memory_new(sizeof(*session));
 	memcpy(session->writer, identity.data, AGENT_ID_SIZE);
-	session->epoch = epoch;
+	session->epoch = greeting.epoch;
 	*data = session;
 	return STATUS_OK;
 }
@@ -548,27 +621,30 @@ static const struct link_operations operations = {
 
 /* ---- intent ---- */
 
-static enum status write_intent(struct log_role *role, const Fettle__ControlRequest *request,
-    const uint8_t principal[16], uint64_t *written)
-{
-	struct buffer record = { 0 };
-	enum status status = log_store_begin(role->store);
+struct intent {
+	const Fettle__ControlRequest *request;
+	const uint8_t *principal;
+	uint64_t written;
+};
 
-	if (status != STATUS_OK)
-		return status;
+static enum status write_intent(struct log_role *role, void *data)
+{
+	struct intent *intent = data;
+	const Fettle__ControlRequest *request = intent->request;
+	struct buffer record = { 0 };
+	enum status status = STATUS_OK;
+
+	intent->written = 0;
 	for (size_t i = 0; status == STATUS_OK && i < request->n_intent; i++) {
 		bool changed;
 
 		buffer_clear(&record);
 		record_pack(&record, &request->intent[i]->base);
-		status = log_store_intent(role->store, buffer_bytes(&record), principal,
+		status = log_store_intent(role->store, buffer_bytes(&record), intent->principal,
 		    clock_wall_ms(), &changed);
-		*written += status == STATUS_OK && changed;
+		intent->written += status == STATUS_OK && changed;
 	}
 	buffer_fini(&record);
-	if (status == STATUS_OK)
-		return log_store_commit(role->store);
-	log_store_abort(role->store);
 	return status;
 }
 
@@ -576,21 +652,19 @@ static void on_control(void *host, const Fettle__ControlRequest *request,
     const uint8_t principal[16], Fettle__ControlReply *reply)
 {
 	struct log_role *role = host;
-	uint64_t written = 0;
+	struct intent intent = { .request = request, .principal = principal };
 	enum status status;
 
-	log_store_release(role->store);
 	flush(role);
-	status = role->has_failed ? STATUS_CLOSED
-				  : write_intent(role, request, principal, &written);
+	status = role->has_failed ? STATUS_CLOSED : transact(role, write_intent, &intent);
 	if (status != STATUS_OK && status != STATUS_REJECT)
 		fail(role, status);
 	RECORD_SET(reply, status, (uint32_t)status);
 	reply->message = RECORD_TEXT(
 	    status == STATUS_REJECT ? "a record has no key, or is larger than 900 KiB" : status_text(status));
-	RECORD_SET(reply, written, status == STATUS_OK ? written : 0);
+	RECORD_SET(reply, written, status == STATUS_OK ? intent.written : 0);
 	RECORD_SET(reply, head, log_store_head(role->store, SUBLOG_INTENT));
-	if (written > 0 && status == STATUS_OK) {
+	if (intent.written > 0 && status == STATUS_OK) {
 		wake_readers(role);
 		pump(role);
 	}
@@ -601,22 +675,13 @@ static void on_control(void *host, const Fettle__ControlRequest *request,
 static void on_retain(uv_timer_t *timer)
 {
 	struct log_role *role = timer->data;
-	size_t deleted = 0;
+	size_t deleted;
 	enum status status;
 
+	flush(role);
 	if (role->has_failed)
 		return;
-	flush(role);
-	log_store_release(role->store);
-	status = log_store_begin(role->store);
-	if (status == STATUS_OK) {
-		status = log_store_retain(role->store, clock_wall_ms(), role->settings->keep,
-		    role->settings->size_max, RETAIN_RECORDS, &deleted);
-		if (status == STATUS_OK)
-			status = log_store_commit(role->store);
-		else
-			log_store_abort(role->store);
-	}
+	status = retain(role, role->settings->size_max, &deleted);
 	if (status != STATUS_OK)
 		fail(role, status);
 	else

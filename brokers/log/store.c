@@ -200,6 +200,12 @@ enum status log_store_begin(struct log_store *store)
 	return kv_write_begin(store->kv, &store->write);
 }
 
+enum status log_store_begin_trim(struct log_store *store)
+{
+	REQUIRE(store->write == NULL && store->read == NULL);
+	return kv_trim_begin(store->kv, &store->write);
+}
+
 void log_store_abort(struct log_store *store)
 {
 	kv_abort(&store->write);
@@ -348,6 +354,9 @@ enum status log_store_hello(struct log_store *store, const uint8_t agent[AGENT_I
 	}
 	is_new_epoch = epoch == 0 || epoch != known->epoch
 		       || !bytes_equal(record_bytes(known->store), spool);
+	*epoch_out = known->epoch;
+	if (!is_new_epoch && known->starts == starts)
+		return STATUS_OK;
 	/* Where a backup was restored here the agent knows the later one, but no absurd one. */
 	if (is_new_epoch)
 		RECORD_SET(known, epoch,
@@ -529,29 +538,28 @@ static enum status replace_command(struct log_store *store, const uint8_t agent[
 }
 
 enum status log_store_command(struct log_store *store, struct bytes record,
-    const uint8_t writer[16], uint64_t received_ms)
+    const uint8_t writer[16], uint64_t received_ms, struct log_command *out)
 {
 	struct arena arena = { 0 };
 	Fettle__Stamp stamp;
 	Fettle__Record *decoded;
-	uint8_t agent[AGENT_ID_SIZE];
-	uint64_t number;
 	enum status status = STATUS_REJECT;
 
 	if (!record_is_plain(record) || record_decode(record, &arena, &decoded) != STATUS_OK
 	    || decoded->envelope->target.len != AGENT_ID_SIZE || !has_key(decoded))
 		goto out;
-	memcpy(agent, decoded->envelope->target.data, AGENT_ID_SIZE);
-	status = next_command(store, agent, &number);
+	memcpy(out->agent, decoded->envelope->target.data, AGENT_ID_SIZE);
+	status = next_command(store, out->agent, &out->number);
 	if (status == STATUS_OK)
-		status = replace_command(store, agent, record_bytes(decoded->envelope->key), number);
+		status = replace_command(store, out->agent, record_bytes(decoded->envelope->key),
+		    out->number);
 	if (status != STATUS_OK)
 		goto out;
 	fill_stamp(&stamp, writer, received_ms);
-	RECORD_SET(&stamp, sequence, number);
+	RECORD_SET(&stamp, sequence, out->number);
 	buffer_clear(&store->value);
 	record_stamp(&store->value, record, &stamp);
-	status = kv_put(store->write, TABLE_COMMAND, command_key(store, agent, number),
+	status = kv_put(store->write, TABLE_COMMAND, command_key(store, out->agent, out->number),
 	    buffer_bytes(&store->value));
 out:
 	arena_fini(&arena);

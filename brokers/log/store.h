@@ -20,6 +20,8 @@ NODISCARD enum status log_store_open(const char *directory, struct log_store **o
 void log_store_close(struct log_store *store); /* NULL is fine */
 
 NODISCARD enum status log_store_begin(struct log_store *store);
+/* For log_store_retain: it may use the room that is kept back for deleting. */
+NODISCARD enum status log_store_begin_trim(struct log_store *store);
 /* On failure nothing since begin is kept, in memory neither. */
 NODISCARD enum status log_store_commit(struct log_store *store);
 void log_store_abort(struct log_store *store);
@@ -41,7 +43,8 @@ NODISCARD enum status log_store_cursor(struct log_store *store, const uint8_t wr
 
 /*
  * Agent AGENT said hello with its spool's uuid and EPOCH: writes which epoch it is in from now on,
- * a new one where the spool is new, has none, or is another than before.  In a transaction.
+ * a new one where the spool is new, has none, or is another than before.  Where only the time is
+ * new nothing is written: a fleet that comes back must not cost a commit each.  In a transaction.
  */
 NODISCARD enum status log_store_hello(struct log_store *store, const uint8_t agent[AGENT_ID_SIZE],
     struct bytes spool, uint64_t epoch, uint64_t starts, uint64_t now_ms, uint64_t *epoch_out);
@@ -65,9 +68,14 @@ NODISCARD enum status log_store_append(struct log_store *store, const uint8_t ag
 NODISCARD enum status log_store_intent(struct log_store *store, struct bytes record,
     const uint8_t writer[16], uint64_t received_ms, bool *changed);
 
+/* Where a command went. */
+struct log_command {
+	uint8_t agent[AGENT_ID_SIZE];
+	uint64_t number;
+};
 /* Appends one command to the stream of the agent that its envelope names; the same rules. */
 NODISCARD enum status log_store_command(struct log_store *store, struct bytes record,
-    const uint8_t writer[16], uint64_t received_ms);
+    const uint8_t writer[16], uint64_t received_ms, struct log_command *out);
 /* Sets the cursor of a processor's outbox.  In a transaction. */
 NODISCARD enum status log_store_set_cursor(struct log_store *store, const uint8_t writer[16],
     uint32_t flow, const struct log_cursor *cursor);

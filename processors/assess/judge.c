@@ -13,6 +13,9 @@
 #include "processors/state/tables.h"
 #include "proto/verdict.pb-c.h"
 
+/* Of one set: what a frame carries, and what a sink decodes within its budget. */
+enum { RESULTS_MAX = 320 * 1024 };
+
 static const struct content_store result_sets = { STATE_RESULT_SET, STATE_RESULT_OF };
 
 /* ---- looking facts up ---- */
@@ -286,6 +289,21 @@ static enum status update_score(struct stage_io *io, const struct asset_ref *ass
 
 /* ---- keeping ---- */
 
+/* Where lines of an endpoint would make it too large for a frame, results and reasons remain. */
+static void fit(struct arena *arena, Fettle__ResultsVerdict *set)
+{
+	if (protobuf_c_message_get_packed_size(&set->base) <= RESULTS_MAX)
+		return;
+	for (size_t i = 0; i < set->n_outcomes; i++) {
+		Fettle__CheckOutcome *bare = arena_take(arena, sizeof(*bare));
+
+		*bare = *set->outcomes[i]; /* which may be of the set before, on the heap */
+		bare->n_evidence = 0;
+		bare->evidence = NULL;
+		set->outcomes[i] = bare;
+	}
+}
+
 /* SET holds outcomes only; what names asset, policy and time is added for the verdict. */
 static enum status keep(struct stage_io *io, const struct asset_ref *asset,
     const struct policy *policy, struct bytes key, const Fettle__StateResults *older,
@@ -297,6 +315,7 @@ static enum status keep(struct stage_io *io, const struct asset_ref *asset,
 	bool is_same_set;
 	enum status status = STATUS_OK;
 
+	fit(io->arena, set);
 	record_pack(&packed, &set->base);
 	hash_bytes(buffer_bytes(&packed), hash);
 	is_same_set = older != NULL && memcmp(older->set_hash.data, hash, HASH_SIZE) == 0;

@@ -14,7 +14,12 @@
 #include "processors/state/tables.h"
 #include "proto/verdict.pb-c.h"
 
-enum { ANNOUNCE_AFTER_MS = 2000, COLLECTOR_MAX = 64 };
+/*
+ * An asset's row is written again with every record, and every pass on it is looked through for what
+ * is new: what an endpoint may put into them is bounded, or a few records would cost the host a
+ * gigabyte and a minute.
+ */
+enum { ANNOUNCE_AFTER_MS = 2000, COLLECTOR_MAX = 64, TEXT_MAX = 255, PASSES_MAX = 256 };
 
 struct inventory_settings {
 	uint64_t announce_after;
@@ -138,6 +143,12 @@ static enum status touch(struct stage_io *io, const struct event *event,
 
 /* ---- what a few facts say about their asset ---- */
 
+/* What is too long to be the name of anything is left unsaid. */
+static bool is_name(const char *text)
+{
+	return text != NULL && strnlen(text, TEXT_MAX + 1) <= TEXT_MAX;
+}
+
 static const char *text_field(struct stage_io *io, struct bytes value, const char *name)
 {
 	struct fact_field *fields;
@@ -148,6 +159,7 @@ static const char *text_field(struct stage_io *io, struct bytes value, const cha
 		return NULL;
 	field = fact_find(fields, count, name);
 	return field == NULL || field->type != FACT_TEXT || field->bytes.size == 0
+		       || field->bytes.size > TEXT_MAX
 		   ? NULL
 		   : arena_format(io->arena, "%.*s", (int)field->bytes.size,
 			 (const char *)field->bytes.data);
@@ -404,6 +416,27 @@ static enum status unset_leftovers(struct stage_io *io, const struct event *even
 	return status;
 }
 
+/* REJECT: there are as many passes on the asset as it may have. */
+static enum status admit_pass(struct stage_io *io, const struct asset_ref *asset)
+{
+	struct txn_scan *scan = NULL;
+	struct buffer prefix = { 0 };
+	struct bytes key, value;
+	size_t count = 0;
+	enum status status;
+
+	asset_key(&prefix, asset);
+	status = txn_scan_open(io->txn, STATE_PASS, buffer_bytes(&prefix), BYTES_NONE, &scan);
+	while (status == STATUS_OK) {
+		status = txn_scan_next(scan, &key, &value);
+		if (status == STATUS_OK && ++count == PASSES_MAX)
+			status = stage_reject(io, "the asset has too many passes");
+	}
+	txn_scan_close(scan);
+	buffer_fini(&prefix);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
 static enum status on_pass(struct stage_io *io, const struct event *event)
 {
 	const Fettle__Pass *pass = event_pass(event);
@@ -414,8 +447,9 @@ static enum status on_pass(struct stage_io *io, const struct event *event)
 	struct bytes kept;
 	enum status status;
 
-	if (pass->prefix.len > FACT_KEY_MAX || is_too_long(pass->collector))
-		return stage_reject(io, "the pass has too long a prefix, or too long a collector");
+	if (pass->prefix.len > FACT_KEY_MAX || pass->plan.len > TEXT_MAX
+	    || is_too_long(pass->collector))
+		return stage_reject(io, "the pass has too long a prefix, plan or collector");
 	status = find_asset(io, event, &asset, &record);
 	if (status != STATUS_OK)
 		return status;
@@ -428,7 +462,9 @@ static enum status on_pass(struct stage_io *io, const struct event *event)
 	/* Lanes overtake each other: this may be of an epoch that is over. */
 	if (status == STATUS_OK && older->epoch > event->stamp->epoch)
 		goto out;
-	if (status == STATUS_NOT_FOUND || (status == STATUS_OK && older->epoch < event->stamp->epoch))
+	if (status == STATUS_NOT_FOUND)
+		status = admit_pass(io, &asset);
+	if (status == STATUS_OK && (older == NULL || older->epoch < event->stamp->epoch))
 		status = unset_leftovers(io, event, &asset, record);
 	RECORD_SET(&row, facts, pass->facts);
 	RECORD_SET(&row, at_ms, event->stamp->received_ms);
@@ -459,9 +495,9 @@ static enum status on_heartbeat(struct stage_io *io, const struct event *event)
 
 	if (status != STATUS_OK)
 		return status;
-	if (heartbeat->host_name != NULL && record->name == NULL)
+	if (is_name(heartbeat->host_name) && record->name == NULL)
 		record->name = heartbeat->host_name;
-	if (heartbeat->agent_version != NULL)
+	if (is_name(heartbeat->agent_version))
 		record->agent_version = heartbeat->agent_version;
 	return touch(io, event, &asset, record);
 }

@@ -66,6 +66,12 @@ static enum status on_fact(struct stage_io *io, const struct event *event)
 		return status;
 	if (is_key(key, "command"))
 		send_command(io);
+	if (is_key(key, "huge")) {
+		char *text = arena_take(io->arena, LINK_VERDICT_MAX + 1);
+
+		memset(text, 'h', LINK_VERDICT_MAX);
+		say(io, text);
+	}
 	if (is_key(key, "timer"))
 		return stage_set_timer(io, key, io->now_ms + 5000);
 	if (is_key(key, "bad")) {
@@ -591,7 +597,42 @@ static void input_goes_before_work(void **test)
 	assert_true(has(at, TABLE_NOTES, "b"));
 }
 
+static void input_without_end_does_not_keep_work_waiting(void **test)
+{
+	struct fixture *at = *test;
+	unsigned batches = 0;
+
+	fact(at, LANE_DELTA, "a");
+	policy(at, SUBLOG_INTENT, "p");
+	step(at);
+	while (count(at, HOST_WORK) > 0) {
+		fact(at, LANE_DELTA, "b");
+		step(at);
+		assert_int_equal(host_waiting(at->host), 0);
+		assert_true(++batches <= 8);
+	}
+	assert_int_equal(host_position(at->host, flow_of(LANE_DELTA)), 1 + batches);
+}
+
 /* ---- what it leaves for others ---- */
+
+static void a_verdict_that_no_sink_could_take_is_left_out_and_counted(void **test)
+{
+	struct fixture *at = *test;
+	struct link_batch batch = { .count = 0 };
+
+	fact(at, LANE_DELTA, "huge");
+	fact(at, LANE_DELTA, "a");
+	step(at);
+	assert_int_equal(host_verdict_head(at->host), 3);
+	assert_int_equal(host_read_verdicts(at->host, 1, 16, &batch), STATUS_OK);
+	assert_int_equal(batch.count, 3);
+	assert_true(batch.records[0].size > 0);
+	assert_int_equal(batch.records[1].size, 0);
+	assert_true(batch.records[2].size > 0);
+	host_release(at->host);
+	assert_int_equal(counter(at, "verdicts_too_large"), 1);
+}
 
 static void positions_and_heads_are_those_of_before_after_a_restart(void **test)
 {
@@ -634,6 +675,7 @@ static void verdicts_are_deleted_once_every_reader_has_them(void **test)
 	step(at);
 	assert_string_equal(verdict(at, 2), "");
 	assert_string_equal(verdict(at, 3), "noted");
+	assert_int_equal(host_verdict_tail(at->host), 3);
 }
 
 static void commands_are_deleted_once_the_log_has_them(void **test)
@@ -731,6 +773,10 @@ static void run_on(struct fixture *at)
 	step(at);
 	for (char name[] = "k"; name[0] <= 'q'; name[0]++)
 		fact(at, LANE_DELTA, name);
+	for (int i = 0; i < 9; i++) { /* one of these batches has work as well */
+		fact(at, LANE_DELTA, "a fact that is longer than the key of the work beside it");
+		step(at);
+	}
 	(void)settle(at);
 	at->now_ms += TICK_MS;
 	(void)settle(at); /* timers and a tick */
@@ -807,6 +853,8 @@ int main(void)
 		TEST(ticks_come_once_a_period),
 		TEST(work_goes_by_slices_and_goes_on_after_a_restart),
 		TEST(input_goes_before_work),
+		TEST(input_without_end_does_not_keep_work_waiting),
+		TEST(a_verdict_that_no_sink_could_take_is_left_out_and_counted),
 		TEST(positions_and_heads_are_those_of_before_after_a_restart),
 		TEST(verdicts_are_deleted_once_every_reader_has_them),
 		TEST(commands_are_deleted_once_the_log_has_them),

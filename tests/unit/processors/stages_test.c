@@ -446,6 +446,54 @@ static void hostile_facts_are_quarantined(void **test)
 	rejects(at, &fact, 1); /* it would be part of a key that LMDB does not take */
 }
 
+static void an_endpoint_cannot_make_passes_without_end(void **test)
+{
+	struct fixture *at = *test;
+
+	for (int i = 0; i < 256 + 3; i++)
+		complete(at, one, 1, arena_format(&at->arena, "file/%d/", i), "");
+	assert_int_equal(count(at, STATE_PASS), 256);
+	assert_int_equal(count(at, HOST_QUARANTINE), 3);
+	complete(at, one, 2, "file/7/", ""); /* those that it has go on */
+	complete(at, two, 1, "file/7/", "");
+	assert_int_equal(count(at, STATE_PASS), 257);
+	assert_int_equal(count(at, HOST_QUARANTINE), 3);
+}
+
+static void beat(struct fixture *at, const char *host_name)
+{
+	Fettle__Heartbeat heartbeat = FETTLE__HEARTBEAT__INIT;
+
+	heartbeat.host_name = RECORD_TEXT(host_name);
+	heartbeat.agent_version = RECORD_TEXT(host_name);
+	give(at, &(struct said){ .agent = one, .epoch = 1, .lane = LANE_DELTA,
+		     .kind = FETTLE__KIND__KIND_HEARTBEAT, .message = &heartbeat.base });
+	settle(at);
+}
+
+/* Or every later record of a few bytes would write it again. */
+static void a_name_that_is_too_long_is_left_unsaid(void **test)
+{
+	struct fixture *at = *test;
+	static char name[100 * 1000];
+	struct asset_ref asset;
+	Fettle__StateAsset *record;
+
+	memset(name, 'n', sizeof(name) - 1);
+	for (size_t size = sizeof(name) - 1; size >= 255; size = size > 256 ? 256 : size - 1) {
+		struct txn *txn;
+
+		name[size] = '\0';
+		beat(at, name);
+		assert_int_equal(txn_begin(at->kv, &txn), STATUS_OK);
+		assert_int_equal(asset_of_agent(txn, one, &asset), STATUS_OK);
+		assert_int_equal(asset_get(txn, &asset, &at->arena, &record), STATUS_OK);
+		txn_abort(&txn);
+		assert_int_equal(record->name == NULL, size > 255);
+		assert_int_equal(record->agent_version == NULL, size > 255);
+	}
+}
+
 static void the_longest_key_and_collector_are_taken(void **test)
 {
 	struct fixture *at = *test;
@@ -645,6 +693,33 @@ static void a_fact_that_is_gone_does_not_close_a_finding(void **test)
 	assert_int_equal(verdicts(at, FETTLE__KIND__KIND_FINDING, NULL, NULL), 0);
 }
 
+/* One that does not would be sent again for ever, and everything behind it would wait. */
+static void every_verdict_fits_a_frame_whatever_an_endpoint_has(void **test)
+{
+	struct fixture *at = *test;
+	char line[200];
+	struct buffer policy = { 0 };
+	struct link_batch batch;
+
+	memset(line, '\x01', sizeof(line) - 1);
+	line[0] = 'w';
+	line[sizeof(line) - 1] = '\0';
+	buffer_append_text(&policy, "dialect: fettle\npolicy: {id: p, name: P}\nchecks:\n");
+	for (int i = 0; i < 1500; i++)
+		buffer_append_format(&policy, "  - {id: c%d, title: T, condition: all,"
+					      " rules: ['f:/etc/motd -> r:^w']}\n", i);
+	say(at, one, 1, 1, "file/etc/motd", line);
+	assign(at, "p", buffer_text(&policy));
+	buffer_fini(&policy);
+	assert_int_equal(counter(at, "checks_judged"), 1500);
+	for (uint64_t i = 1; i <= host_verdict_head(at->host); i++) {
+		batch.count = batch.size = 0;
+		assert_int_equal(host_read_verdicts(at->host, i, 1, &batch), STATUS_OK);
+		assert_in_range(batch.size, 1, LINK_VERDICT_MAX);
+		host_release(at->host);
+	}
+}
+
 static void a_changed_fact_runs_only_the_checks_that_read_it(void **test)
 {
 	struct fixture *at = *test;
@@ -775,6 +850,8 @@ int main(void)
 		TEST(a_pass_of_an_older_epoch_that_comes_late_changes_nothing),
 		TEST(a_value_is_kept_once_and_goes_with_its_last_holder),
 		TEST(hostile_facts_are_quarantined),
+		TEST(an_endpoint_cannot_make_passes_without_end),
+		TEST(a_name_that_is_too_long_is_left_unsaid),
 		TEST(the_longest_key_and_collector_are_taken),
 		TEST(a_gap_is_said),
 		TEST(an_agent_is_sent_its_plan_once),
@@ -783,6 +860,7 @@ int main(void)
 		TEST(a_broken_priority_table_is_quarantined_and_the_older_one_holds),
 		TEST(a_pending_update_is_a_missing_patch_until_it_is_not_pending),
 		TEST(a_fact_that_is_gone_does_not_close_a_finding),
+		TEST(every_verdict_fits_a_frame_whatever_an_endpoint_has),
 		TEST(a_changed_fact_runs_only_the_checks_that_read_it),
 		TEST(what_two_assets_have_alike_is_worked_out_once),
 		TEST(a_changed_policy_judges_every_asset_without_new_observations),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "brokers/log/store.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/support/scratch.h"
@@ -277,6 +278,33 @@ static void the_same_spool_stays_in_its_epoch(void **test)
 	assert_int_equal(log_store_head(at->store, flow()), 3);
 }
 
+/* The number of the last transaction that changed the file, which both of its first pages tell. */
+static void read_meta_pages(struct fixture *at, uint8_t out[8192])
+{
+	char *path = text_format("%s/data.mdb", (const char *)at->directory);
+	FILE *file = fopen(path, "rb");
+
+	assert_non_null(file);
+	assert_int_equal(fread(out, 1, 8192, file), 8192);
+	fclose(file);
+	free(path);
+}
+
+static void a_hello_that_says_nothing_new_costs_no_commit(void **test)
+{
+	struct fixture *at = *test;
+	uint64_t epoch = hello(at, spool, 0);
+	uint8_t before[8192], after[8192];
+
+	read_meta_pages(at, before);
+	assert_int_equal(hello(at, spool, epoch), epoch);
+	read_meta_pages(at, after);
+	assert_memory_equal(before, after, sizeof(before));
+	assert_true(hello(at, other_spool, epoch) > epoch);
+	read_meta_pages(at, after);
+	assert_memory_not_equal(before, after, sizeof(before));
+}
+
 static void a_new_a_strange_and_an_older_spool_each_begin_a_higher_epoch(void **test)
 {
 	struct fixture *at = *test;
@@ -372,24 +400,30 @@ static void intent_without_a_key_or_too_large_is_rejected(void **test)
 
 /* ---- commands ---- */
 
-static enum status command(struct fixture *at, const uint8_t *target, const char *key,
-    const char *body)
-{
-	enum status status;
-
-	begin(at);
-	status = log_store_command(at->store,
-	    make_record(at, FETTLE__KIND__KIND_PLAN, key, target, body), operator_id, NOW_MS);
-	commit(at);
-	return status;
-}
-
 static uint64_t command_head(struct fixture *at, const uint8_t *of)
 {
 	uint64_t head;
 
 	assert_int_equal(log_store_command_head(at->store, of, &head), STATUS_OK);
 	return head;
+}
+
+static enum status command(struct fixture *at, const uint8_t *target, const char *key,
+    const char *body)
+{
+	struct log_command written;
+	enum status status;
+
+	begin(at);
+	status = log_store_command(at->store,
+	    make_record(at, FETTLE__KIND__KIND_PLAN, key, target, body), operator_id, NOW_MS,
+	    &written);
+	commit(at);
+	if (status == STATUS_OK) {
+		assert_memory_equal(written.agent, target, AGENT_ID_SIZE);
+		assert_int_equal(written.number, command_head(at, target));
+	}
+	return status;
 }
 
 static void read_commands(struct fixture *at, uint64_t from, struct link_batch *batch)
@@ -534,6 +568,7 @@ int main(void)
 		TEST(what_was_not_committed_is_gone_after_a_crash),
 		TEST(uuid_and_generation_stay),
 		TEST(the_same_spool_stays_in_its_epoch),
+		TEST(a_hello_that_says_nothing_new_costs_no_commit),
 		TEST(a_new_a_strange_and_an_older_spool_each_begin_a_higher_epoch),
 		TEST(an_agent_that_knows_a_later_epoch_gets_one_later_still),
 		TEST(an_absurd_epoch_neither_wraps_nor_falls),
