@@ -42,7 +42,11 @@ static enum status dump_page(struct kv *kv, struct buffer *from,
 	for (size_t rows = 0; status == STATUS_OK; rows++) {
 		struct log_dump_record record = { .record = value };
 
-		if (rows == ROWS_A_TRANSACTION || key.size != KEY_SIZE) {
+		if (key.size != KEY_SIZE) {
+			status = STATUS_CORRUPT; /* or it would be come back to for ever */
+			break;
+		}
+		if (rows == ROWS_A_TRANSACTION) {
 			buffer_append(from, key);
 			break;
 		}
