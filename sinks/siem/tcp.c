@@ -40,7 +40,7 @@ struct tcp {
 	uint64_t written, arrived, connected_ms;
 	struct mark marks[MARKS];
 	size_t marks_count;
-	char reason[160];
+	char reason[512];
 	char discarded[512];
 };
 
