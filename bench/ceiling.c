@@ -2,8 +2,8 @@
 /*
  * ceiling - what the blocks can do where nothing is in their way: one producer pushes frames of 64
  * records through CURVE over tcp; one consumer unpacks them, looks each up in a hash table of a
- * million, and appends them in order to LMDB, synced every 1,000.  No acknowledgement, no broker, no
- * rule.  It uses the libraries bare, which nothing else outside of core/ may.
+ * million, and appends them in order to LMDB, synced every 1,000.  No acknowledgement, no broker,
+ * no rule.  It uses the libraries bare, which nothing else outside of core/ may.
  *
  *     fettle-ceiling DIRECTORY [RECORDS]
  */

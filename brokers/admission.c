@@ -20,7 +20,8 @@ static void answer(struct admission *admission, struct bytes request_id, const c
 	const struct bytes parts[] = { bytes_of_text("1.0"), request_id, bytes_of_text(code),
 		bytes_of_text(text), bytes_of_text(user), BYTES_NONE };
 
-	/* libzmq waits for every answer, so there is room for it; a lost one ends in a new handshake. */
+	/* libzmq waits for every answer, so there is room for it; a lost one ends in a new
+	 * handshake. */
 	if (socket_send(admission->socket, parts, sizeof(parts) / sizeof(parts[0])) != STATUS_OK)
 		log_warn("admission-unanswered", "could not answer a request to connect");
 }
@@ -28,8 +29,8 @@ static void answer(struct admission *admission, struct bytes request_id, const c
 static bool is_curve_request(const struct bytes *parts, size_t count)
 {
 	return count == REQUEST_PARTS && bytes_equal(parts[VERSION], bytes_of_text("1.0"))
-	       && bytes_equal(parts[MECHANISM], bytes_of_text("CURVE"))
-	       && parts[CREDENTIALS].size == SOCKET_KEY_SIZE;
+	    && bytes_equal(parts[MECHANISM], bytes_of_text("CURVE"))
+	    && parts[CREDENTIALS].size == SOCKET_KEY_SIZE;
 }
 
 static void on_request(void *data, const struct bytes *parts, size_t count, const char *user)
@@ -56,7 +57,9 @@ enum status admission_open(struct sockets *sockets, struct admission **out)
 {
 	struct admission *admission = memory_new(sizeof(*admission));
 	const struct socket_options options = { .type = SOCKET_REP,
-		.endpoint = "inproc://zeromq.zap.01", .binds = true, .on_message = on_request,
+		.endpoint = "inproc://zeromq.zap.01",
+		.binds = true,
+		.on_message = on_request,
 		.data = admission };
 	enum status status = socket_open(sockets, &options, &admission->socket);
 

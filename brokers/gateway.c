@@ -38,8 +38,10 @@ static const struct setting settings[] = {
 	SETTING_END
 };
 
-const struct setting_section gateway_section = { .name = "gateway", .settings = settings,
-	.size = sizeof(struct gateway_settings), .help = "the part that faces the endpoints" };
+const struct setting_section gateway_section = { .name = "gateway",
+	.settings = settings,
+	.size = sizeof(struct gateway_settings),
+	.help = "the part that faces the endpoints" };
 
 struct gateway {
 	struct sockets *sockets;
@@ -113,8 +115,7 @@ static void on_agent_message(void *data, const struct bytes *parts, size_t count
 	uint8_t header[HEADER_ID + ROUTE_MAX];
 	struct bytes slice;
 
-	if (count != 2 || parts[0].size > ROUTE_MAX
-	    || !bytes_from_hex(user, header, HEADER_ID)) {
+	if (count != 2 || parts[0].size > ROUTE_MAX || !bytes_from_hex(user, header, HEADER_ID)) {
 		if (gateway->anonymous++ == 0)
 			log_warn("gateway-anonymous", "dropped a message of a peer that is not "
 						      "authenticated or not of our protocol");
@@ -150,10 +151,15 @@ static void on_log_message(void *data, const struct bytes *parts, size_t count, 
 
 static enum status open_front(struct gateway *gateway, const char *endpoint)
 {
-	const struct socket_options options = { .type = SOCKET_ROUTER, .endpoint = endpoint,
-		.binds = true, .high_water_mark = FRONT_HIGH_WATER_MARK,
-		.message_max = LINK_FRAME_MAX, .faces_strangers = true, .is_curve_server = true,
-		.secret_key = gateway->keys.secret_key, .on_message = on_agent_message,
+	const struct socket_options options = { .type = SOCKET_ROUTER,
+		.endpoint = endpoint,
+		.binds = true,
+		.high_water_mark = FRONT_HIGH_WATER_MARK,
+		.message_max = LINK_FRAME_MAX,
+		.faces_strangers = true,
+		.is_curve_server = true,
+		.secret_key = gateway->keys.secret_key,
+		.on_message = on_agent_message,
 		.data = gateway };
 
 	return socket_open(gateway->sockets, &options, &gateway->front);
@@ -162,7 +168,9 @@ static enum status open_front(struct gateway *gateway, const char *endpoint)
 static enum status open_back(struct gateway *gateway, const char *endpoint)
 {
 	gateway->back_options = (struct socket_options){ .type = SOCKET_DEALER,
-		.endpoint = endpoint, .on_message = on_log_message, .data = gateway };
+		.endpoint = endpoint,
+		.on_message = on_log_message,
+		.data = gateway };
 	return socket_open(gateway->sockets, &gateway->back_options, &gateway->back);
 }
 

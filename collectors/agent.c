@@ -33,9 +33,8 @@ struct agent_settings {
 	struct setting_list skip;
 };
 
-static const struct setting settings[] = {
-	SETTING_TEXT(struct agent_settings, server, "tcp://127.0.0.1:7117",
-	    "the gateway to report to"),
+static const struct setting settings[] = { SETTING_TEXT(struct agent_settings, server,
+					       "tcp://127.0.0.1:7117", "the gateway to report to"),
 	SETTING_TEXT(struct agent_settings, server_key, "",
 	    "file with the server's public key; empty: keys/server.pub in the data directory"),
 	SETTING_SIZE(struct agent_settings, spool_size, 256ULL << 20, 1ULL << 20, 1ULL << 40,
@@ -44,11 +43,12 @@ static const struct setting settings[] = {
 	    "how often it says that it is there"),
 	SETTING_LIST(struct agent_settings, skip, "",
 	    "collectors that are not to run; `fettle collectors` lists them"),
-	SETTING_END
-};
+	SETTING_END };
 
-const struct setting_section agent_section = { .name = "agent", .settings = settings,
-	.size = sizeof(struct agent_settings), .help = "the part that runs on every endpoint" };
+const struct setting_section agent_section = { .name = "agent",
+	.settings = settings,
+	.size = sizeof(struct agent_settings),
+	.help = "the part that runs on every endpoint" };
 
 struct agent {
 	const struct role_host *host;
@@ -89,9 +89,10 @@ static void on_spool_failure(struct agent *agent, enum status status)
 		fail(agent, status);
 		return;
 	}
-	log_warn("spool-no-space", "the disk has no room for observations: %s; trying again in %d "
-				   "seconds; nothing that was seen is forgotten, it is looked at "
-				   "again",
+	log_warn("spool-no-space",
+	    "the disk has no room for observations: %s; trying again in %d "
+	    "seconds; nothing that was seen is forgotten, it is looked at "
+	    "again",
 	    status_text(status), RETRY_MS / 1000);
 }
 
@@ -248,7 +249,7 @@ static enum status read_records(void *self, uint32_t flow, uint64_t from, size_t
 	enum status status = flush(agent);
 
 	return status == STATUS_OK ? spool_read(agent->spool, (enum lane)flow, from, most, batch)
-				   : status;
+	                           : status;
 }
 
 static void release(void *self)
@@ -324,8 +325,8 @@ static void on_heartbeat(uv_timer_t *timer)
 	if (status != STATUS_OK && status != STATUS_FULL)
 		on_spool_failure(agent, status);
 	buffer_fini(&body);
-	uv_timer_start(&agent->heartbeat, on_heartbeat,
-	    clock_jitter_ms(agent->settings->heartbeat), 0);
+	uv_timer_start(&agent->heartbeat, on_heartbeat, clock_jitter_ms(agent->settings->heartbeat),
+	    0);
 }
 
 /* What the spool refused is said once there is room again, and observed anew. */
@@ -451,8 +452,9 @@ static enum status check_skip(const struct setting_list *skip)
 		       && strcmp(collectors_all[at]->name, skip->items[i]) != 0)
 			at++;
 		if (collectors_all[at] == NULL) {
-			log_error("agent-skip", "the setting agent.skip names `%s`, which is no "
-						"collector; `fettle collectors` lists them",
+			log_error("agent-skip",
+			    "the setting agent.skip names `%s`, which is no "
+			    "collector; `fettle collectors` lists them",
 			    skip->items[i]);
 			return STATUS_INVALID;
 		}
@@ -465,7 +467,9 @@ static enum status start_collectors(struct agent *agent)
 	enum status status = check_skip(&agent->settings->skip);
 
 	agent->context = (struct collector_context){ .loop = agent->host->loop,
-		.observer = agent->observer, .root = "", .secret = agent->secret };
+		.observer = agent->observer,
+		.root = "",
+		.secret = agent->secret };
 	for (size_t i = 0; status == STATUS_OK && collectors_all[i] != NULL; i++) {
 		const struct collector *collector = collectors_all[i];
 
@@ -487,9 +491,12 @@ static enum status dial(struct agent *agent, const struct role_endpoints *endpoi
 	const struct dialler_options options = { .loop = agent->host->loop,
 		.sockets = agent->sockets,
 		.endpoint = endpoints->gateway != NULL ? endpoints->gateway
-						       : agent->settings->server,
-		.server_key = agent->server_key, .public_key = agent->keys.public_key,
-		.secret_key = agent->keys.secret_key, .operations = operations, .self = agent };
+		                                       : agent->settings->server,
+		.server_key = agent->server_key,
+		.public_key = agent->keys.public_key,
+		.secret_key = agent->keys.secret_key,
+		.operations = operations,
+		.self = agent };
 
 	return dialler_new(&options, &agent->server);
 }
@@ -536,8 +543,7 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 		return status;
 	}
 	log_write(LOG_INFO, "agent-ready",
-	    LOG_FIELDS(LOG_TEXT("public_key", agent->keys.public_key)),
-	    "observing this machine");
+	    LOG_FIELDS(LOG_TEXT("public_key", agent->keys.public_key)), "observing this machine");
 	*self = agent;
 	return STATUS_OK;
 }

@@ -141,9 +141,9 @@ static int spawn(struct child *child, uv_loop_t *loop, const char *const *argume
 	uv_stdio_container_t stdio[] = {
 		{ .flags = UV_IGNORE },
 		{ .flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE,
-		  .data.stream = (uv_stream_t *)&child->output_pipe },
+		    .data.stream = (uv_stream_t *)&child->output_pipe },
 		{ .flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE,
-		  .data.stream = (uv_stream_t *)&child->errors_pipe },
+		    .data.stream = (uv_stream_t *)&child->errors_pipe },
 	};
 	uv_process_options_t options = {
 		.exit_cb = on_process_exit,

@@ -27,8 +27,8 @@ enum child_end {
 	CHILD_NOT_FOUND,   /* there is no such program */
 	CHILD_NOT_STARTED, /* CODE is libuv's error */
 	CHILD_TIMED_OUT,
-	CHILD_TOO_MUCH,    /* it wrote more than OUTPUT_LIMIT */
-	CHILD_STOPPED,     /* by child_stop */
+	CHILD_TOO_MUCH, /* it wrote more than OUTPUT_LIMIT */
+	CHILD_STOPPED,  /* by child_stop */
 };
 
 struct child_result {

@@ -95,8 +95,9 @@ static void set_broken(const struct table *table, struct bytes line)
 
 	make_rest(table, line, &rest);
 	fact_key(&key, "cron", buffer_bytes(&rest));
-	sheet_add(table->sheet, &(struct fact){ .key = buffer_bytes(&key), .status = FACT_FAILED,
-	    .reason = "a line of it is no job" });
+	sheet_add(table->sheet, &(struct fact){ .key = buffer_bytes(&key),
+				    .status = FACT_FAILED,
+				    .reason = "a line of it is no job" });
 	buffer_fini(&rest);
 	buffer_fini(&key);
 }
@@ -177,7 +178,8 @@ static bool counts(const char *name, bool is_strict)
 typedef void visit_name(const struct survey_input *input, struct sheet *sheet,
     const char *directory, const char *name);
 
-/* What a directory that cannot be listed may hide is a fact; one that is not there hides nothing. */
+/* What a directory that cannot be listed may hide is a fact; one that is not there hides nothing.
+ */
 static void visit(const struct survey_input *input, struct sheet *sheet, const char *directory,
     bool is_strict, visit_name *each)
 {
@@ -221,7 +223,10 @@ static void visit_user_tab(const struct survey_input *input, struct sheet *sheet
     const char *directory, const char *name)
 {
 	char *path = text_format("%s/%s", directory, name);
-	struct table table = { .input = input, .sheet = sheet, .path = path, .user = name,
+	struct table table = { .input = input,
+		.sheet = sheet,
+		.path = path,
+		.user = name,
 		.kind = USER_TAB };
 
 	if (!is_directory(input, path))
@@ -236,7 +241,7 @@ static bool is_script(const struct survey_input *input, const char *path)
 	char *full_path = text_format("%s%s", input->root, path);
 	struct stat info;
 	bool is_one = stat(full_path, &info) == 0 && S_ISREG(info.st_mode)
-		      && (info.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0;
+	           && (info.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0;
 
 	free(full_path);
 	return is_one;
@@ -296,10 +301,15 @@ static void look(const struct survey_input *input, struct sheet *sheet)
 	bool is_strict = is_debian(input);
 
 	survey_watch(input, sheet, "/etc", tables);
-	look_at_table(&(struct table){ .input = input, .sheet = sheet, .path = "/etc/crontab",
+	look_at_table(&(struct table){ .input = input,
+	    .sheet = sheet,
+	    .path = "/etc/crontab",
 	    .kind = SYSTEM_TAB });
-	look_at_table(&(struct table){ .input = input, .sheet = sheet, .path = "/etc/anacrontab",
-	    .user = "root", .kind = ANACRON_TAB });
+	look_at_table(&(struct table){ .input = input,
+	    .sheet = sheet,
+	    .path = "/etc/anacrontab",
+	    .user = "root",
+	    .kind = ANACRON_TAB });
 	visit(input, sheet, "/etc/cron.d", is_strict, visit_system_tab);
 	for (size_t i = 0; i < sizeof(spools) / sizeof(spools[0]); i++)
 		visit(input, sheet, spools[i], false, visit_user_tab);
@@ -309,21 +319,21 @@ static void look(const struct survey_input *input, struct sheet *sheet)
 	look_at_spool(input, sheet, "/var/spool/at");
 }
 
-static enum status start(const struct collector_context *context, const void *settings,
-    void **self)
+static enum status start(const struct collector_context *context, const void *settings, void **self)
 {
 	static const struct survey_kind kind = { .collector = &cron_collector,
-		.quiet_ms = 200, .most_ms = 2000, .look = look };
+		.quiet_ms = 200,
+		.most_ms = 2000,
+		.look = look };
 
 	return survey_start(&kind, ((const struct cron_settings *)settings)->reread, context,
 	    settings, self);
 }
 
-static const struct setting settings[] = {
-	SETTING_DURATION(struct cron_settings, reread, 10 * 60 * 1000, 1000, 7 * 86400 * 1000,
-	    "how often to look again, whatever was told"),
-	SETTING_END
-};
+static const struct setting settings[] = { SETTING_DURATION(struct cron_settings, reread,
+					       10 * 60 * 1000, 1000, 7 * 86400 * 1000,
+					       "how often to look again, whatever was told"),
+	SETTING_END };
 
 const struct collector cron_collector = {
 	.name = "cron",

@@ -53,8 +53,8 @@ void digest_end(struct digest *digest, uint8_t out[DIGEST_SIZE])
 
 void digest_keyed(struct bytes key, struct bytes bytes, uint8_t out[DIGEST_SIZE])
 {
-	REQUIRE(HMAC(EVP_sha256(), key.data, (int)key.size, bytes.data, bytes.size, out, NULL)
-	        != NULL);
+	REQUIRE(
+	    HMAC(EVP_sha256(), key.data, (int)key.size, bytes.data, bytes.size, out, NULL) != NULL);
 }
 
 /* With padding, where BYTES are few enough for an int. */

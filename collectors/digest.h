@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * digest.h - SHA-256 of what is read piece by piece, and base64 (RFC 4648): the only file that knows
- * OpenSSL.
+ * digest.h - SHA-256 of what is read piece by piece, and base64 (RFC 4648): the only file that
+ * knows OpenSSL.
  */
 #ifndef COLLECTORS_DIGEST_H
 #define COLLECTORS_DIGEST_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Nothing tells of a parameter or a module that changed, so the re-read is short; it is some hundred
- * small reads.  How often a module is in use is left out: it changes all the time.
+ * Nothing tells of a parameter or a module that changed, so the re-read is short; it is some
+ * hundred small reads.  How often a module is in use is left out: it changes all the time.
  */
 #include "collectors/kernel.h"
 
@@ -95,7 +95,8 @@ static void look_at_parameter(const struct survey_input *input, struct sheet *sh
 	if (error != 0) {
 		sheet_unread(sheet, "sysctl", bytes_of_text(name), error);
 	} else {
-		struct fact_field value = FACT_FIELD_SLICE("value", small_file_trim(buffer_bytes(&file)));
+		struct fact_field value = FACT_FIELD_SLICE("value",
+		    small_file_trim(buffer_bytes(&file)));
 
 		for (size_t i = 0; i < file.size; i++)
 			if (file.data[i] == '\t')
@@ -120,8 +121,7 @@ static void take_module(struct sheet *sheet, struct bytes line)
 	free(size);
 	while ((word = small_file_word(&line)).size > 0)
 		if (word.size > 2 && word.data[0] == '(' && word.data[word.size - 1] == ')')
-			fields[1] = FACT_FIELD_SLICE("taint",
-			    BYTES(word.data + 1, word.size - 2));
+			fields[1] = FACT_FIELD_SLICE("taint", BYTES(word.data + 1, word.size - 2));
 	buffer_append_text(&rest, "module/");
 	buffer_append(&rest, name);
 	if (is_understood)
@@ -277,21 +277,21 @@ static void look(const struct survey_input *input, struct sheet *sheet)
 		look_at_parameter(input, sheet, parameters[i]);
 }
 
-static enum status start(const struct collector_context *context, const void *settings,
-    void **self)
+static enum status start(const struct collector_context *context, const void *settings, void **self)
 {
 	static const struct survey_kind kind = { .collector = &kernel_collector,
-		.quiet_ms = 200, .most_ms = 2000, .look = look };
+		.quiet_ms = 200,
+		.most_ms = 2000,
+		.look = look };
 
 	return survey_start(&kind, ((const struct kernel_settings *)settings)->reread, context,
 	    settings, self);
 }
 
-static const struct setting settings[] = {
-	SETTING_DURATION(struct kernel_settings, reread, 60 * 1000, 1000, 7 * 86400 * 1000,
-	    "how often to look again, whatever was told"),
-	SETTING_END
-};
+static const struct setting settings[] = { SETTING_DURATION(struct kernel_settings, reread,
+					       60 * 1000, 1000, 7 * 86400 * 1000,
+					       "how often to look again, whatever was told"),
+	SETTING_END };
 
 const struct collector kernel_collector = {
 	.name = "kernel",

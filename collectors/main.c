@@ -84,7 +84,8 @@ static const struct setting_section *sections(void)
 		REQUIRE(count + 1 < SECTIONS_MAX);
 		if (collector->settings != NULL)
 			all[count++] = (struct setting_section){ .name = collector->name,
-				.settings = collector->settings, .size = collector->settings_size,
+				.settings = collector->settings,
+				.size = collector->settings_size,
 				.help = collector->summary };
 	}
 	return all;
@@ -99,8 +100,8 @@ static char *default_data(void)
 	if (geteuid() == 0)
 		return text_copy("/var/lib/fettle");
 	return base != NULL && base[0] == '/'
-		   ? text_format("%s/fettle", base)
-		   : text_format("%s/.local/share/fettle", home == NULL ? "" : home);
+	         ? text_format("%s/fettle", base)
+	         : text_format("%s/.local/share/fettle", home == NULL ? "" : home);
 }
 
 static struct settings *load(const struct arguments *arguments)
@@ -108,8 +109,8 @@ static struct settings *load(const struct arguments *arguments)
 	const char *named = arguments->config != NULL ? arguments->config : getenv("FETTLE_CONFIG");
 	const char *flags[3] = { NULL, NULL, NULL };
 	size_t count = 0;
-	const struct settings_sources sources = {
-		.file = named != NULL ? named : "/etc/fettle/agent.yaml",
+	const struct settings_sources sources = { .file = named != NULL ? named
+		                                                        : "/etc/fettle/agent.yaml",
 		.file_may_be_missing = named == NULL,
 		.flags = flags,
 		.environment = (const char *const *)environ };
@@ -121,8 +122,10 @@ static struct settings *load(const struct arguments *arguments)
 	if (arguments->server_key != NULL)
 		flags[count++] = arguments->server_key;
 	if (settings_load(sections(), &sources, &settings, &errors) != STATUS_OK) {
-		fprintf(stderr, "%sfettle-agent: the configuration is not used; mend it and start "
-				"again\n", yaml_errors_text(&errors));
+		fprintf(stderr,
+		    "%sfettle-agent: the configuration is not used; mend it and start "
+		    "again\n",
+		    yaml_errors_text(&errors));
 		settings = NULL;
 	}
 	yaml_errors_fini(&errors);

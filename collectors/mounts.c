@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kernel tells of each change to /proc/self/mountinfo (proc(5)), which has blanks and backslashes
- * in paths as octal escapes.
+ * The kernel tells of each change to /proc/self/mountinfo (proc(5)), which has blanks and
+ * backslashes in paths as octal escapes.
  */
 #include "collectors/mounts.h"
 
@@ -145,7 +145,7 @@ static void take_lines(struct sheet *sheet, struct bytes file)
 			file.size--;
 		end = file.size == 0 ? NULL : memrchr(file.data, '\n', file.size);
 		line = end == NULL ? file
-				   : BYTES(end + 1, file.size - (size_t)(end + 1 - file.data));
+		                   : BYTES(end + 1, file.size - (size_t)(end + 1 - file.data));
 		file.size -= line.size;
 		if (parse(line, &mount))
 			set(sheet, &mount, &arena);
@@ -166,21 +166,22 @@ static void look(const struct survey_input *input, struct sheet *sheet)
 	buffer_fini(&file);
 }
 
-static enum status start(const struct collector_context *context, const void *settings,
-    void **self)
+static enum status start(const struct collector_context *context, const void *settings, void **self)
 {
 	static const struct survey_kind kind = { .collector = &mounts_collector,
-		.quiet_ms = 200, .most_ms = 1000, .alarm_path = table_path, .look = look };
+		.quiet_ms = 200,
+		.most_ms = 1000,
+		.alarm_path = table_path,
+		.look = look };
 
 	return survey_start(&kind, ((const struct mounts_settings *)settings)->reread, context,
 	    settings, self);
 }
 
-static const struct setting settings[] = {
-	SETTING_DURATION(struct mounts_settings, reread, 10 * 60 * 1000, 1000, 7 * 86400 * 1000,
-	    "how often to look again, whatever was told"),
-	SETTING_END
-};
+static const struct setting settings[] = { SETTING_DURATION(struct mounts_settings, reread,
+					       10 * 60 * 1000, 1000, 7 * 86400 * 1000,
+					       "how often to look again, whatever was told"),
+	SETTING_END };
 
 const struct collector mounts_collector = {
 	.name = "mounts",

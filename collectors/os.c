@@ -31,8 +31,11 @@ struct os {
 static void set(struct os *os, const char *key, enum fact_status status, const char *reason,
     const struct fact_field *fields, size_t count)
 {
-	struct fact fact = { .key = bytes_of_text(key), .status = status, .reason = reason,
-		.fields = fields, .fields_count = count };
+	struct fact fact = { .key = bytes_of_text(key),
+		.status = status,
+		.reason = reason,
+		.fields = fields,
+		.fields_count = count };
 
 	if (os->status == STATUS_OK)
 		os->status = observer_pass_set(os->pass, &fact);
@@ -120,7 +123,8 @@ static void set_release(struct os *os, struct bytes file)
 	for (size_t i = 0; i < WANTED; i++)
 		if (os_release_find(file, wanted[i].variable, &values[i]))
 			fields[count++] = (struct fact_field){ .name = wanted[i].field,
-				.type = FACT_TEXT, .bytes = buffer_bytes(&values[i]) };
+				.type = FACT_TEXT,
+				.bytes = buffer_bytes(&values[i]) };
 	set(os, "os/release", FACT_PRESENT, NULL, fields, count);
 	for (size_t i = 0; i < WANTED; i++)
 		buffer_fini(&values[i]);
@@ -183,7 +187,8 @@ static void watch_files(struct os *os)
 		char *path = text_format("%s%s", os->context->root, directories[i]);
 		int directory;
 
-		if (watch_add(os->watch, path, WATCH_NAMES | IN_CLOSE_WRITE, &directory) != STATUS_OK)
+		if (watch_add(os->watch, path, WATCH_NAMES | IN_CLOSE_WRITE, &directory)
+		    != STATUS_OK)
 			log_debug("os-unwatched", "%s is not watched", path);
 		free(path);
 	}
@@ -222,13 +227,15 @@ static void refresh(void *self)
 	pace_now(&((struct os *)self)->pace);
 }
 
-static enum status start(const struct collector_context *context, const void *settings,
-    void **self)
+static enum status start(const struct collector_context *context, const void *settings, void **self)
 {
 	const struct os_settings *chosen = settings;
 	struct os *os = memory_new(sizeof(*os));
-	struct pace pace = { .quiet_ms = QUIET_MS, .most_ms = MOST_MS, .reread_ms = chosen->reread,
-		.on_due = look, .data = os };
+	struct pace pace = { .quiet_ms = QUIET_MS,
+		.most_ms = MOST_MS,
+		.reread_ms = chosen->reread,
+		.on_due = look,
+		.data = os };
 
 	os->context = context;
 	os->watch = watch_new(context->loop, on_event, os);
@@ -262,11 +269,10 @@ static void stop(void *self, void (*on_stopped)(void *data), void *data)
 	pace_close(&os->pace, on_closed);
 }
 
-static const struct setting settings[] = {
-	SETTING_DURATION(struct os_settings, reread, 10 * 60 * 1000, 1000, 7 * 86400 * 1000,
-	    "how often to look again, whatever was told"),
-	SETTING_END
-};
+static const struct setting settings[] = { SETTING_DURATION(struct os_settings, reread,
+					       10 * 60 * 1000, 1000, 7 * 86400 * 1000,
+					       "how often to look again, whatever was told"),
+	SETTING_END };
 
 const struct collector os_collector = {
 	.name = "os",

@@ -38,8 +38,7 @@ static bool take_assignment(struct bytes line, struct bytes name, struct buffer 
 
 	while (line.size > 0 && (line.data[0] == ' ' || line.data[0] == '\t'))
 		line = BYTES(line.data + 1, line.size - 1);
-	if (line.size <= name.size || !bytes_start_with(line, name)
-	    || line.data[name.size] != '=')
+	if (line.size <= name.size || !bytes_start_with(line, name) || line.data[name.size] != '=')
 		return false;
 	is_found = unquote(BYTES(line.data + name.size + 1, line.size - name.size - 1), &value);
 	if (is_found) {

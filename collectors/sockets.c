@@ -78,19 +78,20 @@ struct row {
 static bool parse_row(struct bytes line, struct row *row)
 {
 	char *text = text_copy_bytes(line), local[33], remote[33];
-	bool is_row = sscanf(text,
-	    " %*u: %32[0-9A-Fa-f]:%x %32[0-9A-Fa-f]:%x %x %*s %*s %*s %u %*u %llu", local,
-	    &row->port, remote, &row->remote_port, &row->state, &row->uid, &row->inode) == 7;
+	bool is_row =
+	    sscanf(text, " %*u: %32[0-9A-Fa-f]:%x %32[0-9A-Fa-f]:%x %x %*s %*s %*s %u %*u %llu",
+		local, &row->port, remote, &row->remote_port, &row->state, &row->uid, &row->inode)
+	    == 7;
 
 	free(text);
 	return is_row && row->port <= UINT16_MAX
-	       && parse_address(local, row->address, sizeof(row->address));
+	    && parse_address(local, row->address, sizeof(row->address));
 }
 
 static bool is_loopback(const char *address)
 {
 	return strncmp(address, "127.", 4) == 0 || strcmp(address, "[::1]") == 0
-	       || strncmp(address, "[::ffff:127.", 12) == 0;
+	    || strncmp(address, "[::ffff:127.", 12) == 0;
 }
 
 static bool is_listening(const struct tables *tables, const char *protocol, const struct row *row)
@@ -300,21 +301,21 @@ static void look(const struct survey_input *input, struct sheet *sheet)
 	arena_fini(&tables.arena);
 }
 
-static enum status start(const struct collector_context *context, const void *settings,
-    void **self)
+static enum status start(const struct collector_context *context, const void *settings, void **self)
 {
 	static const struct survey_kind kind = { .collector = &sockets_collector,
-		.quiet_ms = 200, .most_ms = 1000, .look = look };
+		.quiet_ms = 200,
+		.most_ms = 1000,
+		.look = look };
 
 	return survey_start(&kind, ((const struct sockets_settings *)settings)->reread, context,
 	    settings, self);
 }
 
-static const struct setting settings[] = {
-	SETTING_DURATION(struct sockets_settings, reread, 30 * 1000, 1000, 7 * 86400 * 1000,
-	    "how often to look again"),
-	SETTING_END
-};
+static const struct setting settings[] = { SETTING_DURATION(struct sockets_settings, reread,
+					       30 * 1000, 1000, 7 * 86400 * 1000,
+					       "how often to look again"),
+	SETTING_END };
 
 const struct collector sockets_collector = {
 	.name = "sockets",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sorted_list.h - a list whose order means nothing, so that it reads the same however it was written.
+ * sorted_list.h - a list whose order means nothing, so that it reads the same however it was
+ * written.
  */
 #ifndef COLLECTORS_SORTED_LIST_H
 #define COLLECTORS_SORTED_LIST_H

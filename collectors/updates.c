@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * apt is asked what it would do, and does nothing: it takes no lock and needs no privilege.  Holds are
- * ignored in that question, as what is held back is still to be known; dpkg says what is on hold.
+ * apt is asked what it would do, and does nothing: it takes no lock and needs no privilege.  Holds
+ * are ignored in that question, as what is held back is still to be known; dpkg says what is on
+ * hold.
  */
 #include "collectors/updates.h"
 
@@ -60,7 +61,8 @@ static bool ask(const struct survey_input *input, struct arena *arena, struct ch
 		ask_for_holds(input, arena, arguments);
 	else
 		ask_for_upgrades(input, arena, arguments);
-	*out = (struct child_request){ .arguments = arguments, .output_limit = OUTPUT_MAX,
+	*out = (struct child_request){ .arguments = arguments,
+		.output_limit = OUTPUT_MAX,
 		.timeout_ms = TIMEOUT_MS };
 	return true;
 }
@@ -111,7 +113,8 @@ static bool parse(struct bytes line, struct upgrade *out)
 	return take_enclosed(&inner, '[', ']', &out->architecture) && out->architecture.size > 0;
 }
 
-/* "Debian-Security:12/stable-security", "Ubuntu:22.04/jammy-security", "Debian:…/trixie-security" */
+/* "Debian-Security:12/stable-security", "Ubuntu:22.04/jammy-security", "Debian:…/trixie-security"
+ */
 static bool is_security(struct bytes origin)
 {
 	char *text = text_copy_bytes(origin);
@@ -176,9 +179,10 @@ static void look_at_lists(const struct survey_input *input, struct sheet *sheet)
 	if (has_lists(input))
 		sheet_present(sheet, "update", bytes_of_text("lists"), NULL, 0);
 	else
-		sheet_add(sheet, &(struct fact){ .key = bytes_of_text("update/lists"),
-		    .status = FACT_ABSENT,
-		    .reason = "apt has no lists of packages: nothing can be said of updates" });
+		sheet_add(sheet,
+		    &(struct fact){ .key = bytes_of_text("update/lists"),
+			.status = FACT_ABSENT,
+			.reason = "apt has no lists of packages: nothing can be said of updates" });
 }
 
 static void fail(struct sheet *sheet, const char *program, const struct child_result *result)
@@ -219,26 +223,27 @@ static void look(const struct survey_input *input, struct sheet *sheet)
 	}
 }
 
-static enum status start(const struct collector_context *context, const void *settings,
-    void **self)
+static enum status start(const struct collector_context *context, const void *settings, void **self)
 {
 	/* apt works for seconds, and an upgrade moves its database for minutes. */
 	static const struct survey_kind kind = { .collector = &updates_collector,
-		.quiet_ms = 3000, .most_ms = 60 * 1000, .ask = ask, .look = look };
+		.quiet_ms = 3000,
+		.most_ms = 60 * 1000,
+		.ask = ask,
+		.look = look };
 
 	return survey_start(&kind, ((const struct updates_settings *)settings)->reread, context,
 	    settings, self);
 }
 
-static const struct setting settings[] = {
-	SETTING_DURATION(struct updates_settings, reread, 3600 * 1000, 1000, 7 * 86400 * 1000,
-	    "how often to ask again, whatever was told"),
+static const struct setting settings[] = { SETTING_DURATION(struct updates_settings, reread,
+					       3600 * 1000, 1000, 7 * 86400 * 1000,
+					       "how often to ask again, whatever was told"),
 	SETTING_TEXT(struct updates_settings, apt_get, "apt-get",
 	    "the program that says what it would upgrade: a name in /usr/bin, or a path"),
 	SETTING_TEXT(struct updates_settings, dpkg_query, "dpkg-query",
 	    "the program that says what is on hold: a name in /usr/bin, or a path"),
-	SETTING_END
-};
+	SETTING_END };
 
 const struct collector updates_collector = {
 	.name = "updates",

@@ -14,8 +14,7 @@
 #include "core/status.h"
 
 /* What can happen to a name in a directory, and what can happen to a file behind it. */
-#define WATCH_NAMES                                                                                \
-	((uint32_t)(IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB))
+#define WATCH_NAMES ((uint32_t)(IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB))
 #define WATCH_CONTENT ((uint32_t)(IN_MODIFY | IN_CLOSE_WRITE))
 
 struct watch;

@@ -16,8 +16,7 @@ void asset_table_fini(struct asset_table *table)
 	*table = (struct asset_table){ 0 };
 }
 
-static void add(struct asset_table *table, struct bytes id, const char *name,
-    uint64_t last_seen_ms)
+static void add(struct asset_table *table, struct bytes id, const char *name, uint64_t last_seen_ms)
 {
 	struct asset_row *row;
 	char hex[2 * HASH_SIZE + 1];

@@ -65,8 +65,8 @@ static void output_difference(struct output *output, const Fettle__ChangeVerdict
 
 static void show_in_table(struct changes *changes, const Fettle__ChangeVerdict *change)
 {
-	const struct asset_row *asset =
-	    asset_table_find(changes->assets, record_bytes(change->asset));
+	const struct asset_row *asset = asset_table_find(changes->assets,
+	    record_bytes(change->asset));
 
 	output_time(changes->output, change->received_ms);
 	if (asset == NULL)
@@ -101,8 +101,7 @@ static enum status show_change(void *visitor, const Fettle__ChangeVerdict *chang
 	return output_row(changes->output);
 }
 
-static void say_rest(const struct console *console, const struct query_changes *wanted,
-    size_t rows)
+static void say_rest(const struct console *console, const struct query_changes *wanted, size_t rows)
 {
 	if (rows == 0)
 		console_say(console, "no changes");
@@ -114,15 +113,14 @@ static void say_rest(const struct console *console, const struct query_changes *
 static uint64_t limit_of(const struct console *console)
 {
 	bool is_bounded = console->has_limit || console->since_ms > 0
-			  || console->output.format != OUTPUT_TABLE;
+	               || console->output.format != OUTPUT_TABLE;
 
 	return is_bounded ? console->limit : SHOWN_BY_DEFAULT;
 }
 
 int changes_run(const struct console *console, int argc, char **argv)
 {
-	struct query_changes wanted = { .since_ms = console->since_ms,
-		.limit = limit_of(console) };
+	struct query_changes wanted = { .since_ms = console->since_ms, .limit = limit_of(console) };
 	struct changes changes = { .console = console };
 	const char *prefix = console_option(console, "key");
 	struct store_access access;

@@ -81,7 +81,7 @@ int console_end(struct output **output, enum status status)
 {
 	bool is_closed = status == STATUS_CLOSED;
 	enum status finished = output == NULL || *output == NULL ? STATUS_OK
-								 : output_finish(output);
+	                                                         : output_finish(output);
 
 	if (is_closed || (status == STATUS_OK && finished == STATUS_CLOSED))
 		return 0;
@@ -163,9 +163,9 @@ static int refuse_noun(const struct console *console, const char *noun)
 	for (const struct command *at = console->commands; at->noun != NULL; at++)
 		guess_consider(&guess, at->noun);
 	exit_code = guess.closest == NULL
-			? console_usage(console, "there is no command `%s`", noun)
-			: console_usage(console, "there is no command `%s`; did you mean `%s`?",
-			      noun, guess.closest);
+	              ? console_usage(console, "there is no command `%s`", noun)
+	              : console_usage(console, "there is no command `%s`; did you mean `%s`?", noun,
+			  guess.closest);
 	guess_fini(&guess);
 	return exit_code;
 }
@@ -207,8 +207,8 @@ static int check_arguments(const struct console *console, int count, char **argv
 	const struct command *command = console->command;
 
 	if ((unsigned)count < command->arguments_least)
-		return console_usage(console, "`fettle %s` needs %s",
-		    options_command_name(command), command->arguments);
+		return console_usage(console, "`fettle %s` needs %s", options_command_name(command),
+		    command->arguments);
 	if ((unsigned)count <= command->arguments_most)
 		return 0;
 	if (has_verbs(console, command->noun) && command->arguments_most == 0)

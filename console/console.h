@@ -28,7 +28,7 @@ struct command {
 	unsigned arguments_least, arguments_most;
 	const char *example;
 	const struct argp_option *options; /* its own, with a name each; NULL: none */
-	bool is_service; /* runs until it is stopped: its log lines are wanted */
+	bool is_service;                   /* runs until it is stopped: its log lines are wanted */
 	/* ARGV[0] is its name; the arguments follow, and no options. */
 	int (*run)(const struct console *console, int argc, char **argv);
 };
@@ -69,8 +69,7 @@ void console_say(const struct console *console, const char *format, ...)
 int console_usage(const struct console *console, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Says what could not be done, and returns the exit code of STATUS.  The text is escaped here. */
-int console_fail(enum status status, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+int console_fail(enum status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /*
  * The end of a command that showed rows: takes OUTPUT (or NULL), and returns the exit code for
  * STATUS, saying why where it is a failure.  A reader that went away is none.

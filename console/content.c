@@ -36,8 +36,10 @@ static const struct setting settings_table[] = {
 	SETTING_END
 };
 
-const struct setting_section content_section = { .name = "content", .settings = settings_table,
-	.size = sizeof(struct content_settings), .help = "what is assessed" };
+const struct setting_section content_section = { .name = "content",
+	.settings = settings_table,
+	.size = sizeof(struct content_settings),
+	.help = "what is assessed" };
 
 /* One policy file, read and found good. */
 struct entry {
@@ -129,7 +131,7 @@ static void add_table(struct content *content, const char *path, struct yaml_err
 static int is_policy_file(const struct dirent *item)
 {
 	return item->d_name[0] != '.'
-	       && (has_suffix(item->d_name, ".yaml") || has_suffix(item->d_name, ".yml"));
+	    && (has_suffix(item->d_name, ".yaml") || has_suffix(item->d_name, ".yml"));
 }
 
 static void add_directory(struct content *content, const char *path, struct yaml_errors *errors)
@@ -176,8 +178,8 @@ static enum status finish(struct content *content, struct content **out,
 	return STATUS_OK;
 }
 
-enum status content_load(const struct settings *settings, const char *shipped,
-    const char *config, struct content **out, struct yaml_errors *errors)
+enum status content_load(const struct settings *settings, const char *shipped, const char *config,
+    struct content **out, struct yaml_errors *errors)
 {
 	const struct content_settings *set = settings_of(settings, "content");
 	struct content *content = memory_new(sizeof(*content));
@@ -205,8 +207,8 @@ enum status content_load(const struct settings *settings, const char *shipped,
 	return finish(content, out, errors);
 }
 
-enum status content_load_files(const char *const *files, const char *dialect,
-    struct content **out, struct yaml_errors *errors)
+enum status content_load_files(const char *const *files, const char *dialect, struct content **out,
+    struct yaml_errors *errors)
 {
 	struct content *content = memory_new(sizeof(*content));
 
@@ -340,8 +342,8 @@ static enum status visit_intent(void *data, const struct log_dump_record *dumped
 	return STATUS_OK;
 }
 
-static void each_in_force(const char *data, void (*visit)(void *data, const Fettle__Document *policy),
-    void *visitor)
+static void each_in_force(const char *data,
+    void (*visit)(void *data, const Fettle__Document *policy), void *visitor)
 {
 	struct in_force in_force = { .visit = visit, .data = visitor };
 
@@ -360,7 +362,7 @@ static bool is_in_directory(const char *file, const char *directory)
 	size_t size = strlen(directory);
 
 	return strncmp(file, directory, size) == 0 && file[size] == '/'
-	       && strchr(file + size + 1, '/') == NULL;
+	    && strchr(file + size + 1, '/') == NULL;
 }
 
 static void withdraw_if_gone(void *data, const Fettle__Document *policy)

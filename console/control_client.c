@@ -17,8 +17,10 @@ enum { PATIENCE_SECONDS = 10, REPLY_MAX = 64 * 1024 };
 static enum status report(const char *path, int error)
 {
 	if (error == ENOENT || error == ECONNREFUSED) {
-		fprintf(stderr, "fettle: nothing is running on %s; start `fettle serve` (or `fettle "
-				"log`) with this data directory first\n", path);
+		fprintf(stderr,
+		    "fettle: nothing is running on %s; start `fettle serve` (or `fettle "
+		    "log`) with this data directory first\n",
+		    path);
 		return STATUS_CLOSED;
 	}
 	fprintf(stderr, "fettle: cannot reach the log by %s: %s\n", path, strerror(error));
@@ -95,12 +97,11 @@ static Fettle__ControlReply *receive_reply(int fd, struct arena *arena)
 		return NULL;
 	body = arena_take(arena, size);
 	return receive_all(fd, body, size)
-		   ? record_unpack(&fettle__control_reply__descriptor, BYTES(body, size), arena)
-		   : NULL;
+	         ? record_unpack(&fettle__control_reply__descriptor, BYTES(body, size), arena)
+	         : NULL;
 }
 
-enum status control_send(const char *data, const Fettle__ControlRequest *request,
-    uint64_t *written)
+enum status control_send(const char *data, const Fettle__ControlRequest *request, uint64_t *written)
 {
 	char *path = text_format("%s/control.sock", data);
 	size_t size = protobuf_c_message_get_packed_size(&request->base);

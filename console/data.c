@@ -72,7 +72,7 @@ static char *find_data(const char *asked_for)
 	if (asked_for != NULL)
 		return text_copy(asked_for);
 	return geteuid() == 0 ? text_copy("/var/lib/fettle")
-			      : user_path("XDG_DATA_HOME", ".local/share", "fettle");
+	                      : user_path("XDG_DATA_HOME", ".local/share", "fettle");
 }
 
 static char *find_config(const char *asked_for)
@@ -80,7 +80,7 @@ static char *find_config(const char *asked_for)
 	if (asked_for != NULL)
 		return text_copy(asked_for);
 	return geteuid() == 0 ? text_copy("/etc/fettle/fettle.yaml")
-			      : user_path("XDG_CONFIG_HOME", ".config", "fettle/fettle.yaml");
+	                      : user_path("XDG_CONFIG_HOME", ".config", "fettle/fettle.yaml");
 }
 
 static char *conf_d_beside(const char *config)
@@ -88,7 +88,7 @@ static char *conf_d_beside(const char *config)
 	const char *slash = strrchr(config, '/');
 
 	return slash == NULL ? text_copy("conf.d")
-			     : text_format("%.*s/conf.d", (int)(slash - config), config);
+	                     : text_format("%.*s/conf.d", (int)(slash - config), config);
 }
 
 void data_find(struct data_paths *paths, const char *data, const char *config)

@@ -123,8 +123,9 @@ static void drop_common_end(struct bytes *before, struct bytes *after)
 {
 	size_t common = 0, whole = 0;
 
-	while (common < before->size && common < after->size
-	       && before->data[before->size - common - 1] == after->data[after->size - common - 1]) {
+	while (
+	    common < before->size && common < after->size
+	    && before->data[before->size - common - 1] == after->data[after->size - common - 1]) {
 		common++;
 		if (common == before->size || common == after->size
 		    || before->data[before->size - common - 1] == '\n')
@@ -164,8 +165,7 @@ static void append_content_difference(struct buffer *out, struct bytes before, s
 static bool is_same(const struct fact_field *a, const struct fact_field *b)
 {
 	return a->type == b->type
-	       && (a->type == FACT_NUMBER ? a->number == b->number
-					  : bytes_equal(a->bytes, b->bytes));
+	    && (a->type == FACT_NUMBER ? a->number == b->number : bytes_equal(a->bytes, b->bytes));
 }
 
 static bool is_content(const struct fact_field *field)

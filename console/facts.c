@@ -47,8 +47,8 @@ static void output_fact_value(struct output *output, const struct fact *fact)
 static enum output_color color_of(enum fact_status status)
 {
 	return status == FACT_PRESENT ? OUTPUT_PLAIN
-	       : status == FACT_ABSENT ? OUTPUT_DIM
-				       : OUTPUT_YELLOW;
+	     : status == FACT_ABSENT  ? OUTPUT_DIM
+	                              : OUTPUT_YELLOW;
 }
 
 static enum status show_fact(void *visitor, const struct state_fact *fact)
@@ -103,9 +103,9 @@ int facts_run(const struct console *console, int argc, char **argv)
 		    console->paths.data, status_text(status));
 	} else {
 		asset = asset_table_resolve(&assets, argv[1]);
-		exit_code = asset == NULL ? CONSOLE_NEGATIVE
-					  : show_facts(console, reader, asset,
-						argc > 2 ? argv[2] : "");
+		exit_code = asset == NULL
+		              ? CONSOLE_NEGATIVE
+		              : show_facts(console, reader, asset, argc > 2 ? argv[2] : "");
 	}
 	asset_table_fini(&assets);
 	state_reader_close(reader);

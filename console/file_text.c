@@ -25,8 +25,8 @@ static const char *read_all(FILE *file, struct buffer *text)
 	if (text->size > SIZE_LARGEST)
 		return "it is larger than 16 MiB";
 	return text->size > 0 && memchr(text->data, 0, text->size) != NULL
-		   ? "it is not text: it holds a NUL"
-		   : NULL;
+	         ? "it is not text: it holds a NUL"
+	         : NULL;
 }
 
 char *file_text_read(const char *path, struct yaml_errors *errors)

@@ -20,8 +20,8 @@ static const uint64_t stale_after_default_ms = 15 * 60 * 1000;
 const struct argp_option findings_options[] = {
 	{ "asset", 'a' << 8, "ASSET", 0, "of one asset, by name or id", 0 },
 	{ "state", 's' << 8, "STATE,...", 0, "open, fixed, excepted; open unless given", 0 },
-	{ "severity", 'v' << 8, "SEVERITY,...", 0,
-	    "critical, high, medium, low, info, unknown", 0 },
+	{ "severity", 'v' << 8, "SEVERITY,...", 0, "critical, high, medium, low, info, unknown",
+	    0 },
 	{ "kind", 'k' << 8, "KIND,...", 0, "misconfiguration, vulnerability, missing_patch", 0 },
 	{ "all", 'A' << 8, NULL, 0, "in whatever state", 0 },
 	{ "stale-after", 'S' << 8, "DURATION", 0, "how long an asset may be silent (15m)", 0 },
@@ -214,8 +214,7 @@ static bool parse_stale_after(const struct console *console, uint64_t *out)
 static bool parse_wanted(const struct console *console, struct query_findings *wanted)
 {
 	wanted->since_ms = console->since_ms;
-	if (!parse_list(console, "state", parse_state, "open, fixed or excepted",
-		&wanted->states)
+	if (!parse_list(console, "state", parse_state, "open, fixed or excepted", &wanted->states)
 	    || !parse_list(console, "severity", parse_rank,
 		"critical, high, medium, low, info or unknown", &wanted->ranks)
 	    || !parse_list(console, "kind", parse_kind,
@@ -260,8 +259,10 @@ static void say_rest(const struct findings *findings, struct query *query,
 	struct query_counters counters;
 	struct buffer line = { 0 };
 	bool hides_some = false;
-	const char *limit = findings->console->limit > 0 && findings->rows == findings->console->limit
-			  ? " (--limit)" : "";
+	const char *limit = findings->console->limit > 0
+	                         && findings->rows == findings->console->limit
+	                      ? " (--limit)"
+	                      : "";
 
 	if (query_counters(query, &counters) != STATUS_OK)
 		return;
@@ -318,15 +319,15 @@ static int show_one(struct findings *findings, const Fettle__FindingVerdict *fin
 	struct output_options options = findings->console->output;
 
 	if (options.format == OUTPUT_TABLE) {
-		const struct asset_row *asset =
-		    asset_table_find(findings->assets, record_bytes(finding->asset));
+		const struct asset_row *asset = asset_table_find(findings->assets,
+		    record_bytes(finding->asset));
 
-		findings_page_write(&options, finding, &(struct findings_page){
-		    .asset = asset == NULL ? "unknown" : asset->name,
-		    .kind = verdict_json_finding_kind((unsigned)finding->kind),
-		    .state = verdict_json_finding_state((unsigned)finding->state),
-		    .freshness = freshness_of(findings, record_bytes(finding->asset)),
-		    .now_ms = findings->console->now_ms });
+		findings_page_write(&options, finding,
+		    &(struct findings_page){ .asset = asset == NULL ? "unknown" : asset->name,
+			.kind = verdict_json_finding_kind((unsigned)finding->kind),
+			.state = verdict_json_finding_state((unsigned)finding->state),
+			.freshness = freshness_of(findings, record_bytes(finding->asset)),
+			.now_ms = findings->console->now_ms });
 		return 0;
 	}
 	options.is_single = true;
@@ -361,8 +362,7 @@ int findings_show_run(const struct console *console, int argc, char **argv)
 		exit_code = console_usage(console, "an id is hexadecimal digits, not `%s`",
 		    argv[1]);
 	else
-		exit_code = console_fail(status, "finding `%s`: %s", argv[1],
-		    status_text(status));
+		exit_code = console_fail(status, "finding `%s`: %s", argv[1], status_text(status));
 	arena_fini(&arena);
 	store_access_fini(&access);
 	return exit_code;

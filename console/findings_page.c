@@ -73,8 +73,7 @@ static void write_wrapped(FILE *stream, struct bytes line, size_t width)
 	fputs("\n", stream);
 }
 
-static void write_section(const struct output_options *options, const char *title,
-    const char *text)
+static void write_section(const struct output_options *options, const char *title, const char *text)
 {
 	size_t width = options->width == 0 ? WIDTH_DEFAULT : options->width;
 	struct bytes rest = bytes_of_text(is_empty(text) ? "" : text);

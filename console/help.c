@@ -23,7 +23,8 @@ void help_overview(const struct command *commands, FILE *stream)
 	struct buffer usage = { 0 };
 
 	fputs("fettle keeps endpoints in order: what is wrong, what changed, what to do.\n\n"
-	      "Usage: fettle [OPTIONS] COMMAND [ARGUMENTS]\n", stream);
+	      "Usage: fettle [OPTIONS] COMMAND [ARGUMENTS]\n",
+	    stream);
 	for (const struct command *at = commands; at->noun != NULL; at++) {
 		if (begins_group(commands, at))
 			fprintf(stream, "\n%s\n", at->group);
@@ -31,7 +32,9 @@ void help_overview(const struct command *commands, FILE *stream)
 		append_usage(&usage, at);
 		fprintf(stream, "  %-26s %s\n", buffer_text(&usage), at->summary);
 	}
-	fputs("\n`fettle COMMAND --help` says more. Every command that shows data takes --format json.\n", stream);
+	fputs("\n`fettle COMMAND --help` says more. Every command that shows data takes --format "
+	      "json.\n",
+	    stream);
 	buffer_fini(&usage);
 }
 

@@ -71,8 +71,8 @@ static enum status write_raw(struct dump *dump, struct bytes record)
 /* "fact_set" for KIND_FACT_SET, else the number. */
 static void output_kind(struct output *output, uint32_t kind)
 {
-	const ProtobufCEnumValue *value =
-	    protobuf_c_enum_descriptor_get_value(&fettle__kind__descriptor, (int)kind);
+	const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(
+	    &fettle__kind__descriptor, (int)kind);
 	char name[64];
 
 	if (value == NULL) {
@@ -162,7 +162,7 @@ int log_dump_run(const struct console *console, int argc, char **argv)
 		return console_usage(console, "--flow takes a number, not `%s`", flow);
 	if (is_raw && isatty(STDOUT_FILENO) == 1)
 		return console_usage(console, "--raw writes bytes that are not for a terminal: "
-		    "redirect them");
+					      "redirect them");
 	/* Before anything is written of a listing that there will not be. */
 	if (log_dump_counters(console->paths.data, &counters) == STATUS_NOT_FOUND)
 		return console_fail(STATUS_NOT_FOUND, "no log has run in %s yet",

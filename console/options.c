@@ -13,8 +13,17 @@
 #include "core/quantity.h"
 
 enum common_key {
-	KEY_FORMAT = 0x1000, KEY_NO_HEADERS, KEY_COLOR, KEY_LIMIT, KEY_SINCE, KEY_CONFIG, KEY_DATA,
-	KEY_DRY_RUN, KEY_YES, KEY_LOG_FORMAT, KEY_VERSION,
+	KEY_FORMAT = 0x1000,
+	KEY_NO_HEADERS,
+	KEY_COLOR,
+	KEY_LIMIT,
+	KEY_SINCE,
+	KEY_CONFIG,
+	KEY_DATA,
+	KEY_DRY_RUN,
+	KEY_YES,
+	KEY_LOG_FORMAT,
+	KEY_VERSION,
 };
 enum { GROUP_COMMON = 2 };
 
@@ -133,8 +142,9 @@ static const struct {
 	{ KEY_NO_HEADERS, take_no_headers, NULL },
 	{ KEY_COLOR, take_color, "auto, always or never" },
 	{ KEY_LIMIT, take_limit, "a number" },
-	{ KEY_SINCE, take_since, "a duration (90s, 15m, 36h, 7d) or a time (2026-11-23, "
-				 "2026-11-23T15:04:05Z)" },
+	{ KEY_SINCE, take_since,
+	    "a duration (90s, 15m, 36h, 7d) or a time (2026-11-23, "
+	    "2026-11-23T15:04:05Z)" },
 	{ KEY_CONFIG, take_config, "a file" },
 	{ KEY_DATA, take_data, "a directory" },
 	{ KEY_DRY_RUN, take_dry_run, NULL },
@@ -209,8 +219,8 @@ static error_t take_own(int key, char *value, struct argp_state *state)
 		console_usage(console, "too many options");
 		return EINVAL;
 	}
-	console->options[console->options_count++] =
-	    (struct console_option){ .name = name, .value = value == NULL ? "" : value };
+	console->options[console->options_count++] = (struct console_option){ .name = name,
+		.value = value == NULL ? "" : value };
 	return 0;
 }
 
@@ -320,8 +330,7 @@ static bool takes_next(const struct tables *tables, const char *text)
 static enum status check_options(const struct console *console, int argc, char **argv)
 {
 	bool is_before = console->command == NULL;
-	struct tables tables = { { common_options,
-	    is_before ? NULL : console->command->options } };
+	struct tables tables = { { common_options, is_before ? NULL : console->command->options } };
 	enum status status = STATUS_OK;
 
 	for (int i = 1; i < argc && status == STATUS_OK; i++) {
@@ -348,8 +357,8 @@ const char *options_command_name(const struct command *command)
 	static unsigned next;
 	char *name = names[next++ % 2];
 
-	snprintf(name, sizeof(names[0]), "%s%s%s", command->noun,
-	    command->verb == NULL ? "" : " ", command->verb == NULL ? "" : command->verb);
+	snprintf(name, sizeof(names[0]), "%s%s%s", command->noun, command->verb == NULL ? "" : " ",
+	    command->verb == NULL ? "" : command->verb);
 	return name;
 }
 
@@ -360,8 +369,8 @@ enum status options_parse_before(struct console *console, int argc, char **argv,
 
 	if (check_options(console, argc, argv) != STATUS_OK)
 		return STATUS_INVALID;
-	if (argp_parse(&argp, argc, argv, ARGP_NO_EXIT | ARGP_NO_HELP | ARGP_IN_ORDER, NULL,
-	    &parse) != 0)
+	if (argp_parse(&argp, argc, argv, ARGP_NO_EXIT | ARGP_NO_HELP | ARGP_IN_ORDER, NULL, &parse)
+	    != 0)
 		return STATUS_INVALID;
 	*next = parse.next;
 	return STATUS_OK;
@@ -371,15 +380,17 @@ enum status options_parse(struct console *console, int argc, char **argv, int *c
 {
 	const struct command *command = console->command;
 	struct parse parse = { .console = console };
-	struct argp argp = { .options = command->options, .parser = take_own,
-		.args_doc = command->arguments, .children = children };
+	struct argp argp = { .options = command->options,
+		.parser = take_own,
+		.args_doc = command->arguments,
+		.children = children };
 	char *noun = argv[0], *name = text_format("fettle %s", options_command_name(command));
 	bool is_fine;
 
 	parse.arguments = memory_new(((size_t)argc + 1) * sizeof(char *));
 	argv[0] = name; /* argp's messages begin with it */
 	is_fine = check_options(console, argc, argv) == STATUS_OK
-		  && argp_parse(&argp, argc, argv, ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &parse) == 0;
+	       && argp_parse(&argp, argc, argv, ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &parse) == 0;
 	memcpy(argv + 1, parse.arguments, (size_t)parse.count * sizeof(char *));
 	*count = parse.count;
 	argv[0] = noun;
@@ -390,7 +401,8 @@ enum status options_parse(struct console *console, int argc, char **argv, int *c
 
 void options_help(const struct command *command, FILE *stream)
 {
-	struct argp argp = { .options = command->options, .parser = take_own,
+	struct argp argp = { .options = command->options,
+		.parser = take_own,
 		.args_doc = command->arguments };
 	char *name = text_format("fettle %s", options_command_name(command));
 

@@ -19,7 +19,8 @@ NODISCARD enum status options_parse_before(struct console *console, int argc, ch
  */
 NODISCARD enum status options_parse(struct console *console, int argc, char **argv, int *count);
 
-/* How the command is used, with an example and its own options; and the options of every command. */
+/* How the command is used, with an example and its own options; and the options of every command.
+ */
 void options_help(const struct command *command, FILE *stream);
 void options_help_common(FILE *stream);
 

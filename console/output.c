@@ -143,11 +143,12 @@ static void begin_table(struct output *output)
 	scols_table_enable_colors(table, options->is_colored);
 	for (const struct output_column *column = output->columns; column->name != NULL; column++) {
 		int flags = (column->flags & OUTPUT_RIGHT ? SCOLS_FL_RIGHT : 0)
-			    | (column->flags & OUTPUT_CUT ? SCOLS_FL_TRUNC : 0);
+		          | (column->flags & OUTPUT_CUT ? SCOLS_FL_TRUNC : 0);
 
 		if (column->title != NULL)
 			REQUIRE(scols_table_new_column(table, column->title,
-				    (double)column->percent / 100, flags) != NULL);
+				    (double)column->percent / 100, flags)
+				!= NULL);
 	}
 }
 

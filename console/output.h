@@ -51,7 +51,12 @@ struct output_column {
 };
 
 enum output_color {
-	OUTPUT_PLAIN, OUTPUT_DIM, OUTPUT_GREEN, OUTPUT_CYAN, OUTPUT_YELLOW, OUTPUT_RED,
+	OUTPUT_PLAIN,
+	OUTPUT_DIM,
+	OUTPUT_GREEN,
+	OUTPUT_CYAN,
+	OUTPUT_YELLOW,
+	OUTPUT_RED,
 	OUTPUT_BOLD_RED,
 };
 
@@ -68,7 +73,7 @@ void output_text(struct output *output, const char *text); /* NULL or "": null *
 void output_number(struct output *output, uint64_t number);
 void output_flag(struct output *output, bool flag);
 void output_time(struct output *output, uint64_t wall_ms); /* 0: null; local time in a table */
-void output_id(struct output *output, struct bytes id); /* the first 8 digits in a table */
+void output_id(struct output *output, struct bytes id);    /* the first 8 digits in a table */
 /* Takes VALUE; SHOWN stands for it in a table, escaped already if it need be. */
 void output_value(struct output *output, json_t *value, const char *shown);
 /*

@@ -33,8 +33,9 @@ int policies_load_run(const struct console *console, int argc, char **argv)
 	} else {
 		status = content_publish(content, console->paths.data, &written);
 		if (status == STATUS_OK)
-			console_say(console, "%llu of %zu policies are new or different, and in "
-					     "force now",
+			console_say(console,
+			    "%llu of %zu policies are new or different, and in "
+			    "force now",
 			    (unsigned long long)written, content_count(content));
 	}
 	content_free(content);
@@ -47,16 +48,17 @@ int policies_remove_run(const struct console *console, int argc, char **argv)
 
 	(void)argc;
 	if (console->is_dry_run) {
-		console_say(console, "`%s` would be withdrawn if it is in force; nothing was changed",
-		    argv[1]);
+		console_say(console,
+		    "`%s` would be withdrawn if it is in force; nothing was changed", argv[1]);
 		return 0;
 	}
 	status = content_withdraw(console->paths.data, argv[1]);
 	if (status == STATUS_NOT_FOUND)
 		return console_fail(status, "no policy `%s` is in force", argv[1]);
 	if (status == STATUS_OK)
-		console_say(console, "`%s` is withdrawn; where its file is among those that the "
-				     "server reads, it comes back when they are read again",
+		console_say(console,
+		    "`%s` is withdrawn; where its file is among those that the "
+		    "server reads, it comes back when they are read again",
 		    argv[1]);
 	return status_exit_code(status);
 }

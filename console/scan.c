@@ -55,8 +55,7 @@ static enum status note_pass(void *data, const struct state_pass *pass)
 	if (strcmp(pass->collector, awaited->collector) == 0
 	    && bytes_equal(pass->prefix, bytes_of_text(awaited->scope))
 	    && pass->at_ms >= awaited->scan->since_ms
-	    && (pass->plan.size == 0
-		|| bytes_equal(pass->plan, BYTES_OF(awaited->score->plan))))
+	    && (pass->plan.size == 0 || bytes_equal(pass->plan, BYTES_OF(awaited->score->plan))))
 		awaited->has_answer = true;
 	return STATUS_OK;
 }
@@ -66,7 +65,7 @@ static enum status note_failure(void *data, const struct state_fact *fact)
 {
 	struct awaited *awaited = data;
 	bool is_fresh = fact->received_ms >= awaited->scan->since_ms
-			|| clock_wall_ms() >= awaited->scan->since_ms + FAILURE_MS;
+	             || clock_wall_ms() >= awaited->scan->since_ms + FAILURE_MS;
 
 	/* It does not say the same twice: an old answer stands where no other came in good time. */
 	if (is_fresh && fact->fact.key.size == strlen(awaited->scope) - 1
@@ -81,11 +80,11 @@ static bool has_answer(struct scan *scan, struct state_reader *state, struct awa
 	const uint8_t *asset = scan->summary.asset;
 
 	return state_reader_passes(state, asset, note_pass, awaited) == STATUS_OK
-	       && (awaited->has_answer
-		   || (state_reader_facts(state, asset,
-			   BYTES(awaited->scope, strlen(awaited->scope) - 1), note_failure,
-			   awaited) == STATUS_OK
-		       && awaited->has_answer));
+	    && (awaited->has_answer
+		|| (state_reader_facts(state, asset,
+			BYTES(awaited->scope, strlen(awaited->scope) - 1), note_failure, awaited)
+			== STATUS_OK
+		    && awaited->has_answer));
 }
 
 static bool is_observed(struct scan *scan, struct state_reader *state)
@@ -99,8 +98,10 @@ static bool is_observed(struct scan *scan, struct state_reader *state)
 		if (!agent_runs(scan->service.settings, collector->name))
 			continue;
 		for (size_t k = 0; is_complete && collector->scopes[k] != NULL; k++) {
-			struct awaited awaited = { .scan = scan, .score = &score,
-				.collector = collector->name, .scope = collector->scopes[k] };
+			struct awaited awaited = { .scan = scan,
+				.score = &score,
+				.collector = collector->name,
+				.scope = collector->scopes[k] };
 
 			is_complete = has_answer(scan, state, &awaited);
 		}
@@ -111,7 +112,7 @@ static bool is_observed(struct scan *scan, struct state_reader *state)
 static bool is_judged(const struct log_dump_counters *log, const struct state_counters *state)
 {
 	return state->intent_read == log->intent && state->observations_read == log->appended
-	       && state->work_waiting == 0;
+	    && state->work_waiting == 0;
 }
 
 struct announced {
@@ -137,12 +138,12 @@ static bool is_announced(struct scan *scan, struct state_reader *state, struct q
 	struct arena arena = { 0 };
 	struct state_score score;
 	bool is_same = state_reader_score(state, id, &score) == STATUS_OK
-		       && state_reader_assets(state, note_facts, &announced) == STATUS_OK
-		       && query_asset(store, BYTES(id, ASSET_ID_SIZE), &arena, &asset) == STATUS_OK
-		       && asset->facts == announced.facts && asset->passed == score.passed
-		       && asset->failed == score.failed
-		       && asset->not_applicable == score.not_applicable
-		       && asset->not_run == score.not_run;
+	            && state_reader_assets(state, note_facts, &announced) == STATUS_OK
+	            && query_asset(store, BYTES(id, ASSET_ID_SIZE), &arena, &asset) == STATUS_OK
+	            && asset->facts == announced.facts && asset->passed == score.passed
+	            && asset->failed == score.failed
+	            && asset->not_applicable == score.not_applicable
+	            && asset->not_run == score.not_run;
 
 	arena_fini(&arena);
 	return is_same;
@@ -161,13 +162,10 @@ static bool is_settled(struct scan *scan)
 	if (!scan->service.is_published)
 		return false;
 	if (state_reader_open(data, &state) == STATUS_OK && query_open(data, &store) == STATUS_OK)
-		settled = is_observed(scan, state)
-			  && log_dump_counters(data, &log) == STATUS_OK
-			  && state_reader_counters(state, &judged) == STATUS_OK
-			  && is_judged(&log, &judged)
-			  && query_counters(store, &stored) == STATUS_OK
-			  && stored.position == judged.verdicts
-			  && is_announced(scan, state, store);
+		settled = is_observed(scan, state) && log_dump_counters(data, &log) == STATUS_OK
+		       && state_reader_counters(state, &judged) == STATUS_OK
+		       && is_judged(&log, &judged) && query_counters(store, &stored) == STATUS_OK
+		       && stored.position == judged.verdicts && is_announced(scan, state, store);
 	state_reader_close(state);
 	query_close(store);
 	return settled;
@@ -253,10 +251,14 @@ int scan_run(const struct console *console, int argc, char **argv)
 	/* Nobody else is to connect, and a `serve` elsewhere keeps its port. */
 	const char *const flags[] = { "gateway.listen=tcp://127.0.0.1:*",
 		"inventory.announce_after=100ms", NULL };
-	struct scan scan = { .started_ms = clock_monotonic_ms(), .since_ms = clock_wall_ms(),
+	struct scan scan = { .started_ms = clock_monotonic_ms(),
+		.since_ms = clock_wall_ms(),
 		.shows_progress = isatty(STDERR_FILENO) && !console->is_quiet };
-	struct supervisor_options options = { .data = console->paths.data, .roles = all_roles,
-		.endpoints = service_inproc, .on_tick = on_tick, .callback_data = &scan };
+	struct supervisor_options options = { .data = console->paths.data,
+		.roles = all_roles,
+		.endpoints = service_inproc,
+		.on_tick = on_tick,
+		.callback_data = &scan };
 	int code = service_load(&scan.service, console, flags, true);
 
 	(void)argc;
@@ -264,7 +266,7 @@ int scan_run(const struct console *console, int argc, char **argv)
 	if (code == 0) {
 		options.settings = scan.service.settings;
 		code = control_is_running(console->paths.data) ? show_running(&scan)
-							       : run(&scan, &options);
+		                                               : run(&scan, &options);
 		service_fini(&scan.service);
 	}
 	return code;

@@ -48,7 +48,7 @@ static enum status take_fact(void *data, const struct state_fact *fact)
 	page->packages += bytes_start_with(fact->fact.key, bytes_of_text("package/dpkg/"));
 	page->files += bytes_start_with(fact->fact.key, bytes_of_text("file/"));
 	page->unreadable += fact->fact.status == FACT_UNREADABLE
-			    || fact->fact.status == FACT_FAILED;
+	                 || fact->fact.status == FACT_FAILED;
 	return STATUS_OK;
 }
 
@@ -94,13 +94,15 @@ static void write_text(FILE *stream, const char *text, size_t width)
 }
 
 static const char *const rank_colors[RANKS] = { [RANK_CRITICAL] = "\033[1;31m",
-	[RANK_HIGH] = "\033[31m", [RANK_MEDIUM] = "\033[33m", [RANK_LOW] = "\033[36m" };
+	[RANK_HIGH] = "\033[31m",
+	[RANK_MEDIUM] = "\033[33m",
+	[RANK_LOW] = "\033[36m" };
 
 /* The line that shows it: that of the last rule that was asked. */
 static const char *why(const Fettle__FindingVerdict *finding)
 {
 	return finding->n_evidence == 0 ? finding->reason
-					: finding->evidence[finding->n_evidence - 1]->detail;
+	                                : finding->evidence[finding->n_evidence - 1]->detail;
 }
 
 static void write_finding(struct page *page, const Fettle__FindingVerdict *finding)
@@ -187,30 +189,31 @@ static void write_head(struct page *page)
 	fputs("\n", page->stream);
 	if (page->console->output.is_colored)
 		fputs("\033[1m", page->stream);
-	write_text(page->stream, page->name == NULL || page->name[0] == '\0' ? "this machine"
-									     : page->name, 60);
+	write_text(page->stream,
+	    page->name == NULL || page->name[0] == '\0' ? "this machine" : page->name, 60);
 	if (page->console->output.is_colored)
 		fputs("\033[0m", page->stream);
 	if (page->system != NULL && page->system[0] != '\0') {
 		fputs(" · ", page->stream);
 		write_text(page->stream, page->system, 40);
 	}
-	fprintf(page->stream, "\n%" PRIu64 " packages, %" PRIu64 " files looked at",
-	    page->packages, page->files);
+	fprintf(page->stream, "\n%" PRIu64 " packages, %" PRIu64 " files looked at", page->packages,
+	    page->files);
 	if (page->summary->took_ms > 0)
 		fprintf(page->stream, ", in %" PRIu64 ".%" PRIu64 " s",
 		    page->summary->took_ms / 1000, page->summary->took_ms % 1000 / 100);
 	fputs("\n", page->stream);
-	fprintf(page->stream, "\n%" PRIu64 " checks: %" PRIu64 " passed, %" PRIu64
-			      " failed, %" PRIu64 " not applicable, %" PRIu64 " not run\n",
+	fprintf(page->stream,
+	    "\n%" PRIu64 " checks: %" PRIu64 " passed, %" PRIu64 " failed, %" PRIu64
+	    " not applicable, %" PRIu64 " not run\n",
 	    page->score.passed + page->score.failed + page->score.not_applicable
 		+ page->score.not_run,
 	    page->score.passed, page->score.failed, page->score.not_applicable,
 	    page->score.not_run);
 	if (page->patches > 0)
-		fprintf(page->stream, "%" PRIu64 " patches missing, %" PRIu64
-				      " of them for security\n", page->patches,
-		    page->security_patches);
+		fprintf(page->stream,
+		    "%" PRIu64 " patches missing, %" PRIu64 " of them for security\n",
+		    page->patches, page->security_patches);
 	fputs("\n", page->stream);
 }
 
@@ -222,12 +225,14 @@ static void write_foot(struct page *page)
 		fprintf(stream, "  … and %" PRIu64 " more: fettle findings\n",
 		    page->open - page->shown);
 	if (page->unreadable > 0)
-		fprintf(stream, "\nNot everything could be read (%" PRIu64 " facts of `fettle facts %s` "
-				"say why); as root more is seen.\n", page->unreadable,
-		    or_empty(page->name)[0] == '\0' ? "ASSET" : page->name);
+		fprintf(stream,
+		    "\nNot everything could be read (%" PRIu64 " facts of `fettle facts %s` "
+		    "say why); as root more is seen.\n",
+		    page->unreadable, or_empty(page->name)[0] == '\0' ? "ASSET" : page->name);
 	if (!page->summary->is_complete)
 		fputs("\nNot everything had been seen when the time was up; what is missing counts "
-		      "as not run.\n", stream);
+		      "as not run.\n",
+		    stream);
 	fputs("\n", stream);
 	if (page->open > 0)
 		fputs("Next   fettle findings show ID   why, and what to do\n", stream);
@@ -287,7 +292,8 @@ static int write_page(struct page *page)
 
 int scan_page(const struct console *console, const struct scan_summary *summary)
 {
-	struct page page = { .console = console, .summary = summary,
+	struct page page = { .console = console,
+		.summary = summary,
 		.stream = console->output.stream };
 	int code = write_page(&page);
 

@@ -30,7 +30,8 @@ const struct setting_section *sections_all(void)
 		REQUIRE(count + 1 < SECTIONS_MAX);
 		if (collector->settings != NULL)
 			sections[count++] = (struct setting_section){ .name = collector->name,
-				.settings = collector->settings, .size = collector->settings_size,
+				.settings = collector->settings,
+				.size = collector->settings_size,
 				.help = collector->summary };
 	}
 	for (size_t i = 0; sinks_all[i] != NULL; i++) {
@@ -39,8 +40,10 @@ const struct setting_section *sections_all(void)
 		REQUIRE(count + 1 < SECTIONS_MAX);
 		if (sink->settings != NULL)
 			sections[count++] = (struct setting_section){ .name = sink->name,
-				.settings = sink->settings, .size = sink->settings_size,
-				.help = sink->summary, .is_list = sink->has_targets };
+				.settings = sink->settings,
+				.size = sink->settings_size,
+				.help = sink->summary,
+				.is_list = sink->has_targets };
 	}
 	return sections;
 }

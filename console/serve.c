@@ -48,8 +48,11 @@ int serve_run(const struct console *console, int argc, char **argv)
 	char *flag = listen == NULL ? NULL : text_format("gateway.listen=%s", listen);
 	const char *const flags[] = { flag, NULL };
 	struct service service;
-	struct supervisor_options options = { .data = console->paths.data, .roles = all_roles,
-		.endpoints = service_inproc, .restarts = true, .on_reload = service_reload,
+	struct supervisor_options options = { .data = console->paths.data,
+		.roles = all_roles,
+		.endpoints = service_inproc,
+		.restarts = true,
+		.on_reload = service_reload,
 		.callback_data = &service };
 	int code = service_load(&service, console, flags, true);
 
@@ -69,8 +72,10 @@ static int run_alone(const struct console *console, const struct role *role, boo
 {
 	const struct role *const roles[] = { role, NULL };
 	struct service service;
-	struct supervisor_options options = { .data = console->paths.data, .roles = roles,
-		.on_reload = service_reload, .callback_data = &service };
+	struct supervisor_options options = { .data = console->paths.data,
+		.roles = roles,
+		.on_reload = service_reload,
+		.callback_data = &service };
 	int code = service_load(&service, console, NULL, has_content);
 
 	if (code != 0)

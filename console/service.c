@@ -63,7 +63,8 @@ int service_load(struct service *service, const struct console *console, const c
 	struct yaml_errors errors = { 0 };
 	const struct settings_sources sources = { .file = console->paths.config,
 		.file_may_be_missing = !console->paths.is_config_wanted,
-		.directory = console->paths.config_directory, .flags = flags,
+		.directory = console->paths.config_directory,
+		.flags = flags,
 		.environment = (const char *const *)environ };
 
 	*service = (struct service){ .console = console };
@@ -75,11 +76,11 @@ int service_load(struct service *service, const struct console *console, const c
 		return refuse(&errors, CONSOLE_BAD_CONFIGURATION,
 		    "the configuration is not used; mend it and start again");
 	}
-	if (wants_content
-	    && load_content(service, &service->content, &errors) != STATUS_OK) {
+	if (wants_content && load_content(service, &service->content, &errors) != STATUS_OK) {
 		service_fini(service);
-		return refuse(&errors, 65, "a policy is broken; mend it (`fettle policy check FILE` "
-					   "shows more) or move it away, and start again");
+		return refuse(&errors, 65,
+		    "a policy is broken; mend it (`fettle policy check FILE` "
+		    "shows more) or move it away, and start again");
 	}
 	yaml_errors_fini(&errors);
 	return 0;

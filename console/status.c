@@ -140,34 +140,34 @@ static json_t *findings_json(const struct report *report)
 
 static json_t *store_json(const struct report *report)
 {
-	return numbers_json(report->has_store, (const struct number[]){
-	    { "position", report->store.position }, { "refused", report->store.refused },
-	    { "changes", report->store.changes }, { "results", report->store.results },
-	    { NULL, 0 } });
+	return numbers_json(report->has_store,
+	    (const struct number[]){ { "position", report->store.position },
+		{ "refused", report->store.refused }, { "changes", report->store.changes },
+		{ "results", report->store.results }, { NULL, 0 } });
 }
 
 static json_t *processor_json(const struct report *report)
 {
 	const struct state_counters *state = &report->state;
 
-	return numbers_json(report->has_state, (const struct number[]){
-	    { "batches", state->batches }, { "verdicts", state->verdicts },
-	    { "observations_read", state->observations_read },
-	    { "intent_read", state->intent_read }, { "work_waiting", state->work_waiting },
-	    { "work_slices", state->work_slices }, { "quarantined", state->quarantined },
-	    { "rules_evaluated", state->rules_evaluated }, { "memo_hits", state->memo_hits },
-	    { "checks_judged", state->checks_judged }, { NULL, 0 } });
+	return numbers_json(report->has_state,
+	    (const struct number[]){ { "batches", state->batches }, { "verdicts", state->verdicts },
+		{ "observations_read", state->observations_read },
+		{ "intent_read", state->intent_read }, { "work_waiting", state->work_waiting },
+		{ "work_slices", state->work_slices }, { "quarantined", state->quarantined },
+		{ "rules_evaluated", state->rules_evaluated }, { "memo_hits", state->memo_hits },
+		{ "checks_judged", state->checks_judged }, { NULL, 0 } });
 }
 
 static json_t *log_json(const struct report *report)
 {
 	const struct log_dump_counters *log = &report->log;
 
-	return numbers_json(report->has_log, (const struct number[]){
-	    { "records", log->records }, { "appended", log->appended },
-	    { "intent", log->intent }, { "agents", log->agents },
-	    { "commands_waiting", log->commands_waiting }, { "bytes_used", log->bytes_used },
-	    { NULL, 0 } });
+	return numbers_json(report->has_log,
+	    (const struct number[]){ { "records", log->records }, { "appended", log->appended },
+		{ "intent", log->intent }, { "agents", log->agents },
+		{ "commands_waiting", log->commands_waiting }, { "bytes_used", log->bytes_used },
+		{ NULL, 0 } });
 }
 
 static int show_rows(const struct console *console, const struct report *report)
@@ -225,8 +225,7 @@ static void show_findings(FILE *stream, const struct report *report)
 			buffer_append_format(&text, "%s%llu %s", text.size > 0 ? ", " : "",
 			    n(open[rank]), rank_text((enum rank)rank));
 	}
-	line(stream, "findings", "%llu open%s%s", n(sum), sum > 0 ? ": " : "",
-	    buffer_text(&text));
+	line(stream, "findings", "%llu open%s%s", n(sum), sum > 0 ? ": " : "", buffer_text(&text));
 	buffer_fini(&text);
 }
 
@@ -248,9 +247,8 @@ static void show_store(FILE *stream, const struct report *report, uint64_t now_m
 static void show_log(FILE *stream, const struct report *report)
 {
 	line(stream, "log", "%llu records of %llu agent%s, %llu commands waiting, %llu MiB used",
-	    n(report->log.records), n(report->log.agents),
-	    report->log.agents == 1 ? "" : "s", n(report->log.commands_waiting),
-	    n(report->log.bytes_used >> 20));
+	    n(report->log.records), n(report->log.agents), report->log.agents == 1 ? "" : "s",
+	    n(report->log.commands_waiting), n(report->log.bytes_used >> 20));
 }
 
 static void show_state(FILE *stream, const struct report *report)
@@ -301,8 +299,10 @@ int status_run(const struct console *console, int argc, char **argv)
 		return console_fail(status, "%s cannot be read: %s", console->paths.data,
 		    status_text(status));
 	if (!report.has_store && !report.has_state && !report.has_log)
-		return console_fail(STATUS_NOT_FOUND, "nothing has run in %s yet; `fettle serve` "
-		    "does, or name another by --data", console->paths.data);
+		return console_fail(STATUS_NOT_FOUND,
+		    "nothing has run in %s yet; `fettle serve` "
+		    "does, or name another by --data",
+		    console->paths.data);
 	return console->output.format == OUTPUT_TABLE ? show_page(console, &report)
-						      : show_rows(console, &report);
+	                                              : show_rows(console, &report);
 }

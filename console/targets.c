@@ -119,8 +119,8 @@ static enum status list_one(struct output *output, const struct targets *targets
 	Fettle__SinkState none = FETTLE__SINK_STATE__INIT;
 	const Fettle__SinkState *state = &none;
 	struct arena arena = { 0 };
-	enum status status =
-	    journal_peek(targets->console->paths.data, target->name, &arena, &state);
+	enum status status = journal_peek(targets->console->paths.data, target->name, &arena,
+	    &state);
 	bool is_failing = state->error != NULL && state->error[0] != '\0';
 
 	if (status == STATUS_OK || status == STATUS_NOT_FOUND) {
@@ -128,8 +128,8 @@ static enum status list_one(struct output *output, const struct targets *targets
 		output_text(output, targets->sink->name);
 		output_text(output, target->where);
 		output_text(output, status == STATUS_NOT_FOUND ? "never ran"
-				    : is_failing ? "failing"
-						 : "working");
+				    : is_failing               ? "failing"
+							       : "working");
 		output_color(output, is_failing ? OUTPUT_RED : OUTPUT_PLAIN);
 		output_progress(output, state, head);
 		status = output_row(output);

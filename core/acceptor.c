@@ -55,8 +55,7 @@ static bool route_of(const struct bytes *parts, size_t count, struct route *rout
 	return true;
 }
 
-static enum status send_on(struct acceptor *acceptor, const struct route *route,
-    struct bytes frame)
+static enum status send_on(struct acceptor *acceptor, const struct route *route, struct bytes frame)
 {
 	struct bytes parts[SOCKET_PARTS_MAX];
 
@@ -88,7 +87,8 @@ void acceptor_mark(struct acceptor_peer *peer)
 
 static void unmark(struct acceptor *acceptor, struct acceptor_session *session)
 {
-	for (struct acceptor_session **at = &acceptor->marked; *at != NULL; at = &(*at)->next_marked)
+	for (struct acceptor_session **at = &acceptor->marked; *at != NULL;
+	     at = &(*at)->next_marked)
 		if (*at == session) {
 			*at = session->next_marked;
 			return;
@@ -128,7 +128,7 @@ struct acceptor_peer *acceptor_find(struct acceptor *acceptor, struct bytes iden
 struct acceptor_peer *acceptor_next(struct acceptor *acceptor, struct acceptor_peer *after)
 {
 	struct acceptor_session *session = after == NULL ? acceptor->numbers
-							 : after->session->by_number.next;
+	                                                 : after->session->by_number.next;
 
 	return session == NULL ? NULL : &session->peer;
 }
@@ -163,8 +163,10 @@ static void begin_session(struct acceptor *acceptor, struct bytes identity,
 	}
 	session = memory_new(sizeof(*session));
 	session->route = *route;
-	session->peer = (struct acceptor_peer){ .acceptor = acceptor, .data = data,
-		.session = session, .identity_size = identity.size };
+	session->peer = (struct acceptor_peer){ .acceptor = acceptor,
+		.data = data,
+		.session = session,
+		.identity_size = identity.size };
 	memcpy(session->peer.identity, identity.data, identity.size);
 	hash_random((uint8_t *)&random, sizeof(random));
 	session->peer.link = link_new_acceptor(&acceptor->operations, &session->peer, random,
@@ -184,8 +186,8 @@ static struct bytes identity_of(const struct acceptor *acceptor, const struct by
 {
 	if (acceptor->options.is_relayed)
 		return count == 3 && parts[1].size > AGENT_ID_SIZE
-			   ? BYTES(parts[1].data, AGENT_ID_SIZE)
-			   : BYTES_NONE;
+		         ? BYTES(parts[1].data, AGENT_ID_SIZE)
+		         : BYTES_NONE;
 	return hello == NULL ? BYTES_NONE : bytes_of_text(hello->name);
 }
 
@@ -251,7 +253,7 @@ static void on_timer(uv_timer_t *timer)
 	uint64_t now_ms = clock_monotonic_ms();
 	struct acceptor_session *session, *next;
 
-	HASH_ITER(by_number, acceptor->numbers, session, next) {
+	HASH_ITER (by_number, acceptor->numbers, session, next) {
 		if (now_ms - link_heard_ms(session->peer.link) > FORGET_AFTER_MS)
 			end_session(acceptor, session);
 		else
@@ -265,7 +267,9 @@ enum status acceptor_new(const struct acceptor_options *options, struct acceptor
 {
 	struct acceptor *acceptor = memory_new(sizeof(*acceptor));
 	struct socket_options socket_options = { .type = SOCKET_ROUTER,
-		.endpoint = options->endpoint, .binds = true, .on_message = on_message,
+		.endpoint = options->endpoint,
+		.binds = true,
+		.on_message = on_message,
 		.data = acceptor };
 	enum status status;
 
@@ -299,7 +303,7 @@ void acceptor_free(struct acceptor *acceptor)
 
 	if (acceptor == NULL)
 		return;
-	HASH_ITER(by_number, acceptor->numbers, session, next)
+	HASH_ITER (by_number, acceptor->numbers, session, next)
 		end_session(acceptor, session);
 	socket_close(acceptor->socket);
 	uv_close((uv_handle_t *)&acceptor->timer, on_timer_closed);

@@ -20,7 +20,8 @@ struct acceptor;
 struct acceptor_peer {
 	struct acceptor *acceptor;
 	struct link *link;
-	uint8_t identity[ACCEPTOR_IDENTITY_MAX]; /* agent id, or the name in a direct peer's hello */
+	uint8_t
+	    identity[ACCEPTOR_IDENTITY_MAX]; /* agent id, or the name in a direct peer's hello */
 	size_t identity_size;
 	void *data; /* the host's own; see on_gone */
 	struct acceptor_session *session;
@@ -31,13 +32,13 @@ struct acceptor_options {
 	struct sockets *sockets;
 	const char *endpoint;
 	/*
-	 * Frames come through a gateway: a header of agent id and gateway's route stands before each.
-	 * Without it the peer is named by its hello.
+	 * Frames come through a gateway: a header of agent id and gateway's route stands before
+	 * each. Without it the peer is named by its hello.
 	 */
 	bool is_relayed;
 	/*
-	 * A hello of IDENTITY: answer it in WELCOME (made in ARENA) and set *data, or refuse with any
-	 * other status than OK and a *reason that the peer is told.
+	 * A hello of IDENTITY: answer it in WELCOME (made in ARENA) and set *data, or refuse with
+	 * any other status than OK and a *reason that the peer is told.
 	 */
 	enum status (*on_hello)(void *host, struct bytes identity, const Fettle__Hello *hello,
 	    Fettle__Welcome *welcome, struct arena *arena, void **data, const char **reason);

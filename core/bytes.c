@@ -29,7 +29,7 @@ int bytes_compare(struct bytes a, struct bytes b)
 bool bytes_start_with(struct bytes bytes, struct bytes prefix)
 {
 	return bytes.size >= prefix.size
-	       && (prefix.size == 0 || memcmp(bytes.data, prefix.data, prefix.size) == 0);
+	    && (prefix.size == 0 || memcmp(bytes.data, prefix.data, prefix.size) == 0);
 }
 
 /* How many bytes the sequence at AT has, by its first byte; 0 if none can begin so. */
@@ -126,7 +126,8 @@ uint64_t bytes_u64(const uint8_t *at)
 static void *or_die(void *memory)
 {
 	if (memory == NULL) {
-		fputs("fettle: out of memory; nothing was acknowledged that is not stored\n", stderr);
+		fputs("fettle: out of memory; nothing was acknowledged that is not stored\n",
+		    stderr);
 		abort();
 	}
 	return memory;
@@ -150,7 +151,7 @@ char *text_copy(const char *text)
 char *text_copy_bytes(struct bytes bytes)
 {
 	return bytes.size == 0 ? text_copy("")
-			       : or_die(strndup((const char *)bytes.data, bytes.size));
+	                       : or_die(strndup((const char *)bytes.data, bytes.size));
 }
 
 char *text_format(const char *format, ...)

@@ -38,10 +38,10 @@ void bytes_to_hex(struct bytes bytes, char *out);
 bool bytes_from_hex(const char *text, uint8_t *out, size_t size);
 
 /* Never NULL. */
-void *memory_new(size_t size);               /* zeroed */
-void *memory_grow(void *old, size_t size);   /* realloc */
-char *text_copy(const char *text);           /* strdup; NULL gives NULL */
-char *text_copy_bytes(struct bytes bytes);   /* cut at a NUL, always terminated */
+void *memory_new(size_t size);             /* zeroed */
+void *memory_grow(void *old, size_t size); /* realloc */
+char *text_copy(const char *text);         /* strdup; NULL gives NULL */
+char *text_copy_bytes(struct bytes bytes); /* cut at a NUL, always terminated */
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A growing array of bytes that it owns.  All zeroes is an empty one. */
@@ -52,7 +52,7 @@ struct buffer {
 };
 
 void buffer_fini(struct buffer *buffer);
-void buffer_clear(struct buffer *buffer); /* keeps the room */
+void buffer_clear(struct buffer *buffer);                   /* keeps the room */
 uint8_t *buffer_extend(struct buffer *buffer, size_t size); /* SIZE more bytes, to be filled */
 void buffer_append(struct buffer *buffer, struct bytes bytes);
 void buffer_append_text(struct buffer *buffer, const char *text);
@@ -77,7 +77,7 @@ struct arena {
 };
 
 void arena_fini(struct arena *arena);
-void arena_reset(struct arena *arena); /* keeps one block */
+void arena_reset(struct arena *arena);              /* keeps one block */
 void *arena_take(struct arena *arena, size_t size); /* zeroed, aligned for any type */
 char *arena_text(struct arena *arena, const char *text);
 char *arena_format(struct arena *arena, const char *format, ...)

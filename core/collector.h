@@ -42,8 +42,8 @@ struct collector_context {
 
 struct collector {
 	const char *name;
-	const char *summary;             /* one line, for `fettle collectors` */
-	const struct setting *settings;  /* ends with SETTING_END; NULL: none */
+	const char *summary;            /* one line, for `fettle collectors` */
+	const struct setting *settings; /* ends with SETTING_END; NULL: none */
 	size_t settings_size;
 	/*
 	 * The prefixes that its passes go over, "user/", ends with NULL.  Where it cannot look, the
@@ -55,8 +55,8 @@ struct collector {
 	 * Begins to observe, first pass included; *self is handed to the others.  CONTEXT and
 	 * SETTINGS live longer than the collector.
 	 */
-	enum status (*start)(const struct collector_context *context, const void *settings,
-	    void **self);
+	enum status (
+	    *start)(const struct collector_context *context, const void *settings, void **self);
 	/* A new plan is in force; NULL where none is.  Borrowed for the call.  May be NULL. */
 	void (*on_plan)(void *self, const struct plan *plan);
 	/* Look at everything again, soon.  Called also after the spool had no room. */

@@ -19,7 +19,7 @@ struct dialler {
 	uv_timer_t timer;
 	uint64_t opened_ms;
 	uint64_t blocked_ms; /* since when nothing could be sent; 0: it can */
-	bool was_reported; /* that the other side does not answer */
+	bool was_reported;   /* that the other side does not answer */
 };
 
 static enum status transmit(void *self, struct bytes frame)
@@ -105,9 +105,9 @@ static void on_message(void *data, const struct bytes *parts, size_t count, cons
 	struct dialler *dialler = data;
 
 	(void)user;
-	if (count != 1
-	    || link_frame(dialler->link, parts[0], clock_monotonic_ms()) != STATUS_OK)
-		log_write(LOG_WARN, "link-frame", LOG_FIELDS(LOG_TEXT("endpoint", dialler->endpoint)),
+	if (count != 1 || link_frame(dialler->link, parts[0], clock_monotonic_ms()) != STATUS_OK)
+		log_write(LOG_WARN, "link-frame",
+		    LOG_FIELDS(LOG_TEXT("endpoint", dialler->endpoint)),
 		    "dropped what is not a frame of the link protocol");
 }
 
@@ -120,7 +120,7 @@ static bool wants_fresh_socket(const struct dialler *dialler, uint64_t now_ms)
 	if (strncmp(dialler->endpoint, "inproc://", 9) == 0)
 		return dialler->blocked_ms > 0 && now_ms - dialler->blocked_ms >= REOPEN_INPROC_MS;
 	return now_ms - link_heard_ms(dialler->link) >= REOPEN_AFTER_MS
-	       && now_ms - dialler->opened_ms >= REOPEN_AFTER_MS;
+	    && now_ms - dialler->opened_ms >= REOPEN_AFTER_MS;
 }
 
 static void reopen(struct dialler *dialler, uint64_t now_ms)
@@ -176,13 +176,22 @@ enum status dialler_new(const struct dialler_options *options, struct dialler **
 	dialler->endpoint = text_copy(options->endpoint);
 	dialler->host_operations = options->operations;
 	dialler->host = options->self;
-	dialler->operations = (struct link_operations){ .transmit = transmit, .read = read_records,
-		.release = release, .on_acked = on_acked, .on_data = on_data, .on_hello = on_hello,
-		.on_welcome = on_welcome, .on_open = on_open, .on_closed = on_closed };
+	dialler->operations = (struct link_operations){ .transmit = transmit,
+		.read = read_records,
+		.release = release,
+		.on_acked = on_acked,
+		.on_data = on_data,
+		.on_hello = on_hello,
+		.on_welcome = on_welcome,
+		.on_open = on_open,
+		.on_closed = on_closed };
 	dialler->socket_options = (struct socket_options){ .type = SOCKET_DEALER,
-		.endpoint = dialler->endpoint, .server_key = options->server_key,
-		.public_key = options->public_key, .secret_key = options->secret_key,
-		.on_message = on_message, .data = dialler };
+		.endpoint = dialler->endpoint,
+		.server_key = options->server_key,
+		.public_key = options->public_key,
+		.secret_key = options->secret_key,
+		.on_message = on_message,
+		.data = dialler };
 	status = socket_open(options->sockets, &dialler->socket_options, &dialler->socket);
 	if (status != STATUS_OK) {
 		free(dialler->endpoint);

@@ -2,7 +2,8 @@
 /*
  * dialler.h - the calling end of a link on a loop: one DEALER socket, one link, one timer.
  *
- * Used by an agent towards its gateway, a processor towards the log, and a sink towards a processor.
+ * Used by an agent towards its gateway, a processor towards the log, and a sink towards a
+ * processor.
  */
 #ifndef CORE_DIALLER_H
 #define CORE_DIALLER_H
@@ -21,8 +22,8 @@ struct dialler_options {
 	struct link_operations operations;
 	void *self;
 	/*
-	 * Between servers: a part that was started again is noticed within a second.  Agents are too
-	 * many for that.
+	 * Between servers: a part that was started again is noticed within a second.  Agents are
+	 * too many for that.
 	 */
 	bool is_inner;
 };

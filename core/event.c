@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/event.h"
 
-#define BODY(function, type, condition)                                                            \
-	const type *function(const struct event *event)                                            \
-	{                                                                                          \
-		return (condition) ? event->body : NULL;                                           \
+#define BODY(function, type, condition) \
+	const type *function(const struct event *event) \
+	{ \
+		return (condition) ? event->body : NULL; \
 	}
 
 BODY(event_fact, Fettle__Fact, event->kind == EVENT_FACT_SET || event->kind == EVENT_FACT_UNSET)
@@ -19,7 +19,7 @@ BODY(event_asset, struct asset_ref, event->kind == EVENT_ASSET_NEW)
 bool event_is_intent(const struct event *event)
 {
 	return event->kind == EVENT_POLICY || event->kind == EVENT_POLICY_REMOVED
-	       || event->kind == EVENT_PRIORITY_TABLE;
+	    || event->kind == EVENT_PRIORITY_TABLE;
 }
 
 struct kind_row {

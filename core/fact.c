@@ -7,8 +7,8 @@
 #include "core/require.h"
 #include "proto/observation.pb-c.h"
 
-static const char *const status_names[] = { "unset", "present", "absent", "unreadable",
-	"truncated", "failed" };
+static const char *const status_names[] = { "unset", "present", "absent", "unreadable", "truncated",
+	"failed" };
 
 const char *fact_status_text(enum fact_status status)
 {
@@ -60,7 +60,7 @@ static void field_to_message(const struct fact_field *field, Fettle__Field *mess
 static bool is_text(const struct fact_field *field)
 {
 	return field->type == FACT_TEXT && bytes_is_utf8(field->bytes)
-	       && (field->bytes.size == 0 || memchr(field->bytes.data, 0, field->bytes.size) == NULL);
+	    && (field->bytes.size == 0 || memchr(field->bytes.data, 0, field->bytes.size) == NULL);
 }
 
 void fact_value_encode(struct buffer *out, const struct fact_field *fields, size_t count)
@@ -82,16 +82,14 @@ void fact_value_encode(struct buffer *out, const struct fact_field *fields, size
 	}
 	value.n_fields = count;
 	value.fields = pointers;
-	fettle__value__pack(&value,
-	    buffer_extend(out, fettle__value__get_packed_size(&value)));
+	fettle__value__pack(&value, buffer_extend(out, fettle__value__get_packed_size(&value)));
 	for (size_t i = 0; i < count; i++)
 		free(texts[i]);
 }
 
 static enum status field_from_message(const Fettle__Field *message, struct fact_field *field)
 {
-	int types = (message->text != NULL) + (message->has_number != 0)
-		    + (message->has_blob != 0);
+	int types = (message->text != NULL) + (message->has_number != 0) + (message->has_blob != 0);
 
 	if (message->name == NULL || message->name[0] == '\0' || types != 1)
 		return STATUS_REJECT;
@@ -137,8 +135,7 @@ void fact_hash(enum fact_status status, struct bytes value, uint8_t out[HASH_SIZ
 	hash_parts(parts, 2, out);
 }
 
-const struct fact_field *fact_find(const struct fact_field *fields, size_t count,
-    const char *name)
+const struct fact_field *fact_find(const struct fact_field *fields, size_t count, const char *name)
 {
 	for (size_t i = 0; i < count; i++)
 		if (strcmp(fields[i].name, name) == 0)

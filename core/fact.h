@@ -40,14 +40,14 @@ struct fact_field {
 	int64_t number;
 };
 
-#define FACT_FIELD_TEXT(name_, text_)                                                              \
+#define FACT_FIELD_TEXT(name_, text_) \
 	((struct fact_field){ .name = (name_), .type = FACT_TEXT, .bytes = bytes_of_text(text_) })
 /* Text that is borrowed bytes. */
-#define FACT_FIELD_SLICE(name_, bytes_)                                                            \
+#define FACT_FIELD_SLICE(name_, bytes_) \
 	((struct fact_field){ .name = (name_), .type = FACT_TEXT, .bytes = (bytes_) })
-#define FACT_FIELD_NUMBER(name_, number_)                                                          \
+#define FACT_FIELD_NUMBER(name_, number_) \
 	((struct fact_field){ .name = (name_), .type = FACT_NUMBER, .number = (number_) })
-#define FACT_FIELD_BLOB(name_, bytes_)                                                             \
+#define FACT_FIELD_BLOB(name_, bytes_) \
 	((struct fact_field){ .name = (name_), .type = FACT_BLOB, .bytes = (bytes_) })
 
 /* A fact as a collector reports it and as a rule looks it up.  Everything is borrowed. */
@@ -76,7 +76,6 @@ NODISCARD enum status fact_value_decode(struct bytes value, struct arena *arena,
 void fact_hash(enum fact_status status, struct bytes value, uint8_t out[HASH_SIZE]);
 
 /* The field of that name, or NULL. */
-const struct fact_field *fact_find(const struct fact_field *fields, size_t count,
-    const char *name);
+const struct fact_field *fact_find(const struct fact_field *fields, size_t count, const char *name);
 
 #endif

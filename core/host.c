@@ -157,8 +157,9 @@ static enum status load(struct host *host)
 	host->committed = host->now;
 	host->outbox_taken = host->now.outbox_tail - 1;
 	if (status == STATUS_CORRUPT)
-		log_error("state-damaged", "the processor's state is damaged; restore a backup of it "
-					   "and of the store");
+		log_error("state-damaged",
+		    "the processor's state is damaged; restore a backup of it "
+		    "and of the store");
 	return status;
 }
 
@@ -191,8 +192,8 @@ enum status host_new(struct kv *kv, const struct stage *const *stages,
 		REQUIRE((stage->cache_new == NULL) == (stage->cache_free == NULL));
 		host->stages[host->stages_count++] = (struct host_stage){ .stage = stage,
 			.settings = stage->settings == NULL || settings == NULL
-					? NULL
-					: settings_of(settings, stage->name) };
+			              ? NULL
+			              : settings_of(settings, stage->name) };
 	}
 	status = load(host);
 	if (status != STATUS_OK) {
@@ -356,8 +357,7 @@ static enum status read_event(struct host *host, uint32_t flow, struct bytes rec
 	return STATUS_OK;
 }
 
-static enum status process(struct host *host, uint32_t flow, uint64_t number,
-    struct bytes record)
+static enum status process(struct host *host, uint32_t flow, uint64_t number, struct bytes record)
 {
 	struct event event = { .kind = EVENT_NONE };
 	txn_savepoint savepoint = txn_save(host->txn);
@@ -464,8 +464,11 @@ static enum status tick(struct host *host)
 static enum status run_slice(struct host *host, struct bytes key, Fettle__Work *work)
 {
 	struct buffer next = { 0 };
-	struct stage_work slice = { .kind = work->kind, .subject = record_bytes(work->subject),
-		.cursor = record_bytes(work->cursor), .next = &next, .budget = WORK_BUDGET };
+	struct stage_work slice = { .kind = work->kind,
+		.subject = record_bytes(work->subject),
+		.cursor = record_bytes(work->cursor),
+		.next = &next,
+		.budget = WORK_BUDGET };
 	enum status status = STATUS_OK;
 
 	for (size_t i = 0; i < host->stages_count; i++) {
@@ -490,8 +493,8 @@ static enum status run_slice(struct host *host, struct bytes key, Fettle__Work *
 }
 
 /*
- * One slice of the work under KEY, or of the first that there is.  ARENA keeps what the batch record
- * says of it: the host's own does not outlive the next record.
+ * One slice of the work under KEY, or of the first that there is.  ARENA keeps what the batch
+ * record says of it: the host's own does not outlive the next record.
  */
 static enum status work(struct host *host, struct bytes wanted, Fettle__BatchRecord *batch,
     struct arena *arena)
@@ -552,7 +555,7 @@ static void put_batch(struct host *host, Fettle__BatchRecord *batch)
 static bool has_fallen_behind(const struct host *host, const struct host_reader *reader)
 {
 	return reader->lag_max > 0 && host->now.verdicts > reader->offset
-	       && host->now.verdicts - reader->offset > reader->lag_max;
+	    && host->now.verdicts - reader->offset > reader->lag_max;
 }
 
 /* What every sink has, and what the log has taken, need not be kept. */
@@ -574,7 +577,8 @@ static void forget_read(struct host *host)
 		txn_put(host->txn, HOST_READER, bytes_of_text(reader->name),
 		    buffer_bytes(&host->scratch));
 	}
-	for (; has_required && host->now.verdict_tail <= read_by_all && deletions < DELETIONS_A_BATCH;
+	for (;
+	     has_required && host->now.verdict_tail <= read_by_all && deletions < DELETIONS_A_BATCH;
 	     deletions++)
 		txn_delete(host->txn, HOST_VERDICT, host_u64_key(host, host->now.verdict_tail++));
 	for (; host->now.outbox_tail <= host->outbox_taken && deletions < DELETIONS_A_BATCH;
@@ -787,7 +791,8 @@ void host_release(struct host *host)
 
 static struct host_reader *find_reader(const struct host *host, const char *name)
 {
-	size_t size = sizeof(host->readers[0].name) - 1; /* longer ones are told apart by that much */
+	size_t size = sizeof(host->readers[0].name)
+	            - 1; /* longer ones are told apart by that much */
 
 	for (size_t i = 0; i < host->readers_count; i++)
 		if (strncmp(host->readers[i].name, name, size) == 0)

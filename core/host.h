@@ -16,11 +16,21 @@
 
 /* The host's own tables come first in the environment; the stages' follow. */
 enum host_table {
-	HOST_META, HOST_INPUT, HOST_BATCH, HOST_VERDICT, HOST_OUTBOX, HOST_WORK, HOST_TIMER,
-	HOST_TIMER_OF, HOST_QUARANTINE, HOST_COUNTER, HOST_READER, HOST_TABLES,
+	HOST_META,
+	HOST_INPUT,
+	HOST_BATCH,
+	HOST_VERDICT,
+	HOST_OUTBOX,
+	HOST_WORK,
+	HOST_TIMER,
+	HOST_TIMER_OF,
+	HOST_QUARANTINE,
+	HOST_COUNTER,
+	HOST_READER,
+	HOST_TABLES,
 };
-#define HOST_TABLE_NAMES                                                                           \
-	"meta", "input", "batch", "verdict", "outbox", "work", "timer", "timer_of", "quarantine",  \
+#define HOST_TABLE_NAMES \
+	"meta", "input", "batch", "verdict", "outbox", "work", "timer", "timer_of", "quarantine", \
 	    "counter", "reader"
 
 enum { HOST_BATCH_RECORDS = 10 * 1000, HOST_BATCH_MS = 20 };
@@ -37,7 +47,8 @@ struct bytes host_uuid(const struct host *host);
 /* The last number of FLOW that was taken into a committed batch. */
 uint64_t host_position(const struct host *host, uint32_t flow);
 
-/* The heads of a state that may be another process's: batches and verdicts.  0 where it is fresh. */
+/* The heads of a state that may be another process's: batches and verdicts.  0 where it is fresh.
+ */
 NODISCARD enum status host_peek(struct kv_txn *txn, uint64_t *batches, uint64_t *verdicts);
 
 /* ---- running ---- */
@@ -49,9 +60,9 @@ void host_take(struct host *host, uint32_t flow, uint64_t first, const struct by
 size_t host_waiting(const struct host *host);
 /*
  * Runs one batch: due timers and ticks; a slice of work, where nothing waits and in every eighth
- * batch; waiting records, most urgent flow first, up to HOST_BATCH_RECORDS.  STATUS_AGAIN: there was
- * nothing to do.  NO_SPACE, FULL, IO, CORRUPT: nothing of the batch is kept; what waited is forgotten,
- * and to be sent again from host_position on.
+ * batch; waiting records, most urgent flow first, up to HOST_BATCH_RECORDS.  STATUS_AGAIN: there
+ * was nothing to do.  NO_SPACE, FULL, IO, CORRUPT: nothing of the batch is kept; what waited is
+ * forgotten, and to be sent again from host_position on.
  */
 NODISCARD enum status host_step(struct host *host, uint64_t now_ms);
 /* When host_step has something to do without any input; UINT64_MAX if never. */
@@ -84,7 +95,8 @@ void host_release(struct host *host);
  */
 NODISCARD enum status host_verdicts_reader(struct host *host, const char *reader, uint64_t offset,
     uint64_t lag_max);
-/* READER has committed verdicts up to OFFSET; what all have committed is deleted by a later batch. */
+/* READER has committed verdicts up to OFFSET; what all have committed is deleted by a later batch.
+ */
 void host_verdicts_read(struct host *host, const char *reader, uint64_t offset);
 /* True where READER is further behind than its lag_max: nothing is kept for it any more. */
 bool host_verdicts_overrun(const struct host *host, const char *reader);

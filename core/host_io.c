@@ -16,9 +16,13 @@ struct bytes host_u64_key(struct host *host, uint64_t number)
 
 struct stage_io host_io(struct host *host, size_t stage)
 {
-	return (struct stage_io){ .host = host, .stage = host->stages[stage].stage,
-		.settings = host->stages[stage].settings, .cache = host->stages[stage].cache,
-		.txn = host->txn, .now_ms = host->now.stamp_ms, .arena = &host->arena };
+	return (struct stage_io){ .host = host,
+		.stage = host->stages[stage].stage,
+		.settings = host->stages[stage].settings,
+		.cache = host->stages[stage].cache,
+		.txn = host->txn,
+		.now_ms = host->now.stamp_ms,
+		.arena = &host->arena };
 }
 
 static bool consumes(const struct stage *stage, enum event_kind kind)

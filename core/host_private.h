@@ -12,9 +12,9 @@ enum { HOST_STAGES_MAX = 16, HOST_READERS_MAX = 16 };
 
 /* Records of one flow that wait, in their order. */
 struct host_queue {
-	struct buffer bytes;  /* u32 size and record, one after the other */
-	size_t at;            /* where the next one begins in `bytes` */
-	uint64_t first;       /* number of the next one */
+	struct buffer bytes; /* u32 size and record, one after the other */
+	size_t at;           /* where the next one begins in `bytes` */
+	uint64_t first;      /* number of the next one */
 	size_t count;
 };
 

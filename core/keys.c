@@ -111,11 +111,11 @@ static enum status check_key(const char *path, const char *text)
 {
 	uint8_t key[SOCKET_KEY_SIZE];
 
-	return socket_key_decode(text, key)
-		   ? STATUS_OK
-		   : report(path, STATUS_CORRUPT, "this is not a key (40 characters of Z85); put it "
-						  "back from a copy, or move it away to have a new "
-						  "one made, which is a new identity");
+	return socket_key_decode(text, key) ? STATUS_OK
+	                                    : report(path, STATUS_CORRUPT,
+						"this is not a key (40 characters of Z85); put it "
+						"back from a copy, or move it away to have a new "
+						"one made, which is a new identity");
 }
 
 /* The public key of a pair; it follows from the secret one, so a lost one is written again. */
@@ -129,8 +129,9 @@ static enum status load_public_beside(const char *path, struct key_pair *pair)
 	if (status == STATUS_NOT_FOUND)
 		return write_line(path, 0644, pair->public_key);
 	if (status == STATUS_OK && strcmp(kept, pair->public_key) != 0)
-		return report(path, STATUS_CORRUPT, "this is not the public key of the secret one "
-						    "beside it; move it away to have it written anew");
+		return report(path, STATUS_CORRUPT,
+		    "this is not the public key of the secret one "
+		    "beside it; move it away to have it written anew");
 	return status;
 }
 
@@ -156,9 +157,10 @@ enum status keys_load_public(const char *path, char out[SOCKET_KEY_TEXT])
 	enum status status = read_line(path, out, SOCKET_KEY_TEXT);
 
 	if (status == STATUS_NOT_FOUND)
-		return report(path, status, "the server's public key is not here; copy "
-					    "keys/server.pub from the server's data directory to "
-					    "this file");
+		return report(path, status,
+		    "the server's public key is not here; copy "
+		    "keys/server.pub from the server's data directory to "
+		    "this file");
 	return status == STATUS_OK ? check_key(path, out) : status;
 }
 
@@ -180,8 +182,9 @@ enum status keys_secret(const char *directory, const char *name, uint8_t out[32]
 		if (status == STATUS_OK)
 			status = write_line(path, 0600, text);
 	} else if (status == STATUS_OK && !bytes_from_hex(text, out, 32)) {
-		status = report(path, STATUS_CORRUPT, "this is not a secret of 64 hexadecimal "
-						      "digits; move it away to have a new one made");
+		status = report(path, STATUS_CORRUPT,
+		    "this is not a secret of 64 hexadecimal "
+		    "digits; move it away to have a new one made");
 	}
 	free(path);
 	return status;

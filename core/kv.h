@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kv.h - the key-value store under every part that remembers.  It is LMDB, which only core/kv/ knows.
+ * kv.h - the key-value store under every part that remembers.  It is LMDB, which only core/kv/
+ * knows.
  *
  * An environment is a directory with a fixed list of tables.  Every value carries a type, a version
  * and a CRC-32C that are checked when it is read, because LMDB itself notices no flipped bit.
@@ -33,18 +34,19 @@ struct kv_options {
 	const char *const *tables; /* names, ends with NULL; the index is the table's number */
 	bool is_writer;            /* takes the lock, creates what is missing */
 	/*
-	 * Bytes; 0: 16 MiB.  Preallocated, so that a full disk shows here.  One transaction must fit
-	 * into what is free of it: make it several times the largest batch.
+	 * Bytes; 0: 16 MiB.  Preallocated, so that a full disk shows here.  One transaction must
+	 * fit into what is free of it: make it several times the largest batch.
 	 */
 	uint64_t map_initial;
-	uint64_t map_limit;        /* bytes; 0: 1 TiB.  Growth beyond it is STATUS_FULL */
+	uint64_t map_limit; /* bytes; 0: 1 TiB.  Growth beyond it is STATUS_FULL */
 };
 
 /*
  * Open or create.  STATUS_BUSY: another process is its writer (the log line says which pid);
  * NOT_FOUND: a reader, and it or one of its tables is not there yet; DENIED, NO_SPACE, CORRUPT, IO.
  * A process that reads may open again as the writer; that waits for its own reads.
- * Every failure has been logged with path, reason and what to do; a missing one for a reader has not.
+ * Every failure has been logged with path, reason and what to do; a missing one for a reader has
+ * not.
  */
 NODISCARD enum status kv_open(const char *directory, const struct kv_options *options,
     struct kv **out);
@@ -79,7 +81,8 @@ void kv_abort(struct kv_txn **txn); /* *txn may be NULL */
 /* OK, NOT_FOUND, CORRUPT or IO.  Borrowed from the transaction, and until its next change. */
 NODISCARD enum status kv_get(struct kv_txn *txn, unsigned table, struct bytes key,
     struct bytes *out);
-/* OK, FULL, NO_SPACE or IO.  A key has 1 to KV_KEY_MAX bytes; key and value may be borrowed ones. */
+/* OK, FULL, NO_SPACE or IO.  A key has 1 to KV_KEY_MAX bytes; key and value may be borrowed ones.
+ */
 NODISCARD enum status kv_put(struct kv_txn *txn, unsigned table, struct bytes key,
     struct bytes value);
 /* As kv_put for a key after all others of the table: much faster.  EXISTS where it is not. */

@@ -38,7 +38,7 @@ struct flow_out {
 	uint32_t window_records, window_bytes;
 	uint64_t resend_at_ms, resend_after_ms;
 	uint64_t probe_at_ms; /* 0: the window is open, or nothing waits for it */
-	size_t bytes; /* in flight */
+	size_t bytes;         /* in flight */
 	struct in_flight frames[FRAMES_IN_FLIGHT];
 	unsigned first, count; /* ring in `frames` */
 };
@@ -107,7 +107,7 @@ static struct flow_in *find_in(struct link *link, uint32_t flow)
 bool link_batch_has_room(const struct link_batch *batch, size_t size)
 {
 	return batch->count < LINK_BATCH_RECORDS
-	       && (batch->count == 0 || batch->size + size <= LINK_BATCH_BYTES);
+	    && (batch->count == 0 || batch->size + size <= LINK_BATCH_BYTES);
 }
 
 void link_batch_add(struct link_batch *batch, struct bytes record)
@@ -137,8 +137,8 @@ static enum status transmit(struct link *link, Fettle__Frame *frame, uint64_t no
 Fettle__Frame *link_decode(struct bytes bytes, struct arena *arena)
 {
 	return bytes.size > LINK_INNER_FRAME_MAX
-		   ? NULL
-		   : record_unpack(&fettle__frame__descriptor, bytes, arena);
+	         ? NULL
+	         : record_unpack(&fettle__frame__descriptor, bytes, arena);
 }
 
 void link_encode_reset(struct buffer *out, uint64_t session, const char *reason)
@@ -202,8 +202,8 @@ static void open_session(struct link *link)
 			    link->outs[i].acked);
 }
 
-static struct link *new_link(const struct link_operations *operations, void *self,
-    uint64_t random, uint64_t now_ms)
+static struct link *new_link(const struct link_operations *operations, void *self, uint64_t random,
+    uint64_t now_ms)
 {
 	struct link *link = memory_new(sizeof(*link));
 
@@ -218,8 +218,8 @@ static struct link *new_link(const struct link_operations *operations, void *sel
 	return link;
 }
 
-struct link *link_new_dialler(const struct link_operations *operations, void *self,
-    uint64_t random, uint64_t now_ms)
+struct link *link_new_dialler(const struct link_operations *operations, void *self, uint64_t random,
+    uint64_t now_ms)
 {
 	struct link *link = new_link(operations, self, random, now_ms);
 
@@ -305,7 +305,7 @@ static void say_hello(struct link *link, uint64_t now_ms)
 	}
 	link->hello_at_ms = now_ms + jitter(link, link->hello_after_ms);
 	link->hello_after_ms = link->hello_after_ms * 2 > HELLO_MAX_MS ? HELLO_MAX_MS
-								       : link->hello_after_ms * 2;
+	                                                               : link->hello_after_ms * 2;
 }
 
 void link_restart(struct link *link, uint64_t now_ms, const char *reason)
@@ -424,15 +424,15 @@ static void note_sent(struct link *link, struct flow_out *out, const struct link
 
 	if (out->count == 0)
 		out->resend_at_ms = now_ms + out->resend_after_ms / 2
-				    + jitter(link, out->resend_after_ms);
+		                  + jitter(link, out->resend_after_ms);
 	link->counters.records_sent += batch->count;
 	if (out->sent < out->ever_sent)
 		link->counters.records_resent += batch->count;
 	out->sent += batch->count;
 	if (out->sent > out->ever_sent)
 		out->ever_sent = out->sent;
-	out->frames[slot] = (struct in_flight){ .last = out->sent, .sent_ms = now_ms,
-		.size = batch->size };
+	out->frames[slot] =
+	    (struct in_flight){ .last = out->sent, .sent_ms = now_ms, .size = batch->size };
 	out->count++;
 	out->bytes += batch->size;
 }
@@ -484,7 +484,8 @@ static void take_data(struct link *link, const Fettle__Data *data)
 	last = data->first + data->n_records - 1;
 	if (data->first > in->delivered + 1) {
 		link->counters.out_of_order += data->n_records;
-		/* Once for all that is in flight behind the gap; if it is lost, time does the rest. */
+		/* Once for all that is in flight behind the gap; if it is lost, time does the rest.
+		 */
 		in->owes_ack = true;
 		in->wants_rewind |= !in->has_asked;
 		return;
@@ -661,7 +662,7 @@ static void say_ping(struct link *link, uint64_t now_ms)
 static uint64_t probe(struct link *link, struct flow_out *out, uint64_t now_ms)
 {
 	bool is_shut = out->head > out->sent
-		       && (out->window_records == 0 || out->window_bytes == 0);
+	            && (out->window_records == 0 || out->window_bytes == 0);
 
 	if (!is_shut) {
 		out->probe_at_ms = 0;

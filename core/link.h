@@ -28,7 +28,8 @@ enum {
 	LINK_VERDICT_MAX = LINK_INNER_FRAME_MAX - 4096, /* one verdict: the rest is frame */
 	LINK_BATCH_RECORDS = 256,
 	LINK_BATCH_BYTES = 64 * 1024, /* several records of a batch take no more than this */
-	/* The body of one record, which may have a batch for itself: the rest is envelope and frame. */
+	/* The body of one record, which may have a batch for itself: the rest is envelope and
+	   frame. */
 	LINK_RECORD_MAX = LINK_FRAME_MAX - 4096,
 	LINK_FLOWS_MAX = 320,
 };
@@ -52,16 +53,16 @@ struct link_operations {
 	/* Sends one frame.  AGAIN: no room; the link tries later.  CLOSED: the session is over. */
 	enum status (*transmit)(void *self, struct bytes frame);
 	/*
-	 * Fills BATCH with records of FLOW from number FROM on, at most MOST of them, borrowed until
-	 * `release` is called.  An empty batch means there are none yet.  Any status but OK ends the
-	 * attempt; the link asks again later.  NULL where no flow is sent.
+	 * Fills BATCH with records of FLOW from number FROM on, at most MOST of them, borrowed
+	 * until `release` is called.  An empty batch means there are none yet.  Any status but OK
+	 * ends the attempt; the link asks again later.  NULL where no flow is sent.
 	 */
-	enum status (*read)(void *self, uint32_t flow, uint64_t from, size_t most,
-	    struct link_batch *batch);
+	enum status (
+	    *read)(void *self, uint32_t flow, uint64_t from, size_t most, struct link_batch *batch);
 	void (*release)(void *self);
 	/*
-	 * The other side has committed FLOW up to and including COMMITTED.  Called also when a session
-	 * opens, because the last acknowledgement of the one before may have been lost.
+	 * The other side has committed FLOW up to and including COMMITTED.  Called also when a
+	 * session opens, because the last acknowledgement of the one before may have been lost.
 	 */
 	void (*on_acked)(void *self, uint32_t flow, uint64_t committed);
 	/*
@@ -74,8 +75,9 @@ struct link_operations {
 	/* Dialler: fill in the hello, in ARENA.  NULL for the accepting side. */
 	void (*on_hello)(void *self, Fettle__Hello *hello, struct arena *arena);
 	/*
-	 * Dialler: a welcome came.  OK: the session opens.  AGAIN: the host has changed what its hello
-	 * says, and it is said again at once.  Anything else: it is said again when it is time.
+	 * Dialler: a welcome came.  OK: the session opens.  AGAIN: the host has changed what its
+	 * hello says, and it is said again at once.  Anything else: it is said again when it is
+	 * time.
 	 */
 	enum status (*on_welcome)(void *self, const Fettle__Welcome *welcome);
 	/* The session is open (the flows are set up), or over.  May be NULL. */
@@ -84,8 +86,8 @@ struct link_operations {
 };
 
 /* RANDOM seeds jitter, challenge and, for the accepting side, the session number. */
-struct link *link_new_dialler(const struct link_operations *operations, void *self,
-    uint64_t random, uint64_t now_ms);
+struct link *link_new_dialler(const struct link_operations *operations, void *self, uint64_t random,
+    uint64_t now_ms);
 /* The accepting side: HELLO was received, WELCOME is what the host answers; it is sent at once. */
 struct link *link_new_acceptor(const struct link_operations *operations, void *self,
     uint64_t random, uint64_t now_ms, const Fettle__Hello *hello, Fettle__Welcome *welcome);

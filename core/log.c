@@ -80,8 +80,8 @@ void log_set_role(const char *role)
 static bool is_deceptive(uint32_t point)
 {
 	return (point >= 0x200b && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e)
-	       || (point >= 0x2060 && point <= 0x206f) || point == 0x061c || point == 0xfeff
-	       || (point >= 0x80 && point < 0xa0);
+	    || (point >= 0x2060 && point <= 0x206f) || point == 0x061c || point == 0xfeff
+	    || (point >= 0x80 && point < 0xa0);
 }
 
 static uint32_t utf8_point(const uint8_t *at, size_t length)
@@ -134,8 +134,10 @@ static void append_quoted(struct buffer *out, const char *text)
 
 static void append_logfmt_value(struct buffer *out, const char *text)
 {
-	if (text[0] != '\0' && strpbrk(text, " \"=\\") == NULL && strspn(text,
-	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@+,") == strlen(text))
+	if (text[0] != '\0' && strpbrk(text, " \"=\\") == NULL
+	    && strspn(text,
+		   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@+,")
+		   == strlen(text))
 		buffer_append_text(out, text);
 	else
 		append_quoted(out, text);

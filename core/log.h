@@ -30,9 +30,18 @@ struct log_field {
 	uint64_t number;
 };
 
-#define LOG_TEXT(name_, text_) { .name = (name_), .text = (text_) }
-#define LOG_NUMBER(name_, number_) { .name = (name_), .text = NULL, .number = (number_) }
-#define LOG_END { .name = NULL }
+#define LOG_TEXT(name_, text_) \
+	{ \
+		.name = (name_), .text = (text_) \
+	}
+#define LOG_NUMBER(name_, number_) \
+	{ \
+		.name = (name_), .text = NULL, .number = (number_) \
+	}
+#define LOG_END \
+	{ \
+		.name = NULL \
+	}
 #define LOG_FIELDS(...) ((const struct log_field[]){ __VA_ARGS__, LOG_END })
 
 /* FIELDS may be NULL.  Text from endpoints is escaped here; pass it as it is. */

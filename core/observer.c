@@ -114,7 +114,8 @@ static bool fits_record(const struct observer *observer, const struct fact *fact
 static enum status set(struct observer *observer, const char *collector, enum lane lane,
     const struct fact *fact)
 {
-	const struct fact too_large = { .key = fact->key, .status = FACT_FAILED,
+	const struct fact too_large = { .key = fact->key,
+		.status = FACT_FAILED,
 		.reason = "the value is larger than what can be sent" };
 	uint8_t hash[HASH_SIZE], before[HASH_SIZE];
 	enum status status;
@@ -303,7 +304,7 @@ void observer_pass_abandon(struct observer_pass **pass)
 
 	if (*pass == NULL)
 		return;
-	HASH_ITER(hh, (*pass)->seen, seen, next) {
+	HASH_ITER (hh, (*pass)->seen, seen, next) {
 		HASH_DELETE(hh, (*pass)->seen, seen);
 		free(seen);
 	}

@@ -29,13 +29,13 @@ bool observer_wants_refresh(struct observer *observer);
 void observer_on_undone(struct observer *observer);
 
 /*
- * One thing seen, or found to be gone.  FULL or NO_SPACE: the spool could not take it, and it is not
- * remembered as sent: observe again later (the observer calls every collector's `refresh` once
+ * One thing seen, or found to be gone.  FULL or NO_SPACE: the spool could not take it, and it is
+ * not remembered as sent: observe again later (the observer calls every collector's `refresh` once
  * there is room).  IO: the spool failed; the agent is about to stop.  A value that no record can
  * hold is said to have failed.
  */
-NODISCARD enum status observer_set(struct observer *observer, const char *collector,
-    enum lane lane, const struct fact *fact);
+NODISCARD enum status observer_set(struct observer *observer, const char *collector, enum lane lane,
+    const struct fact *fact);
 NODISCARD enum status observer_unset(struct observer *observer, const char *collector,
     enum lane lane, struct bytes key);
 
@@ -49,8 +49,8 @@ struct observer_pass *observer_pass_begin(struct observer *observer, const char 
 NODISCARD enum status observer_pass_set(struct observer_pass *pass, const struct fact *fact);
 /*
  * Takes the pass, commits it, and marks it complete.  FULL, NO_SPACE, IO as above, also where it is
- * something within the pass that could not be taken; AGAIN: what it had said was undone by another's
- * failure.  The pass is not marked then, nothing is unset, and a refresh is wanted.
+ * something within the pass that could not be taken; AGAIN: what it had said was undone by
+ * another's failure.  The pass is not marked then, nothing is unset, and a refresh is wanted.
  */
 NODISCARD enum status observer_pass_end(struct observer_pass **pass);
 /* The pass could not be finished: nothing is unset, no mark is made, what was seen stays. */

@@ -95,7 +95,8 @@ void *record_unpack(const ProtobufCMessageDescriptor *descriptor, struct bytes b
 	size_t scaled = bytes.size * BUDGET_FACTOR;
 	struct budget budget = { .arena = arena,
 		.left = (scaled < budget_max ? scaled : budget_max) + BUDGET_BASE };
-	ProtobufCAllocator allocator = { .alloc = budget_alloc, .free = budget_free,
+	ProtobufCAllocator allocator = { .alloc = budget_alloc,
+		.free = budget_free,
 		.allocator_data = &budget };
 	ProtobufCMessage *message = protobuf_c_message_unpack(descriptor, &allocator, bytes.size,
 	    bytes.size == 0 ? (const uint8_t *)"" : bytes.data);
@@ -148,7 +149,7 @@ static bool is_sound_envelope(struct bytes bytes)
 	const Fettle__Envelope *envelope = record_unpack(&fettle__envelope__descriptor, bytes,
 	    &arena);
 	bool is_sound = envelope != NULL && envelope->event_id.len == EVENT_ID_SIZE
-			&& envelope->kind != 0;
+	             && envelope->kind != 0;
 
 	arena_fini(&arena);
 	return is_sound;

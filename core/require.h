@@ -8,7 +8,6 @@
 
 _Noreturn void require_failed(const char *file, int line, const char *condition);
 
-#define REQUIRE(condition)                                                                         \
-	((condition) ? (void)0 : require_failed(__FILE__, __LINE__, #condition))
+#define REQUIRE(condition) ((condition) ? (void)0 : require_failed(__FILE__, __LINE__, #condition))
 
 #endif

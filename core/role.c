@@ -86,8 +86,11 @@ enum status role_start(const struct role *role, struct socket_context *sockets, 
 
 	thread->role = role;
 	thread->endpoints = *endpoints;
-	thread->host = (struct role_host){ .loop = &thread->loop, .sockets = sockets, .data = data,
-		.settings = settings, .thread = thread };
+	thread->host = (struct role_host){ .loop = &thread->loop,
+		.sockets = sockets,
+		.data = data,
+		.settings = settings,
+		.thread = thread };
 	pthread_mutex_init(&thread->lock, NULL);
 	pthread_cond_init(&thread->changed, NULL);
 	REQUIRE(uv_loop_init(&thread->loop) == 0);

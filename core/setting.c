@@ -90,8 +90,8 @@ static bool parse_switch(const char *text, uint64_t *out)
 
 static bool parse_number(const struct setting *setting, const char *text, uint64_t *out)
 {
-	return setting->type == SETTING_TYPE_BOOL
-		   ? parse_switch(text, out) : quantity_parse(quantity_of(setting), text, out);
+	return setting->type == SETTING_TYPE_BOOL ? parse_switch(text, out)
+	                                          : quantity_parse(quantity_of(setting), text, out);
 }
 
 static void append_number(struct buffer *out, const struct setting *setting, uint64_t value)
@@ -145,8 +145,9 @@ static void check_table(const struct setting_section *section)
 	for (const struct setting *setting = section->settings; !is_end(setting); setting++) {
 		REQUIRE(setting->type <= SETTING_TYPE_LIST && setting->name != NULL);
 		REQUIRE(setting->offset < section->size);
-		REQUIRE(!is_number(setting) || (setting->lowest <= setting->fallback
-		    && setting->fallback <= setting->highest));
+		REQUIRE(!is_number(setting)
+			|| (setting->lowest <= setting->fallback
+			    && setting->fallback <= setting->highest));
 		REQUIRE(setting->type != SETTING_TYPE_U32 || setting->highest <= UINT32_MAX);
 	}
 }
@@ -379,8 +380,10 @@ static void apply_mapping(struct load *load, const struct yaml *yaml,
 		const struct yaml_node *key = mapping->keys[i];
 		const struct setting *setting = find_setting(load, origin_of(yaml, key), section,
 		    key->text);
-		struct target target = { .load = load, .section = section->name,
-			.setting = setting, .origin = origin_of(yaml, mapping->values[i]) };
+		struct target target = { .load = load,
+			.section = section->name,
+			.setting = setting,
+			.origin = origin_of(yaml, mapping->values[i]) };
 
 		if (setting == NULL)
 			continue;
@@ -474,7 +477,7 @@ static int is_settings_file(const struct dirent *entry)
 	size_t length = strlen(entry->d_name);
 
 	return entry->d_name[0] != '.' && length >= sizeof(suffix)
-	       && strcmp(entry->d_name + length - (sizeof(suffix) - 1), suffix) == 0;
+	    && strcmp(entry->d_name + length - (sizeof(suffix) - 1), suffix) == 0;
 }
 
 /* By bytes: the order must not depend on the locale, as that of alphasort does. */
@@ -491,8 +494,7 @@ static void apply_directory(struct load *load, const char *directory)
 	if (count < 0 && errno != ENOENT) {
 		enum status status = status_of_errno(errno);
 
-		complain(load, (struct origin){ .label = directory }, "%s",
-		    strerrordesc_np(errno));
+		complain(load, (struct origin){ .label = directory }, "%s", strerrordesc_np(errno));
 		note_failure(load, status == STATUS_DENIED ? status : STATUS_IO);
 	}
 	for (int i = 0; i < count; i++) {
@@ -511,8 +513,11 @@ static void apply_text(struct load *load, struct origin origin,
     const struct setting_section *section, const struct setting *setting, const char *text)
 {
 	uint8_t *structure = filled_of(load->settings, section)->structures;
-	struct target target = { .load = load, .section = section->name, .setting = setting,
-		.field = structure + setting->offset, .origin = origin };
+	struct target target = { .load = load,
+		.section = section->name,
+		.setting = setting,
+		.field = structure + setting->offset,
+		.origin = origin };
 
 	if (bytes_is_utf8(bytes_of_text(text)))
 		set_text(&target, text);

@@ -43,25 +43,43 @@ struct setting {
 	const char *help;                   /* one line, for the documentation and --help */
 };
 
-#define SETTING_U32(structure, field, fallback_, lowest_, highest_, help_)                         \
-	{ .name = #field, .type = SETTING_TYPE_U32, .offset = offsetof(structure, field),          \
-	  .fallback = (fallback_), .lowest = (lowest_), .highest = (highest_), .help = (help_) }
-#define SETTING_BOOL(structure, field, fallback_, help_)                                           \
-	{ .name = #field, .type = SETTING_TYPE_BOOL, .offset = offsetof(structure, field),         \
-	  .fallback = (fallback_), .highest = 1, .help = (help_) }
-#define SETTING_SIZE(structure, field, fallback_, lowest_, highest_, help_)                        \
-	{ .name = #field, .type = SETTING_TYPE_SIZE, .offset = offsetof(structure, field),         \
-	  .fallback = (fallback_), .lowest = (lowest_), .highest = (highest_), .help = (help_) }
-#define SETTING_DURATION(structure, field, fallback_, lowest_, highest_, help_)                    \
-	{ .name = #field, .type = SETTING_TYPE_DURATION, .offset = offsetof(structure, field),     \
-	  .fallback = (fallback_), .lowest = (lowest_), .highest = (highest_), .help = (help_) }
-#define SETTING_TEXT(structure, field, fallback_, help_)                                           \
-	{ .name = #field, .type = SETTING_TYPE_TEXT, .offset = offsetof(structure, field),         \
-	  .fallback_text = (fallback_), .help = (help_) }
-#define SETTING_LIST(structure, field, fallback_, help_)                                           \
-	{ .name = #field, .type = SETTING_TYPE_LIST, .offset = offsetof(structure, field),         \
-	  .fallback_text = (fallback_), .help = (help_) }
-#define SETTING_END { .name = NULL, .type = SETTING_TYPE_END }
+#define SETTING_U32(structure, field, fallback_, lowest_, highest_, help_) \
+	{ \
+		.name = #field, .type = SETTING_TYPE_U32, .offset = offsetof(structure, field), \
+		.fallback = (fallback_), .lowest = (lowest_), .highest = (highest_), \
+		.help = (help_) \
+	}
+#define SETTING_BOOL(structure, field, fallback_, help_) \
+	{ \
+		.name = #field, .type = SETTING_TYPE_BOOL, .offset = offsetof(structure, field), \
+		.fallback = (fallback_), .highest = 1, .help = (help_) \
+	}
+#define SETTING_SIZE(structure, field, fallback_, lowest_, highest_, help_) \
+	{ \
+		.name = #field, .type = SETTING_TYPE_SIZE, .offset = offsetof(structure, field), \
+		.fallback = (fallback_), .lowest = (lowest_), .highest = (highest_), \
+		.help = (help_) \
+	}
+#define SETTING_DURATION(structure, field, fallback_, lowest_, highest_, help_) \
+	{ \
+		.name = #field, .type = SETTING_TYPE_DURATION, \
+		.offset = offsetof(structure, field), .fallback = (fallback_), \
+		.lowest = (lowest_), .highest = (highest_), .help = (help_) \
+	}
+#define SETTING_TEXT(structure, field, fallback_, help_) \
+	{ \
+		.name = #field, .type = SETTING_TYPE_TEXT, .offset = offsetof(structure, field), \
+		.fallback_text = (fallback_), .help = (help_) \
+	}
+#define SETTING_LIST(structure, field, fallback_, help_) \
+	{ \
+		.name = #field, .type = SETTING_TYPE_LIST, .offset = offsetof(structure, field), \
+		.fallback_text = (fallback_), .help = (help_) \
+	}
+#define SETTING_END \
+	{ \
+		.name = NULL, .type = SETTING_TYPE_END \
+	}
 
 /*
  * One section of the file ("gateway:") and the table behind it.  A section that is a list holds any
@@ -71,7 +89,7 @@ struct setting {
 struct setting_section {
 	const char *name;
 	const struct setting *settings; /* NULL: none */
-	size_t size; /* of the structure */
+	size_t size;                    /* of the structure */
 	const char *help;
 	bool is_list;
 };
@@ -83,10 +101,10 @@ struct setting_section {
 struct settings;
 
 struct settings_sources {
-	const char *file;          /* NULL: none */
-	bool file_may_be_missing;  /* a default path, not one that somebody asked for */
-	const char *directory;     /* of *.yaml, read in order after FILE; may be missing */
-	const char *const *flags;  /* "gateway.listen=tcp://…", ends with NULL; NULL: none */
+	const char *file;               /* NULL: none */
+	bool file_may_be_missing;       /* a default path, not one that somebody asked for */
+	const char *directory;          /* of *.yaml, read in order after FILE; may be missing */
+	const char *const *flags;       /* "gateway.listen=tcp://…", ends with NULL; NULL: none */
 	const char *const *environment; /* as environ; NULL: none */
 };
 

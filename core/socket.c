@@ -2,8 +2,8 @@
 /*
  * The loop pattern: ZeroMQ's descriptor is edge-triggered and says only that something may have
  * happened, so its poll callback does nothing.  Prepare looks whether any socket has input and, if
- * so, starts an idle handle, which keeps the loop from sleeping; check does the work.  A timer looks
- * at every socket once a second, without which pipes of dead peers are never freed.
+ * so, starts an idle handle, which keeps the loop from sleeping; check does the work.  A timer
+ * looks at every socket once a second, without which pipes of dead peers are never freed.
  */
 #include "core/socket.h"
 
@@ -87,17 +87,20 @@ bool socket_key_public(const char *secret_key, char public_key[SOCKET_KEY_TEXT])
 {
 	uint8_t secret[SOCKET_KEY_SIZE];
 
-	return socket_key_decode(secret_key, secret) && zmq_curve_public(public_key, secret_key) == 0;
+	return socket_key_decode(secret_key, secret)
+	    && zmq_curve_public(public_key, secret_key) == 0;
 }
 
 bool socket_key_decode(const char *text, uint8_t out[SOCKET_KEY_SIZE])
 {
-	/* zmq_z85_decode reads past characters that are not Z85, so the alphabet is checked here. */
-	static const char alphabet[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				       ".-:+=^!/*?&<>()[]{}@%$#";
+	/* zmq_z85_decode reads past characters that are not Z85, so the alphabet is checked here.
+	 */
+	static const char alphabet[] =
+	    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    ".-:+=^!/*?&<>()[]{}@%$#";
 
 	return strlen(text) == SOCKET_KEY_TEXT - 1 && strspn(text, alphabet) == SOCKET_KEY_TEXT - 1
-	       && zmq_z85_decode(out, text) != NULL;
+	    && zmq_z85_decode(out, text) != NULL;
 }
 
 /* ---- receiving ---- */
@@ -108,8 +111,8 @@ static bool has_input(const struct socket *socket)
 	size_t size = sizeof(events);
 
 	return !socket->is_closing && !socket->is_paused
-	       && zmq_getsockopt(socket->zmq, ZMQ_EVENTS, &events, &size) == 0
-	       && (events & ZMQ_POLLIN) != 0;
+	    && zmq_getsockopt(socket->zmq, ZMQ_EVENTS, &events, &size) == 0
+	    && (events & ZMQ_POLLIN) != 0;
 }
 
 static void close_parts(zmq_msg_t *parts, size_t count)
@@ -308,20 +311,20 @@ static bool set_curve(void *zmq, const struct socket_options *options)
 {
 	if (options->is_curve_server)
 		return set_int(zmq, ZMQ_CURVE_SERVER, 1)
-		       && set_text(zmq, ZMQ_CURVE_SECRETKEY, options->secret_key)
-		       && set_text(zmq, ZMQ_ZAP_DOMAIN, "fettle")
-		       && set_int(zmq, ZAP_ENFORCE_DOMAIN, 1);
+		    && set_text(zmq, ZMQ_CURVE_SECRETKEY, options->secret_key)
+		    && set_text(zmq, ZMQ_ZAP_DOMAIN, "fettle")
+		    && set_int(zmq, ZAP_ENFORCE_DOMAIN, 1);
 	if (options->server_key == NULL)
 		return true;
 	return set_text(zmq, ZMQ_CURVE_SERVERKEY, options->server_key)
-	       && set_text(zmq, ZMQ_CURVE_PUBLICKEY, options->public_key)
-	       && set_text(zmq, ZMQ_CURVE_SECRETKEY, options->secret_key);
+	    && set_text(zmq, ZMQ_CURVE_PUBLICKEY, options->public_key)
+	    && set_text(zmq, ZMQ_CURVE_SECRETKEY, options->secret_key);
 }
 
 static bool is_loopback(const char *endpoint)
 {
 	return strncmp(endpoint, "tcp://127.", 10) == 0 || strncmp(endpoint, "tcp://[::1]", 11) == 0
-	       || strncmp(endpoint, "tcp://localhost", 15) == 0;
+	    || strncmp(endpoint, "tcp://localhost", 15) == 0;
 }
 
 /* A fleet that lost its gateway must not come back as one; the parts of one machine may. */
@@ -331,8 +334,8 @@ static bool set_reconnect(void *zmq, const char *endpoint)
 	int first = is_local ? RECONNECT_LOCAL_MS : RECONNECT_MS + rand() % (4 * RECONNECT_MS);
 
 	return set_int(zmq, ZMQ_RECONNECT_IVL, first)
-	       && set_int(zmq, ZMQ_RECONNECT_IVL_MAX,
-		   is_local ? RECONNECT_LOCAL_MAX_MS : RECONNECT_MAX_MS);
+	    && set_int(zmq, ZMQ_RECONNECT_IVL_MAX,
+		is_local ? RECONNECT_LOCAL_MAX_MS : RECONNECT_MAX_MS);
 }
 
 static bool set_options(void *zmq, const struct socket_options *options)
@@ -340,10 +343,10 @@ static bool set_options(void *zmq, const struct socket_options *options)
 	int mark = options->high_water_mark == 0 ? 1000 : options->high_water_mark;
 	int64_t most = options->message_max == 0 ? 1024 * 1024 + 1024 : options->message_max;
 	bool is_set = set_int(zmq, ZMQ_LINGER, 0) && set_int(zmq, ZMQ_SNDHWM, mark)
-		      && set_int(zmq, ZMQ_RCVHWM, mark)
-		      && set_int(zmq, ZMQ_IPV6, strchr(options->endpoint, '[') != NULL)
-		      && zmq_setsockopt(zmq, ZMQ_MAXMSGSIZE, &most, sizeof(most)) == 0
-		      && set_curve(zmq, options);
+	           && set_int(zmq, ZMQ_RCVHWM, mark)
+	           && set_int(zmq, ZMQ_IPV6, strchr(options->endpoint, '[') != NULL)
+	           && zmq_setsockopt(zmq, ZMQ_MAXMSGSIZE, &most, sizeof(most)) == 0
+	           && set_curve(zmq, options);
 
 	if (is_set && options->type == SOCKET_ROUTER)
 		is_set = set_int(zmq, ZMQ_ROUTER_MANDATORY, 1);
@@ -351,11 +354,11 @@ static bool set_options(void *zmq, const struct socket_options *options)
 		is_set = set_int(zmq, ZMQ_IMMEDIATE, 1) && set_reconnect(zmq, options->endpoint);
 	if (is_set && strncmp(options->endpoint, "tcp://", 6) == 0)
 		is_set = set_int(zmq, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS)
-			 && set_int(zmq, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
-			 && set_int(zmq, ZMQ_HEARTBEAT_TTL, HEARTBEAT_TTL_MS);
+		      && set_int(zmq, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
+		      && set_int(zmq, ZMQ_HEARTBEAT_TTL, HEARTBEAT_TTL_MS);
 	if (is_set && options->faces_strangers)
 		is_set = set_int(zmq, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS)
-			 && set_int(zmq, ZMQ_BACKLOG, BACKLOG);
+		      && set_int(zmq, ZMQ_BACKLOG, BACKLOG);
 	return is_set;
 }
 
@@ -379,7 +382,8 @@ static enum status status_of_zmq(int error)
 static const char *hint(int error)
 {
 	if (error == EADDRINUSE)
-		return "; another process listens there already: stop it, or choose another address";
+		return "; another process listens there already: stop it, or choose another "
+		       "address";
 	if (error == EINVAL || error == EPROTONOSUPPORT || error == ENODEV)
 		return "; an address looks like tcp://127.0.0.1:7117";
 	return "";
@@ -388,15 +392,15 @@ static const char *hint(int error)
 static enum status attach(struct socket *socket, const struct socket_options *options)
 {
 	int result = options->binds ? zmq_bind(socket->zmq, options->endpoint)
-				    : zmq_connect(socket->zmq, options->endpoint);
+	                            : zmq_connect(socket->zmq, options->endpoint);
 	size_t size = sizeof(socket->endpoint);
 
 	if (result != 0) {
 		int error = errno;
 
-		log_write(LOG_ERROR, "endpoint", LOG_FIELDS(LOG_TEXT("endpoint", options->endpoint)),
-		    "cannot %s: %s%s", options->binds ? "listen there" : "connect there",
-		    zmq_strerror(error),
+		log_write(LOG_ERROR, "endpoint",
+		    LOG_FIELDS(LOG_TEXT("endpoint", options->endpoint)), "cannot %s: %s%s",
+		    options->binds ? "listen there" : "connect there", zmq_strerror(error),
 		    hint(error));
 		return status_of_zmq(error);
 	}
@@ -418,8 +422,9 @@ static enum status watch(struct socket *socket)
 	return STATUS_OK;
 }
 
-static const int zmq_types[] = { [SOCKET_DEALER] = ZMQ_DEALER, [SOCKET_ROUTER] = ZMQ_ROUTER,
-	[SOCKET_REP] = ZMQ_REP };
+static const int zmq_types[] = {
+	[SOCKET_DEALER] = ZMQ_DEALER, [SOCKET_ROUTER] = ZMQ_ROUTER, [SOCKET_REP] = ZMQ_REP
+};
 
 enum status socket_open(struct sockets *sockets, const struct socket_options *options,
     struct socket **out)

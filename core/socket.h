@@ -44,18 +44,19 @@ enum socket_type { SOCKET_DEALER, SOCKET_ROUTER, SOCKET_REP };
 
 struct socket_options {
 	enum socket_type type;
-	const char *endpoint; /* tcp:// or inproc://; never ipc://, which loses the end of streams */
+	const char
+	    *endpoint; /* tcp:// or inproc://; never ipc://, which loses the end of streams */
 	bool binds;
-	int high_water_mark;      /* messages each way; 0: 1000 */
-	int64_t message_max;      /* bytes; 0: 1 MiB */
-	bool faces_strangers;     /* the limits of a socket that anyone may reach */
-	const char *server_key;   /* CURVE client: the server's public key, Z85; NULL: no CURVE */
-	const char *public_key;   /* CURVE client: its own pair */
-	const char *secret_key;   /* CURVE, either side */
+	int high_water_mark;    /* messages each way; 0: 1000 */
+	int64_t message_max;    /* bytes; 0: 1 MiB */
+	bool faces_strangers;   /* the limits of a socket that anyone may reach */
+	const char *server_key; /* CURVE client: the server's public key, Z85; NULL: no CURVE */
+	const char *public_key; /* CURVE client: its own pair */
+	const char *secret_key; /* CURVE, either side */
 	bool is_curve_server;
 	/*
-	 * Parts and USER (the peer's authenticated id, "" if there is none) are borrowed.  A router's
-	 * first part is the route that goes before an answer.
+	 * Parts and USER (the peer's authenticated id, "" if there is none) are borrowed.  A
+	 * router's first part is the route that goes before an answer.
 	 */
 	void (*on_message)(void *data, const struct bytes *parts, size_t count, const char *user);
 	void *data;

@@ -247,7 +247,8 @@ enum status spool_open(const char *directory, uint64_t size_max, struct spool **
 {
 	struct spool *spool = memory_new(sizeof(*spool));
 	/* Twice the records: pages are not full, and deleting needs room too. */
-	struct kv_options options = { .tables = tables, .is_writer = true,
+	struct kv_options options = { .tables = tables,
+		.is_writer = true,
 		.map_limit = 2 * size_max + 64 * 1024 * 1024 };
 	enum status status = kv_open(directory, &options, &spool->kv);
 
@@ -320,8 +321,8 @@ static enum status refuse(struct spool *spool, enum lane lane)
 	return STATUS_FULL;
 }
 
-enum status spool_append(struct spool *spool, enum lane lane, uint32_t kind,
-    uint64_t fact_revision, struct bytes body)
+enum status spool_append(struct spool *spool, enum lane lane, uint32_t kind, uint64_t fact_revision,
+    struct bytes body)
 {
 	struct lane_state *state = &spool->now.lanes[lane];
 	struct key key;
@@ -373,12 +374,11 @@ static enum status remember(struct spool *spool, struct bytes key, const uint8_t
 	RECORD_SET(&entry, revision, spool->now.revision);
 	buffer_clear(&spool->scratch);
 	record_pack(&spool->scratch, &entry.base);
-	return undo(spool,
-	    kv_put(spool->write, TABLE_FACT, key, buffer_bytes(&spool->scratch)));
+	return undo(spool, kv_put(spool->write, TABLE_FACT, key, buffer_bytes(&spool->scratch)));
 }
 
-enum status spool_append_fact(struct spool *spool, enum lane lane, uint32_t kind,
-    struct bytes key, const uint8_t *hash, struct bytes body)
+enum status spool_append_fact(struct spool *spool, enum lane lane, uint32_t kind, struct bytes key,
+    const uint8_t *hash, struct bytes body)
 {
 	enum status status = spool_append(spool, lane, kind, spool->now.revision + 1, body);
 
@@ -606,8 +606,8 @@ static enum status delete_one(struct spool *spool, enum lane lane, uint64_t sequ
 	forget_size(state, record);
 	status = kv_delete(spool->write, TABLE_RECORD, BYTES_OF(record_key.bytes));
 	return status == STATUS_OK
-		   ? kv_delete(spool->write, TABLE_NUMBER, BYTES_OF(number_key.bytes))
-		   : status;
+	         ? kv_delete(spool->write, TABLE_NUMBER, BYTES_OF(number_key.bytes))
+	         : status;
 }
 
 enum status spool_acked(struct spool *spool, enum lane lane, uint64_t sequence)
@@ -737,7 +737,7 @@ static bool is_mark(struct spool *spool, struct bytes bytes)
 
 	arena_reset(&spool->arena);
 	return record_decode(bytes, &spool->arena, &record) == STATUS_OK
-	       && record->envelope->kind == FETTLE__KIND__KIND_PASS;
+	    && record->envelope->kind == FETTLE__KIND__KIND_PASS;
 }
 
 /*

@@ -26,26 +26,26 @@ struct stage_io {
 	const void *settings; /* as the stage's table describes them */
 	void *cache;
 	struct txn *txn;
-	uint64_t now_ms; /* the batch's stamp, Unix milliseconds; never runs backwards */
+	uint64_t now_ms;     /* the batch's stamp, Unix milliseconds; never runs backwards */
 	struct arena *arena; /* for the duration of the call */
 };
 
 /* Something that concerns many assets, done in slices between batches; survives a crash. */
 struct stage_work {
-	uint32_t kind;       /* the stage's own numbering */
+	uint32_t kind;        /* the stage's own numbering */
 	struct bytes subject; /* what it is about; one work at a time per (stage, kind, subject) */
-	struct bytes cursor; /* where this slice begins; empty at first */
-	struct buffer *next; /* where the next one begins, to be filled; left empty: it is done */
-	size_t budget;       /* how many assets this slice may take */
+	struct bytes cursor;  /* where this slice begins; empty at first */
+	struct buffer *next;  /* where the next one begins, to be filled; left empty: it is done */
+	size_t budget;        /* how many assets this slice may take */
 };
 
 struct stage {
-	const char *name;                 /* as written in the configuration */
-	const char *summary;              /* one line */
-	const enum event_kind *consumes;  /* ends with EVENT_NONE */
-	const struct setting *settings;   /* ends with SETTING_END; NULL: none */
-	size_t settings_size;             /* of the structure that they fill */
-	uint32_t tick_ms;                 /* period of on_tick; 0: it is NULL */
+	const char *name;                /* as written in the configuration */
+	const char *summary;             /* one line */
+	const enum event_kind *consumes; /* ends with EVENT_NONE */
+	const struct setting *settings;  /* ends with SETTING_END; NULL: none */
+	size_t settings_size;            /* of the structure that they fill */
+	uint32_t tick_ms;                /* period of on_tick; 0: it is NULL */
 
 	/* NULL: no cache. */
 	void *(*cache_new)(void);

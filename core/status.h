@@ -21,8 +21,8 @@ enum status {
 	STATUS_BUSY,      /* another process holds it */
 	STATUS_NO_SPACE,  /* the disk is full */
 	STATUS_NO_MEMORY,
-	STATUS_CLOSED,    /* the other side, or this part, has ended */
-	STATUS_IO,        /* any other failure of the system */
+	STATUS_CLOSED, /* the other side, or this part, has ended */
+	STATUS_IO,     /* any other failure of the system */
 };
 
 #define NODISCARD __attribute__((warn_unused_result))

@@ -15,7 +15,7 @@
 enum {
 	SUBLOG_SLOTS = 64,
 	SUBLOG_INTENT = 8,
-	SUBLOG_OUTBOX = 9,  /* processor to log: commands */
+	SUBLOG_OUTBOX = 9,   /* processor to log: commands */
 	SUBLOG_VERDICT = 10, /* processor to sink */
 	SUBLOG_FIRST = 16,
 	SUBLOG_COUNT = SUBLOG_SLOTS * LANES,

@@ -44,7 +44,8 @@ static void note_gateway(struct supervisor *supervisor, const char *announced)
 	const char *port = strrchr(announced, ':');
 
 	if (strncmp(announced, "tcp://0.0.0.0:", 14) == 0)
-		snprintf(supervisor->gateway, sizeof(supervisor->gateway), "tcp://127.0.0.1%s", port);
+		snprintf(supervisor->gateway, sizeof(supervisor->gateway), "tcp://127.0.0.1%s",
+		    port);
 	else if (strncmp(announced, "tcp://[::]:", 11) == 0)
 		snprintf(supervisor->gateway, sizeof(supervisor->gateway), "tcp://[::1]%s", port);
 	else
@@ -135,8 +136,8 @@ static void on_child_ended(struct supervisor *supervisor, struct child *child)
 	    "the role ended (%s); it is started again in %llu seconds", status_text(status),
 	    (unsigned long long)(child->restart_after_ms + 999) / 1000);
 	child->restart_after_ms = child->restart_after_ms * 2 > RESTART_MAX_MS
-				      ? RESTART_MAX_MS
-				      : child->restart_after_ms * 2;
+	                            ? RESTART_MAX_MS
+	                            : child->restart_after_ms * 2;
 }
 
 static void watch(struct supervisor *supervisor, struct child *child)
@@ -243,7 +244,8 @@ void supervisor_free(struct supervisor *supervisor)
 	if (supervisor == NULL)
 		return;
 	join_all(supervisor);
-	/* Where it never ran, or ran and was not ended, the loop would watch and start roles again. */
+	/* Where it never ran, or ran and was not ended, the loop would watch and start roles again.
+	 */
 	close_all(supervisor);
 	uv_run(&supervisor->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&supervisor->loop);

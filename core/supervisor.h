@@ -32,7 +32,8 @@ struct supervisor_options {
  */
 NODISCARD enum status supervisor_start(const struct supervisor_options *options,
     struct supervisor **out);
-/* Runs until SIGTERM, SIGINT or supervisor_end; then OK, or why a role that is not restarted ended. */
+/* Runs until SIGTERM, SIGINT or supervisor_end; then OK, or why a role that is not restarted ended.
+ */
 NODISCARD enum status supervisor_run(struct supervisor *supervisor);
 /* From a callback: end as if asked by a signal. */
 void supervisor_end(struct supervisor *supervisor);

@@ -110,8 +110,8 @@ static enum status write_tree(struct txn *txn, unsigned table)
 	for (entry = RB_MIN(tree, tree); status == STATUS_OK && entry != NULL;
 	     entry = RB_NEXT(tree, tree, entry))
 		status = entry->now.state == ENTRY_DELETED
-		             ? kv_cursor_delete(cursor, entry->key)
-		             : kv_cursor_put(cursor, entry->key, entry->now.value);
+		           ? kv_cursor_delete(cursor, entry->key)
+		           : kv_cursor_put(cursor, entry->key, entry->now.value);
 	kv_cursor_close(cursor);
 	return status;
 }
@@ -242,7 +242,7 @@ void txn_roll_back(struct txn *txn, txn_savepoint savepoint)
 /* ---- scans ---- */
 
 enum status txn_scan_open(struct txn *txn, unsigned table, struct bytes prefix, struct bytes from,
-                          struct txn_scan **out)
+    struct txn_scan **out)
 {
 	struct txn_scan *scan = memory_new(sizeof(*scan) + prefix.size + from.size);
 	uint8_t *copy = (uint8_t *)(scan + 1);
@@ -258,8 +258,8 @@ enum status txn_scan_open(struct txn *txn, unsigned table, struct bytes prefix, 
 	if (from.size > 0)
 		memcpy(copy + prefix.size, from.data, from.size);
 	scan->prefix = BYTES(copy, prefix.size);
-	scan->start =
-	    bytes_compare(from, prefix) > 0 ? BYTES(copy + prefix.size, from.size) : scan->prefix;
+	scan->start = bytes_compare(from, prefix) > 0 ? BYTES(copy + prefix.size, from.size)
+	                                              : scan->prefix;
 	scan->txn = txn;
 	scan->table = table;
 	txn->scans++;
@@ -285,8 +285,8 @@ static enum status peek_store(struct txn_scan *scan)
 	if (scan->has_store || scan->is_store_over)
 		return STATUS_OK;
 	status = scan->store_key.data == NULL
-	             ? kv_cursor_seek(scan->cursor, scan->start, key, value)
-	             : kv_cursor_next(scan->cursor, key, value);
+	           ? kv_cursor_seek(scan->cursor, scan->start, key, value)
+	           : kv_cursor_next(scan->cursor, key, value);
 	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
 		return status;
 	scan->has_store = status == STATUS_OK && bytes_start_with(*key, scan->prefix);
@@ -331,11 +331,11 @@ static void pass_store(struct txn_scan *scan)
 
 /* Passes the lower of both, the overlay's where they are the same key; true: it is no tombstone. */
 static bool pass_next(struct txn_scan *scan, struct entry *entry, struct bytes *key,
-                      struct bytes *value)
+    struct bytes *value)
 {
-	int order = entry == NULL     ? -1
-	            : scan->has_store ? bytes_compare(scan->store_key, entry->key)
-	                              : 1;
+	int order = entry == NULL   ? -1
+	          : scan->has_store ? bytes_compare(scan->store_key, entry->key)
+	                            : 1;
 
 	if (order < 0) {
 		*key = scan->store_key;

@@ -204,9 +204,9 @@ struct anchor {
 /* A sequence or mapping that is still open. */
 struct frame {
 	struct yaml_node *node;
-	struct anchor *anchor;  /* NULL: it has none */
-	struct yaml_node *key;  /* waits for its value; NULL: none does */
-	size_t room;            /* of the node's arrays */
+	struct anchor *anchor; /* NULL: it has none */
+	struct yaml_node *key; /* waits for its value; NULL: none does */
+	size_t room;           /* of the node's arrays */
 	size_t nodes_before;
 	unsigned levels;
 };
@@ -223,7 +223,7 @@ struct builder {
 };
 
 /* Always false, for `return refuse(…)`. */
-#define refuse(builder, mark, ...)                                                                 \
+#define refuse(builder, mark, ...) \
 	(yaml_error((builder)->errors, (builder)->yaml, (mark), __VA_ARGS__), false)
 
 static struct frame *top_of(struct builder *builder)
@@ -235,8 +235,8 @@ static bool count_nodes(struct builder *builder, size_t nodes, struct yaml_mark 
 {
 	builder->nodes += nodes;
 	return builder->nodes <= NODES_MAX
-	       || refuse(builder, mark, "more than %d values, counting what aliases stand for",
-		   NODES_MAX);
+	    || refuse(builder, mark, "more than %d values, counting what aliases stand for",
+		NODES_MAX);
 }
 
 static struct yaml_node **grow(struct arena *arena, struct yaml_node **old, size_t count,
@@ -277,7 +277,7 @@ static bool place(struct builder *builder, struct yaml_node *node, struct yaml_m
 	if (frame->node->type == YAML_MAPPING && frame->key == NULL) {
 		frame->key = node;
 		return node->type == YAML_SCALAR
-		       || refuse(builder, mark, "a key must be a single value");
+		    || refuse(builder, mark, "a key must be a single value");
 	}
 	append(&builder->yaml->arena, frame, node);
 	return true;
@@ -301,7 +301,9 @@ static struct anchor *new_anchor(struct builder *builder, const yaml_char_t *nam
 	if (name == NULL)
 		return NULL;
 	anchor = arena_take(&builder->yaml->arena, sizeof(*anchor));
-	*anchor = (struct anchor){ .next = builder->anchors, .node = node, .nodes = 1,
+	*anchor = (struct anchor){ .next = builder->anchors,
+		.node = node,
+		.nodes = 1,
 		.name = arena_text(&builder->yaml->arena, (const char *)name) };
 	builder->anchors = anchor;
 	return anchor;
@@ -312,7 +314,7 @@ static struct anchor *new_anchor(struct builder *builder, const yaml_char_t *nam
 static bool on_document(struct builder *builder, struct yaml_mark mark)
 {
 	return builder->documents++ == 0
-	       || refuse(builder, mark, "a second document begins here; a file holds one");
+	    || refuse(builder, mark, "a second document begins here; a file holds one");
 }
 
 static bool on_scalar(struct builder *builder, const yaml_event_t *event)
@@ -352,7 +354,8 @@ static bool on_open(struct builder *builder, enum yaml_type type, struct yaml_ma
 	if (!place(builder, node, mark))
 		return false;
 	builder->frames[builder->depth++] = (struct frame){ .node = node,
-		.anchor = new_anchor(builder, anchor, node), .nodes_before = nodes_before,
+		.anchor = new_anchor(builder, anchor, node),
+		.nodes_before = nodes_before,
 		.levels = 1 };
 	return true;
 }
@@ -367,7 +370,7 @@ static int compare_keys(const void *a, const void *b)
 		order = (left->mark.line > right->mark.line) - (left->mark.line < right->mark.line);
 	if (order == 0)
 		order = (left->mark.column > right->mark.column)
-			- (left->mark.column < right->mark.column);
+		      - (left->mark.column < right->mark.column);
 	return order;
 }
 
@@ -498,7 +501,7 @@ static bool build_from(struct builder *builder, yaml_parser_t *parser)
 static bool is_empty(const struct yaml_node *root)
 {
 	return root == NULL
-	       || (root->type == YAML_SCALAR && root->is_plain && root->text[0] == '\0');
+	    || (root->type == YAML_SCALAR && root->is_plain && root->text[0] == '\0');
 }
 
 static void build(struct builder *builder)
@@ -536,7 +539,8 @@ static bool has_many_tag_directives(struct bytes text)
 static struct bytes without_byte_order_mark(struct bytes text)
 {
 	return bytes_start_with(text, BYTES("\xef\xbb\xbf", 3))
-		   ? BYTES(text.data + 3, text.size - 3) : text;
+	         ? BYTES(text.data + 3, text.size - 3)
+	         : text;
 }
 
 static struct yaml *new_yaml(const char *name, struct bytes text)

@@ -38,8 +38,10 @@ static const struct setting settings[] = {
 	SETTING_END
 };
 
-const struct setting_section processor_section = { .name = "processor", .settings = settings,
-	.size = sizeof(struct processor_settings), .help = "the part that judges" };
+const struct setting_section processor_section = { .name = "processor",
+	.settings = settings,
+	.size = sizeof(struct processor_settings),
+	.help = "the part that judges" };
 
 struct processor {
 	const struct role_host *role_host;
@@ -62,8 +64,9 @@ static const char *const tables[] = { STATE_TABLE_NAMES };
 static void fail(struct processor *processor, enum status status)
 {
 	if (!processor->has_failed)
-		log_error("processor-stopped", "the processor cannot go on: %s; nothing was judged "
-					       "that is not stored",
+		log_error("processor-stopped",
+		    "the processor cannot go on: %s; nothing was judged "
+		    "that is not stored",
 		    status_text(status));
 	processor->has_failed = true;
 	role_fail(processor->role_host, status);
@@ -76,7 +79,8 @@ static void on_log_data(void *self, uint32_t flow, uint64_t first, const struct 
 {
 	struct processor *processor = self;
 
-	(void)chain; /* the log has its own checksums, and the link loses nothing within a session */
+	(void)
+	    chain; /* the log has its own checksums, and the link loses nothing within a session */
 	if (flow >= SUBLOG_END || processor->has_failed)
 		return;
 	if (host_waiting(processor->host) == 0)
@@ -93,8 +97,7 @@ static Fettle__Flow *new_flow(struct arena *arena, uint32_t number)
 	return flow;
 }
 
-static Fettle__Flow *reading_flow(struct processor *processor, struct arena *arena,
-    uint32_t number)
+static Fettle__Flow *reading_flow(struct processor *processor, struct arena *arena, uint32_t number)
 {
 	Fettle__Flow *flow = new_flow(arena, number);
 
@@ -339,10 +342,11 @@ static bool is_time(const struct processor *processor)
 	size_t waiting = host_waiting(processor->host);
 
 	return waiting == 0 || !processor->has_more || waiting >= HOST_BATCH_RECORDS
-	       || clock_monotonic_ms() - processor->gathering_since_ms >= HOST_BATCH_MS;
+	    || clock_monotonic_ms() - processor->gathering_since_ms >= HOST_BATCH_MS;
 }
 
-/* A batch that did not fit has made the state grow; what it held was forgotten and is sent again. */
+/* A batch that did not fit has made the state grow; what it held was forgotten and is sent again.
+ */
 static void ask_again(struct processor *processor)
 {
 	for (uint32_t flow = 0; flow < SUBLOG_END; flow++)
@@ -379,8 +383,8 @@ static void turn(struct processor *processor)
 		return;
 	}
 	if (steps > 0) {
-		acknowledge(processor, host_verdict_head(processor->host) > processor->slowest_sink
-					   + BACKLOG_MAX);
+		acknowledge(processor,
+		    host_verdict_head(processor->host) > processor->slowest_sink + BACKLOG_MAX);
 		drop_left_behind(processor);
 		announce_news(processor);
 	}
@@ -431,16 +435,22 @@ static void finish(void *self)
 	free(processor);
 }
 
-static enum status open_links(struct processor *processor,
-    const struct processor_settings *set, const struct role_endpoints *endpoints)
+static enum status open_links(struct processor *processor, const struct processor_settings *set,
+    const struct role_endpoints *endpoints)
 {
 	const struct role_host *role_host = processor->role_host;
-	struct acceptor_options sinks = { .loop = role_host->loop, .sockets = processor->sockets,
+	struct acceptor_options sinks = { .loop = role_host->loop,
+		.sockets = processor->sockets,
 		.endpoint = endpoints->verdicts != NULL ? endpoints->verdicts : set->verdicts,
-		.on_hello = on_sink_hello, .operations = sink_operations, .host = processor };
-	struct dialler_options log = { .loop = role_host->loop, .sockets = processor->sockets,
+		.on_hello = on_sink_hello,
+		.operations = sink_operations,
+		.host = processor };
+	struct dialler_options log = { .loop = role_host->loop,
+		.sockets = processor->sockets,
 		.endpoint = endpoints->log_readers != NULL ? endpoints->log_readers : set->log,
-		.operations = log_operations, .self = processor, .is_inner = true };
+		.operations = log_operations,
+		.self = processor,
+		.is_inner = true };
 	enum status status = acceptor_new(&sinks, &processor->sinks);
 
 	return status == STATUS_OK ? dialler_new(&log, &processor->log) : status;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * host - the role around the sinks: the store, and one sink a configured target, each with a link of
- * its own to the processor and a flow of verdicts at its own pace.
+ * host - the role around the sinks: the store, and one sink a configured target, each with a link
+ * of its own to the processor and a flow of verdicts at its own pace.
  *
  * Only the store is required.  A sink to the outside that fails ends alone, and one that cannot
  * deliver holds nobody up: upstream keeps what it lacks, up to a bound.
@@ -27,8 +27,10 @@ static const struct setting settings[] = {
 	SETTING_END
 };
 
-const struct setting_section sink_section = { .name = "sink", .settings = settings,
-	.size = sizeof(struct sink_settings), .help = "the part that delivers verdicts" };
+const struct setting_section sink_section = { .name = "sink",
+	.settings = settings,
+	.size = sizeof(struct sink_settings),
+	.help = "the part that delivers verdicts" };
 
 struct sinks_host;
 
@@ -37,7 +39,7 @@ struct running {
 	struct sinks_host *host;
 	const struct sink *sink;
 	struct sink_target target; /* all zeroes where it has none */
-	void *self; /* the sink's own */
+	void *self;                /* the sink's own */
 	struct sink_context context;
 	struct dialler *processor;
 	char *name; /* "sink/store" */
@@ -236,8 +238,11 @@ static void append(struct sinks_host *host, struct running *running)
 static enum status start_link(struct running *running)
 {
 	const struct dialler_options options = { .loop = running->host->role_host->loop,
-		.sockets = running->host->sockets, .endpoint = running->host->endpoint,
-		.operations = operations, .self = running, .is_inner = true };
+		.sockets = running->host->sockets,
+		.endpoint = running->host->endpoint,
+		.operations = operations,
+		.self = running,
+		.is_inner = true };
 
 	return dialler_new(&options, &running->processor);
 }
@@ -257,7 +262,9 @@ static enum status start_sink(struct sinks_host *host, const struct sink *sink, 
 	running->context = (struct sink_context){ .loop = host->role_host->loop,
 		.data = host->role_host->data,
 		.name = set == NULL ? sink->name : running->target.name,
-		.on_delivered = on_delivered, .on_failed = on_failed, .host = running };
+		.on_delivered = on_delivered,
+		.on_failed = on_failed,
+		.host = running };
 	running->name = text_format("sink/%s", running->context.name);
 	hash_bytes(bytes_of_text(running->name), running->store);
 	if (status == STATUS_OK)

@@ -31,7 +31,7 @@ json_t *verdict_json_text(struct bytes bytes)
 json_t *verdict_json_optional(const char *text)
 {
 	return text == NULL || text[0] == '\0' ? json_null()
-					       : verdict_json_text(bytes_of_text(text));
+	                                       : verdict_json_text(bytes_of_text(text));
 }
 
 json_t *verdict_json_time(uint64_t wall_ms)
@@ -109,7 +109,7 @@ json_t *verdict_json_fact(const Fettle__FactState *state)
 
 /* ---- names, by the numbers of proto/verdict.proto ---- */
 
-#define NAME_OF(names, number)                                                                     \
+#define NAME_OF(names, number) \
 	((names)[(number) < sizeof(names) / sizeof((names)[0]) ? (number) : 0])
 
 const char *verdict_json_finding_state(unsigned state)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * verdict_json.h - verdicts as JSON: the one place that knows what their members are called, for the
- * console and for everything that is sent to the outside.
+ * verdict_json.h - verdicts as JSON: the one place that knows what their members are called, for
+ * the console and for everything that is sent to the outside.
  *
  * Names never change.  Times are RFC 3339 in UTC, ids lower-case hexadecimal, what is not known is
  * null.  What came from endpoints is hostile: bytes that are not UTF-8 are escaped in the text, and
@@ -18,9 +18,9 @@
 
 /* ---- values ---- */
 
-json_t *verdict_json_text(struct bytes bytes); /* a string of any bytes */
+json_t *verdict_json_text(struct bytes bytes);   /* a string of any bytes */
 json_t *verdict_json_optional(const char *text); /* NULL or "": null */
-json_t *verdict_json_time(uint64_t wall_ms); /* 0: null */
+json_t *verdict_json_time(uint64_t wall_ms);     /* 0: null */
 json_t *verdict_json_id(struct bytes id);
 /* An object of the fields of a fact. */
 json_t *verdict_json_fields(const struct fact_field *fields, size_t count);

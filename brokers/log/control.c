@@ -94,7 +94,8 @@ static bool take_request(struct client *client, bool *is_whole)
 	*is_whole = client->in.size >= 4 + (size_t)size;
 	if (!*is_whole)
 		return true;
-	/* From a local principal, and bounded above: the endpoint's budget would refuse policies. */
+	/* From a local principal, and bounded above: the endpoint's budget would refuse policies.
+	 */
 	request = fettle__control_request__unpack(NULL, size, client->in.data + 4);
 	if (request == NULL)
 		return false;

@@ -10,7 +10,7 @@
 
 /* One record; borrowed for the visit. */
 struct log_dump_record {
-	uint32_t flow;   /* core/sublog.h */
+	uint32_t flow; /* core/sublog.h */
 	uint64_t offset;
 	struct bytes record; /* an encoded Record with its stamp */
 };

@@ -3,8 +3,9 @@
  * log - where an agent's session ends and a promise is kept: an ACK means committed here.
  *
  * What came in is gathered in memory and written in one transaction once the input is empty, at
- * 10,000 records, at 8 MiB or after 20 ms; only then is anything acknowledged, and readers are woken.  A
- * commit that fails ends the role: nothing of it was acknowledged, so everything is sent again.
+ * 10,000 records, at 8 MiB or after 20 ms; only then is anything acknowledged, and readers are
+ * woken.  A commit that fails ends the role: nothing of it was acknowledged, so everything is sent
+ * again.
  */
 #include <stdlib.h>
 
@@ -35,20 +36,22 @@ struct log_settings {
 	uint64_t size_max;
 };
 
-static const struct setting settings[] = {
-	SETTING_TEXT(struct log_settings, agents, "tcp://127.0.0.1:7118", "where gateways connect"),
+static const struct setting settings[] = { SETTING_TEXT(struct log_settings, agents,
+					       "tcp://127.0.0.1:7118", "where gateways connect"),
 	SETTING_TEXT(struct log_settings, readers, "tcp://127.0.0.1:7119",
 	    "where processors connect"),
 	SETTING_DURATION(struct log_settings, keep, 24ULL * 3600 * 1000, 0,
-	    3650ULL * 24 * 3600 * 1000, "how long observations are kept once every processor has "
-					"read them"),
+	    3650ULL * 24 * 3600 * 1000,
+	    "how long observations are kept once every processor has "
+	    "read them"),
 	SETTING_SIZE(struct log_settings, size_max, 8ULL << 30, 16ULL << 20, 1ULL << 42,
 	    "above this the oldest that were read go earlier"),
-	SETTING_END
-};
+	SETTING_END };
 
-const struct setting_section log_section = { .name = "log", .settings = settings,
-	.size = sizeof(struct log_settings), .help = "the durable log behind the gateways" };
+const struct setting_section log_section = { .name = "log",
+	.settings = settings,
+	.size = sizeof(struct log_settings),
+	.help = "the durable log behind the gateways" };
 
 /* Frames that wait for the next commit. */
 struct pending {
@@ -107,8 +110,9 @@ struct log_role {
 static void fail(struct log_role *role, enum status status)
 {
 	if (!role->has_failed)
-		log_error("log-stopped", "the log cannot go on: %s; nothing was acknowledged that "
-					 "is not stored",
+		log_error("log-stopped",
+		    "the log cannot go on: %s; nothing was acknowledged that "
+		    "is not stored",
 		    status_text(status));
 	role->has_failed = true;
 	role_fail(role->host, status);
@@ -144,7 +148,10 @@ static void on_data(void *self, uint32_t flow, uint64_t first, const struct byte
 	struct log_role *role = acceptor_host(peer->acceptor);
 	const struct session *session = peer->data;
 	struct pending model = { .is_outbox = peer->acceptor == role->readers,
-		.epoch = session->epoch, .flow = flow, .first = first, .count = count };
+		.epoch = session->epoch,
+		.flow = flow,
+		.first = first,
+		.count = count };
 
 	memcpy(model.writer, session->writer, sizeof(model.writer));
 	add_pending(role, &model, records, chain);
@@ -246,7 +253,7 @@ static enum status write_pending(struct log_role *role, void *data)
 
 		for (struct read_ack *newer = role->acks; newer != at; newer = newer->next)
 			is_repeated |= newer->flow == at->flow
-				       && memcmp(newer->agent, at->agent, 16) == 0;
+			            && memcmp(newer->agent, at->agent, 16) == 0;
 		if (!is_repeated)
 			status = write_ack(role, at);
 	}
@@ -269,9 +276,10 @@ static enum status retain(struct log_role *role, uint64_t size_max, size_t *dele
 	log_store_release(role->store);
 	status = log_store_begin_trim(role->store);
 	return status != STATUS_OK
-		   ? status
-		   : end_transaction(role, log_store_retain(role->store, clock_wall_ms(),
-			 role->settings->keep, size_max, RETAIN_RECORDS, deleted));
+	         ? status
+	         : end_transaction(role,
+		     log_store_retain(role->store, clock_wall_ms(), role->settings->keep, size_max,
+			 RETAIN_RECORDS, deleted));
 }
 
 /* Where the disk is full, what every reader has read goes before its time. */
@@ -283,8 +291,8 @@ static bool makes_room(struct log_role *role)
 }
 
 /*
- * Writes in one transaction.  What did not fit has made the store grow, or there is room to be made:
- * then it is written anew, from the start.
+ * Writes in one transaction.  What did not fit has made the store grow, or there is room to be
+ * made: then it is written anew, from the start.
  */
 static enum status transact(struct log_role *role,
     enum status (*write)(struct log_role *role, void *data), void *data)
@@ -327,8 +335,9 @@ static void acknowledge(struct log_role *role, const struct pending *pending)
 	if (session->epoch != pending->epoch)
 		return;
 	if (pending->status == STATUS_REJECT) {
-		log_warn("agent-diverged", "an agent's records do not follow those that came before; "
-					   "it is told to begin a new epoch");
+		log_warn("agent-diverged",
+		    "an agent's records do not follow those that came before; "
+		    "it is told to begin a new epoch");
 		acceptor_drop(peer, "the records do not follow those that came before");
 		return;
 	}
@@ -423,8 +432,8 @@ static void on_round(void *data, bool has_more)
 {
 	struct log_role *role = data;
 	bool is_due = clock_monotonic_ms() - role->pending_since_ms >= COMMIT_MS
-		      || role->pending_records >= COMMIT_RECORDS
-		      || role->pending_bytes >= COMMIT_BYTES;
+	           || role->pending_records >= COMMIT_RECORDS
+	           || role->pending_bytes >= COMMIT_BYTES;
 
 	if (role->agents == NULL || role->readers == NULL)
 		return;
@@ -504,7 +513,8 @@ static enum status on_agent_hello(void *host, struct bytes identity, const Fettl
 		*reason = "the hello names no spool";
 		return STATUS_REJECT;
 	}
-	/* What this agent sent in an older session is written first, so that its position is true. */
+	/* What this agent sent in an older session is written first, so that its position is true.
+	 */
 	if (has_pending_of(role, identity))
 		flush(role);
 	status = transact(role, write_greeting, &greeting);
@@ -660,8 +670,9 @@ static void on_control(void *host, const Fettle__ControlRequest *request,
 	if (status != STATUS_OK && status != STATUS_REJECT)
 		fail(role, status);
 	RECORD_SET(reply, status, (uint32_t)status);
-	reply->message = RECORD_TEXT(
-	    status == STATUS_REJECT ? "a record has no key, or is larger than 900 KiB" : status_text(status));
+	reply->message = RECORD_TEXT(status == STATUS_REJECT
+					 ? "a record has no key, or is larger than 900 KiB"
+					 : status_text(status));
 	RECORD_SET(reply, written, status == STATUS_OK ? intent.written : 0);
 	RECORD_SET(reply, head, log_store_head(role->store, SUBLOG_INTENT));
 	if (intent.written > 0 && status == STATUS_OK) {
@@ -716,18 +727,22 @@ static void finish(void *self)
 
 static enum status open_acceptors(struct log_role *role, const struct role_endpoints *endpoints)
 {
-	struct acceptor_options options = { .loop = role->host->loop, .sockets = role->sockets,
-		.is_relayed = true, .on_hello = on_agent_hello, .on_gone = on_gone,
-		.operations = operations, .host = role };
+	struct acceptor_options options = { .loop = role->host->loop,
+		.sockets = role->sockets,
+		.is_relayed = true,
+		.on_hello = on_agent_hello,
+		.on_gone = on_gone,
+		.operations = operations,
+		.host = role };
 	enum status status;
 
 	options.endpoint = endpoints->log_agents != NULL ? endpoints->log_agents
-							 : role->settings->agents;
+	                                                 : role->settings->agents;
 	status = acceptor_new(&options, &role->agents);
 	if (status != STATUS_OK)
 		return status;
 	options.endpoint = endpoints->log_readers != NULL ? endpoints->log_readers
-							  : role->settings->readers;
+	                                                  : role->settings->readers;
 	options.is_relayed = false;
 	options.on_hello = on_reader_hello;
 	return acceptor_new(&options, &role->readers);
@@ -762,8 +777,7 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 		goto out;
 	}
 	uv_timer_start(&role->retain, on_retain, RETAIN_MS, 0);
-	log_write(LOG_INFO, "log-ready", LOG_FIELDS(LOG_TEXT("path", directory)),
-	    "taking records");
+	log_write(LOG_INFO, "log-ready", LOG_FIELDS(LOG_TEXT("path", directory)), "taking records");
 	*self = role;
 out:
 	free(directory);

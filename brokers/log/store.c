@@ -353,7 +353,7 @@ enum status log_store_hello(struct log_store *store, const uint8_t agent[AGENT_I
 		return status;
 	}
 	is_new_epoch = epoch == 0 || epoch != known->epoch
-		       || !bytes_equal(record_bytes(known->store), spool);
+	            || !bytes_equal(record_bytes(known->store), spool);
 	*epoch_out = known->epoch;
 	if (!is_new_epoch && known->starts == starts)
 		return STATUS_OK;
@@ -438,13 +438,13 @@ static enum status get_number(struct log_store *store, unsigned table, struct by
 static bool has_key(const Fettle__Record *record)
 {
 	return record->envelope->has_key && record->envelope->key.len > 0
-	       && record->envelope->key.len <= KEYS_MAX;
+	    && record->envelope->key.len <= KEYS_MAX;
 }
 
 static bool is_same(const Fettle__Record *a, const Fettle__Record *b)
 {
 	return a->envelope->kind == b->envelope->kind
-	       && bytes_equal(record_bytes(a->body), record_bytes(b->body));
+	    && bytes_equal(record_bytes(a->body), record_bytes(b->body));
 }
 
 static void fill_stamp(Fettle__Stamp *stamp, const uint8_t writer[16], uint64_t received_ms)
@@ -466,12 +466,12 @@ static enum status same_as_kept(struct log_store *store, uint64_t offset,
 	if (status != STATUS_OK)
 		return status;
 	*is_same_out = record_decode(value, &store->arena, &older) == STATUS_OK
-		       && is_same(older, newer);
+	            && is_same(older, newer);
 	return STATUS_OK;
 }
 
-enum status log_store_intent(struct log_store *store, struct bytes record,
-    const uint8_t writer[16], uint64_t received_ms, bool *changed)
+enum status log_store_intent(struct log_store *store, struct bytes record, const uint8_t writer[16],
+    uint64_t received_ms, bool *changed)
 {
 	Fettle__Stamp stamp;
 	Fettle__Record *decoded;
@@ -501,7 +501,7 @@ enum status log_store_intent(struct log_store *store, struct bytes record,
 		status = append_record(store, SUBLOG_INTENT, record, &stamp);
 	return status == STATUS_OK ? kv_put(store->write, TABLE_INTENT_KEY, key,
 		   u64_value(store, store->now.head[SUBLOG_INTENT]))
-				   : status;
+	                           : status;
 }
 
 /* The next number of an agent's command stream. */
@@ -627,8 +627,8 @@ static enum status read_run(struct log_store *store, unsigned table, struct byte
 	while ((status == STATUS_OK || status == STATUS_NOT_FOUND) && next <= last
 	       && batch->count < most) {
 		bool is_there = status == STATUS_OK && key.size == prefix.size + 8
-				&& bytes_start_with(key, prefix)
-				&& bytes_u64(key.data + prefix.size) == next;
+		             && bytes_start_with(key, prefix)
+		             && bytes_u64(key.data + prefix.size) == next;
 		struct bytes record = is_there ? value : BYTES(empty_record, 0);
 
 		if (!link_batch_has_room(batch, record.size))
@@ -653,7 +653,7 @@ enum status log_store_read(struct log_store *store, uint32_t flow, uint64_t from
 	REQUIRE(store->write == NULL);
 	return status == STATUS_OK ? read_run(store, TABLE_RECORD, BYTES_OF(prefix), from,
 		   log_store_head(store, flow), most, batch)
-				   : status;
+	                           : status;
 }
 
 enum status log_store_read_commands(struct log_store *store, const uint8_t agent[AGENT_ID_SIZE],
@@ -668,7 +668,7 @@ enum status log_store_read_commands(struct log_store *store, const uint8_t agent
 		status = log_store_command_head(store, agent, &head);
 	return status == STATUS_OK ? read_run(store, TABLE_COMMAND, BYTES(agent, AGENT_ID_SIZE),
 		   from, head, most, batch)
-				   : status;
+	                           : status;
 }
 
 /* ---- readers and retention ---- */
@@ -712,7 +712,7 @@ static bool may_age_out(struct log_store *store, struct bytes value, uint64_t ol
 
 	arena_reset(&store->arena);
 	return is_too_large || record_decode(value, &store->arena, &record) != STATUS_OK
-	       || record->stamp == NULL || record->stamp->received_ms < older_than_ms;
+	    || record->stamp == NULL || record->stamp->received_ms < older_than_ms;
 }
 
 static enum status retain_flow(struct log_store *store, uint32_t flow, uint64_t older_than_ms,

@@ -51,8 +51,8 @@ NODISCARD enum status log_store_hello(struct log_store *store, const uint8_t age
 
 /*
  * Appends RECORDS, numbered from FIRST, of a lane of AGENT.  Duplicates are passed over.  EXISTS:
- * they do not follow what was committed; STATUS_REJECT: CHAIN (if any) is not the hash of what came,
- * so another party has written under this key.  In a transaction.
+ * they do not follow what was committed; STATUS_REJECT: CHAIN (if any) is not the hash of what
+ * came, so another party has written under this key.  In a transaction.
  */
 NODISCARD enum status log_store_append(struct log_store *store, const uint8_t agent[AGENT_ID_SIZE],
     uint64_t epoch, enum lane lane, uint64_t first, const struct bytes *records, size_t count,
@@ -107,9 +107,9 @@ void log_store_release(struct log_store *store);
 NODISCARD enum status log_store_set_reader(struct log_store *store, const char *reader,
     uint32_t flow, uint64_t offset);
 /*
- * Deletes at most MOST records that every reader has read and that are older than KEEP_MS, or, where
- * the records take more than SIZE_MAX bytes, the oldest that every reader has read.  Nothing is
- * deleted while no reader is known.  In a transaction.
+ * Deletes at most MOST records that every reader has read and that are older than KEEP_MS, or,
+ * where the records take more than SIZE_MAX bytes, the oldest that every reader has read.  Nothing
+ * is deleted while no reader is known.  In a transaction.
  */
 NODISCARD enum status log_store_retain(struct log_store *store, uint64_t now_ms, uint64_t keep_ms,
     uint64_t size_max, size_t most, size_t *deleted);

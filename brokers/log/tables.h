@@ -10,7 +10,7 @@
  * command:     agent, number -> record with stamp
  * command_key: agent, key -> number
  * reader:      flow, name -> offset
-  */
+ */
 #ifndef BROKERS_LOG_TABLES_H
 #define BROKERS_LOG_TABLES_H
 
@@ -26,8 +26,8 @@ enum log_table {
 	TABLE_READER,
 };
 
-#define LOG_TABLE_NAMES                                                                            \
-	"meta", "record", "head", "cursor", "agent", "intent_key", "command", "command_key",       \
+#define LOG_TABLE_NAMES \
+	"meta", "record", "head", "cursor", "agent", "intent_key", "command", "command_key", \
 	    "reader", NULL
 
 #endif

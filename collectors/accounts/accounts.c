@@ -25,21 +25,21 @@ static void look(const struct survey_input *input, struct sheet *sheet)
 	sudoers_look(input, sheet);
 }
 
-static enum status start(const struct collector_context *context, const void *settings,
-    void **self)
+static enum status start(const struct collector_context *context, const void *settings, void **self)
 {
 	static const struct survey_kind kind = { .collector = &accounts_collector,
-		.quiet_ms = 200, .most_ms = 1000, .look = look };
+		.quiet_ms = 200,
+		.most_ms = 1000,
+		.look = look };
 
 	return survey_start(&kind, ((const struct accounts_settings *)settings)->reread, context,
 	    settings, self);
 }
 
-static const struct setting settings[] = {
-	SETTING_DURATION(struct accounts_settings, reread, 10 * 60 * 1000, 1000, 7 * 86400 * 1000,
-	    "how often to look again, whatever was told"),
-	SETTING_END
-};
+static const struct setting settings[] = { SETTING_DURATION(struct accounts_settings, reread,
+					       10 * 60 * 1000, 1000, 7 * 86400 * 1000,
+					       "how often to look again, whatever was told"),
+	SETTING_END };
 
 const struct collector accounts_collector = {
 	.name = "accounts",

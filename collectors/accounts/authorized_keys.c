@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A home is its user's own, who may have the file lead anywhere: so nothing of a line is told unless
- * it has a key in it whose bytes name the type that the line names.
+ * A home is its user's own, who may have the file lead anywhere: so nothing of a line is told
+ * unless it has a key in it whose bytes name the type that the line names.
  */
 #include "collectors/accounts/authorized_keys.h"
 
@@ -66,7 +66,7 @@ static void take_fingerprint(struct bytes blob, struct buffer *out)
 static bool is_of_type(struct bytes blob, struct bytes type)
 {
 	return blob.size > 4 + type.size && bytes_u32(blob.data) == type.size
-	       && memcmp(blob.data + 4, type.data, type.size) == 0;
+	    && memcmp(blob.data + 4, type.data, type.size) == 0;
 }
 
 static bool parse(struct bytes line, struct key *key)
@@ -82,7 +82,7 @@ static bool parse(struct bytes line, struct key *key)
 		key->type = small_file_word(&rest);
 	}
 	is_key = is_type(key->type) && digest_base64_decode(small_file_word(&rest), &blob)
-		 && is_of_type(buffer_bytes(&blob), key->type);
+	      && is_of_type(buffer_bytes(&blob), key->type);
 	if (is_key)
 		take_fingerprint(buffer_bytes(&blob), &key->fingerprint);
 	key->comment = small_file_trim(rest);

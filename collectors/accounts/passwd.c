@@ -93,7 +93,8 @@ static const char *class_of(struct bytes password)
 {
 	size_t locks = 0;
 
-	while (locks < password.size && (password.data[locks] == '!' || password.data[locks] == '*'))
+	while (
+	    locks < password.size && (password.data[locks] == '!' || password.data[locks] == '*'))
 		locks++;
 	if (password.size == 0)
 		return "empty";
@@ -243,7 +244,9 @@ void passwd_look(const struct survey_input *input, struct sheet *sheet,
     void (*on_user)(void *data, const char *name, const char *home), void *data)
 {
 	static const char *const watched[] = { "passwd", "group", "shadow", NULL };
-	struct reading reading = { .input = input, .sheet = sheet, .on_user = on_user,
+	struct reading reading = { .input = input,
+		.sheet = sheet,
+		.on_user = on_user,
 		.data = data };
 	struct buffer shadow = { 0 };
 

@@ -55,8 +55,7 @@ static char *included_path(const struct reading *reading, struct bytes named)
 	const char *slash = strrchr(reading->path, '/');
 	struct bytes trimmed = small_file_trim(named);
 
-	if (trimmed.size > 1 && trimmed.data[0] == '"'
-	    && trimmed.data[trimmed.size - 1] == '"')
+	if (trimmed.size > 1 && trimmed.data[0] == '"' && trimmed.data[trimmed.size - 1] == '"')
 		trimmed = BYTES(trimmed.data + 1, trimmed.size - 2);
 	if (trimmed.size > 0 && trimmed.data[0] == '/')
 		return text_copy_bytes(trimmed);
@@ -101,7 +100,8 @@ static bool take_include(const struct reading *reading, struct bytes line)
 static bool is_comment(struct bytes line, size_t at)
 {
 	bool is_front = at == 0 || strchr(" \t,(:=!", line.data[at - 1]) != NULL;
-	bool is_number = at + 1 < line.size && (isdigit(line.data[at + 1]) || line.data[at + 1] == '-');
+	bool is_number = at + 1 < line.size
+	              && (isdigit(line.data[at + 1]) || line.data[at + 1] == '-');
 
 	return !(is_front && is_number);
 }

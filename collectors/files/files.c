@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One piece of work is in the loop's pool at a time: some files of a pass, or some that changed.  It
+ * One piece of work is in the loop's pool at a time: some files of a pass, or some that changed. It
  * first watches what leads to a file and then looks at it, so a change is either seen or told of.
  * While it runs events wait in the kernel, until the watches that it made are known here.
  */
@@ -18,9 +18,9 @@
 enum {
 	BATCH = 32,
 	DEBOUNCE_MS = 50,
-	CALM_MS = 1000,       /* a file that rests for so long is looked at promptly again */
-	PROMPT_LOOKS = 20,    /* before one that does not rest has to wait */
-	DEBOUNCE_MAX_MS = 800, /* within which a change is still told promptly */
+	CALM_MS = 1000,              /* a file that rests for so long is looked at promptly again */
+	PROMPT_LOOKS = 20,           /* before one that does not rest has to wait */
+	DEBOUNCE_MAX_MS = 800,       /* within which a change is still told promptly */
 	BLIND_REREAD_MS = 60 * 1000, /* where there are no file events */
 };
 
@@ -64,7 +64,7 @@ struct files {
 	uv_timer_t due_timer; /* of files that changed */
 	struct watch *watch;  /* or NULL */
 	struct digest *digest;
-	struct batch batch;   /* the one in the pool */
+	struct batch batch; /* the one in the pool */
 	bool is_working, is_stopping;
 
 	uint64_t generation; /* of the plan */
@@ -154,7 +154,8 @@ static void remember_watched(struct files *files, const struct trail *trail)
 
 		if (files->watched_count > 0
 		    && bsearch(directory, files->watched, files->watched_count, sizeof(int),
-		           compare_numbers) != NULL)
+			   compare_numbers)
+			   != NULL)
 			continue;
 		files->watched = memory_grow(files->watched,
 		    (files->watched_count + 1) * sizeof(int));
@@ -216,7 +217,8 @@ static void on_event(void *data, const struct watch_event *event)
 	refresh_places(files);
 	for (size_t i = lower_bound(files, event->directory, event->name);
 	     i < files->places_count && files->places[i].directory == event->directory
-	     && strcmp(files->places[i].name, event->name) == 0; i++)
+	     && strcmp(files->places[i].name, event->name) == 0;
+	     i++)
 		make_due(files, &files->files[files->places[i].file]);
 	if (!files->is_working)
 		pump(files);
@@ -273,7 +275,7 @@ static void note_limit(struct files *files, const struct trail *trail)
 		return;
 	files->lacks_watches = true;
 	log_warn("files-watch-limit", "fs.inotify.max_user_watches is reached: what is not watched "
-	    "is read again every minute");
+				      "is read again every minute");
 	if (files->pace.reread_ms > BLIND_REREAD_MS)
 		files->pace.reread_ms = BLIND_REREAD_MS;
 }
@@ -364,7 +366,8 @@ static void add_item(struct files *files, size_t index)
 	struct item *item = &batch->items[batch->count++];
 	struct file *file = &files->files[index];
 
-	*item = (struct item){ .file = index, .path = text_copy(file->path),
+	*item = (struct item){ .file = index,
+		.path = text_copy(file->path),
 		.content_limit = file->content_limit };
 	file->due_ms = 0;
 }
@@ -378,8 +381,8 @@ static void submit(struct files *files, bool is_of_pass)
 	files->batch.is_of_pass = is_of_pass;
 	if (files->watch != NULL)
 		watch_pause(files->watch);
-	REQUIRE(uv_queue_work(files->context->loop, &files->batch.work, on_pool, on_pool_done)
-	        == 0);
+	REQUIRE(
+	    uv_queue_work(files->context->loop, &files->batch.work, on_pool, on_pool_done) == 0);
 }
 
 /* Takes what is due; gives when the next will be, 0: none. */
@@ -473,7 +476,7 @@ static void on_plan(void *self, const struct plan *plan)
 {
 	struct files *files = self;
 	bool is_same = plan != NULL && files->has_plan
-	               && memcmp(plan->hash, files->plan_hash, HASH_SIZE) == 0;
+	            && memcmp(plan->hash, files->plan_hash, HASH_SIZE) == 0;
 
 	if (is_same)
 		return;
@@ -499,8 +502,7 @@ static void refresh(void *self)
 
 /* Start and stop */
 
-static enum status start(const struct collector_context *context, const void *settings,
-    void **self)
+static enum status start(const struct collector_context *context, const void *settings, void **self)
 {
 	struct files *files = memory_new(sizeof(*files));
 	struct pace pace = { .on_due = start_pass, .data = files };

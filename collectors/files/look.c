@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is opened is compared with what was found before, so that a FIFO or device put into its place
- * meanwhile is let go unread; what changed while it was read is read again.
+ * What is opened is compared with what was found before, so that a FIFO or device put into its
+ * place meanwhile is let go unread; what changed while it was read is read again.
  */
 #include "collectors/files/look.h"
 
@@ -25,9 +25,9 @@ struct reading {
 	const struct look_request *request;
 	struct look *look;
 	const char *full_path;
-	struct stat info;      /* of what the path leads to */
-	struct buffer head;    /* the first bytes, up to LOOK_SCAN_MAX */
-	uint64_t size;         /* as read, or as told where it was not read to its end */
+	struct stat info;   /* of what the path leads to */
+	struct buffer head; /* the first bytes, up to LOOK_SCAN_MAX */
+	uint64_t size;      /* as read, or as told where it was not read to its end */
 	bool is_hashed;
 	bool is_redacted;
 	uint8_t sum[DIGEST_SIZE];
@@ -109,7 +109,7 @@ static void add_metadata(struct look *look, const struct stat *info)
 static bool is_same_file(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino
-	       && (a->st_mode & S_IFMT) == (b->st_mode & S_IFMT);
+	    && (a->st_mode & S_IFMT) == (b->st_mode & S_IFMT);
 }
 
 static bool is_same_time(struct timespec a, struct timespec b)
@@ -120,7 +120,7 @@ static bool is_same_time(struct timespec a, struct timespec b)
 static bool is_unchanged(const struct stat *a, const struct stat *b)
 {
 	return a->st_size == b->st_size && is_same_time(a->st_mtim, b->st_mtim)
-	       && is_same_time(a->st_ctim, b->st_ctim);
+	    && is_same_time(a->st_ctim, b->st_ctim);
 }
 
 /* How much of the content is kept in memory, for the fact or to find secrets. */
@@ -147,7 +147,8 @@ static int read_all(struct reading *reading, int fd)
 			continue;
 		if (got < 0)
 			return errno;
-		buffer_append(&reading->head, BYTES(piece, (size_t)got < room ? (size_t)got : room));
+		buffer_append(&reading->head,
+		    BYTES(piece, (size_t)got < room ? (size_t)got : room));
 		reading->size += (uint64_t)got;
 		reading->is_hashed = reading->is_hashed && reading->size <= LOOK_DIGEST_MAX;
 		if (reading->is_hashed)
@@ -157,7 +158,8 @@ static int read_all(struct reading *reading, int fd)
 	}
 	if (!reading->is_hashed)
 		reading->size = (uint64_t)reading->info.st_size > reading->size
-		                    ? (uint64_t)reading->info.st_size : reading->size;
+		                  ? (uint64_t)reading->info.st_size
+		                  : reading->size;
 	digest_end(reading->request->digest, reading->sum);
 	return 0;
 }
@@ -192,8 +194,10 @@ static void truncate_content(struct reading *reading, size_t limit)
 	struct look *look = reading->look;
 
 	look->content.size = whole_lines(buffer_bytes(&look->content), limit);
-	conclude(look, FACT_TRUNCATED, text_format("it has %llu bytes, of which the first %zu are "
-	    "here", (unsigned long long)reading->size, look->content.size));
+	conclude(look, FACT_TRUNCATED,
+	    text_format("it has %llu bytes, of which the first %zu are "
+			"here",
+		(unsigned long long)reading->size, look->content.size));
 }
 
 /*
@@ -207,7 +211,7 @@ static void take_content(struct reading *reading, const char *real_path)
 	                                                         : FACT_CONTENT_MAX;
 	struct bytes head = buffer_bytes(&reading->head);
 	size_t size = reading->size > limit ? whole_lines(BYTES(head.data, head.size),
-	                                          limit < head.size ? limit : head.size)
+			  limit < head.size ? limit : head.size)
 	                                    : head.size;
 	struct buffer *content = &reading->look->content;
 
@@ -264,8 +268,9 @@ static void add_content(struct reading *reading, int fd)
 	add(look, FACT_FIELD_NUMBER("size", (int64_t)reading->size));
 	add_digest(reading);
 	if (reading->request->content_limit > 0)
-		add(look, ((struct fact_field){ .name = "content", .type = FACT_TEXT,
-		    .bytes = buffer_bytes(&look->content) }));
+		add(look, ((struct fact_field){ .name = "content",
+			      .type = FACT_TEXT,
+			      .bytes = buffer_bytes(&look->content) }));
 	if (reading->is_redacted)
 		add(look, FACT_FIELD_NUMBER("redactor", REDACTOR_VERSION));
 	free(real_path);

@@ -21,7 +21,7 @@ static bool is_word(struct bytes text)
 static bool is_name(struct bytes text)
 {
 	return text.size > 0 && is_word(text) && memchr(text.data, '/', text.size) == NULL
-	       && memchr(text.data, ':', text.size) == NULL;
+	    && memchr(text.data, ':', text.size) == NULL;
 }
 
 static bool is_state(struct bytes text)
@@ -64,8 +64,8 @@ bool dpkg_parse(struct bytes line, struct dpkg_package *out)
 	while (out->state.size > 0 && out->state.data[out->state.size - 1] == ' ')
 		out->state.size--;
 	return is_name(out->name) && is_state(out->state) && is_word(out->version)
-	       && is_word(out->source) && is_word(out->source_version)
-	       && (out->architecture.size == 0 || is_name(out->architecture));
+	    && is_word(out->source) && is_word(out->source_version)
+	    && (out->architecture.size == 0 || is_name(out->architecture));
 }
 
 bool dpkg_is_installed(const struct dpkg_package *package)

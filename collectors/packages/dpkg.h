@@ -8,8 +8,8 @@
 #include "core/bytes.h"
 
 /* For dpkg-query --showformat. */
-#define DPKG_FORMAT                                                                                \
-	"${Package}\\t${Architecture}\\t${Version}\\t${source:Package}\\t${source:Version}"        \
+#define DPKG_FORMAT \
+	"${Package}\\t${Architecture}\\t${Version}\\t${source:Package}\\t${source:Version}" \
 	"\\t${db:Status-Abbrev}\\n"
 
 /* Borrowed from the line. */
@@ -18,7 +18,7 @@ struct dpkg_package {
 	struct bytes architecture; /* "all" included; empty in what is half there at most */
 	struct bytes version;      /* likewise */
 	struct bytes source, source_version;
-	struct bytes state;        /* "ii", "rc", "hi", "iHR": wanted, is, needs reinstallation */
+	struct bytes state; /* "ii", "rc", "hi", "iHR": wanted, is, needs reinstallation */
 };
 
 /* LINE has no line end.  False where it is not such a line. */

@@ -53,8 +53,9 @@ static void set_manager(struct packages *packages, enum fact_status status, cons
 {
 	struct fact_field fields[] = {
 		FACT_FIELD_TEXT("manager", "dpkg"),
-		{ .name = "version", .type = FACT_TEXT,
-		  .bytes = buffer_bytes(&packages->manager_version) },
+		{ .name = "version",
+		    .type = FACT_TEXT,
+		    .bytes = buffer_bytes(&packages->manager_version) },
 	};
 	struct fact fact = {
 		.key = bytes_of_text("package/dpkg"),
@@ -119,7 +120,8 @@ static enum status report(struct packages *packages, const struct dpkg_package *
 		text_field("source_version", package->source_version),
 		text_field("state", package->state),
 	};
-	struct fact fact = { .status = FACT_PRESENT, .fields = fields,
+	struct fact fact = { .status = FACT_PRESENT,
+		.fields = fields,
 		.fields_count = sizeof(fields) / sizeof(fields[0]) };
 	struct buffer key = { 0 };
 	enum status status;
@@ -234,15 +236,17 @@ static void take_listing(struct packages *packages, struct bytes output)
 static void fail_of_child(struct packages *packages, const struct child_result *result)
 {
 	const uint8_t *end = result->errors.size == 0
-	                         ? NULL : memchr(result->errors.data, '\n', result->errors.size);
+	                       ? NULL
+	                       : memchr(result->errors.data, '\n', result->errors.size);
 	struct buffer reason = { 0 };
 
 	buffer_append_text(&reason, "dpkg-query ");
 	child_describe(result, &reason);
 	if (result->errors.size > 0) {
 		buffer_append_text(&reason, ": ");
-		log_escape(&reason, BYTES(result->errors.data,
-		    end == NULL ? result->errors.size : (size_t)(end - result->errors.data)));
+		log_escape(&reason,
+		    BYTES(result->errors.data,
+			end == NULL ? result->errors.size : (size_t)(end - result->errors.data)));
 	}
 	fail(packages, buffer_text(&reason));
 	buffer_fini(&reason);
@@ -292,7 +296,8 @@ static void ask(void *data)
 	char *admindir = text_format("--admindir=%s", packages->database);
 	const char *arguments[] = { packages->settings->dpkg_query, admindir, "--show",
 		"--showformat=" DPKG_FORMAT, NULL };
-	struct child_request request = { .arguments = arguments, .output_limit = OUTPUT_MAX,
+	struct child_request request = { .arguments = arguments,
+		.output_limit = OUTPUT_MAX,
 		.timeout_ms = TIMEOUT_MS };
 
 	if (packages->child != NULL || packages->pass != NULL) {
@@ -310,11 +315,12 @@ static void refresh(void *self)
 	pace_now(&((struct packages *)self)->pace);
 }
 
-static enum status start(const struct collector_context *context, const void *settings,
-    void **self)
+static enum status start(const struct collector_context *context, const void *settings, void **self)
 {
 	struct packages *packages = memory_new(sizeof(*packages));
-	struct pace pace = { .quiet_ms = QUIET_MS, .most_ms = MOST_MS, .on_due = ask,
+	struct pace pace = { .quiet_ms = QUIET_MS,
+		.most_ms = MOST_MS,
+		.on_due = ask,
 		.data = packages };
 
 	packages->context = context;

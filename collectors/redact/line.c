@@ -16,7 +16,8 @@
 
 enum {
 	PLAIN_DIGITS = 3, /* a number this short is a limit, not a secret */
-	/* A line may be looked ahead in for so many times its size; what is left then goes whole. */
+	/* A line may be looked ahead in for so many times its size; what is left then goes whole.
+	 */
 	LOOKAHEAD_TIMES = 16,
 	LOOKAHEAD_FREE = 64 * 1024,
 };
@@ -80,7 +81,7 @@ static bool starts_with_word(struct bytes text, const char *word)
 	size_t size = strlen(word);
 
 	return text.size >= size && strncasecmp((const char *)text.data, word, size) == 0
-	       && (text.size == size || !is_name_sign(text.data[size]));
+	    && (text.size == size || !is_name_sign(text.data[size]));
 }
 
 static bool starts_with_any(struct bytes text, const char *const *words)
@@ -110,8 +111,8 @@ static bool is_reference(struct bytes text)
 	if (text.size < 3 || text.data[text.size - 1] != '}')
 		return false;
 	return (bytes_start_with(text, BYTES("${", 2)) || bytes_start_with(text, BYTES("{{", 2)))
-	       && memchr(text.data, '}', text.size - 1)
-	              == (text.data[text.size - 2] == '}' ? text.data + text.size - 2 : NULL);
+	    && memchr(text.data, '}', text.size - 1)
+	           == (text.data[text.size - 2] == '}' ? text.data + text.size - 2 : NULL);
 }
 
 static bool is_short_number(struct bytes text)
@@ -159,7 +160,7 @@ static bool is_yaml_block(struct bytes value)
 {
 	value = essence(value);
 	return value.size > 0 && value.size <= 3 && is_any_of(value.data[0], "|>")
-	       && (value.size == 1 || is_any_of(value.data[1], "+-123456789"));
+	    && (value.size == 1 || is_any_of(value.data[1], "+-123456789"));
 }
 
 /* "; name=" or "& name=": another pair begins. */
@@ -251,8 +252,9 @@ static bool is_plain_value(const struct scan *scan, size_t start)
 		"include", "substack", NULL };
 	struct bytes value = essence(slice(scan, start, scan->text.size));
 
-	return value.size > 0 && count_words(value) <= 2 && memchr(value.data, '=', value.size) == NULL
-	       && !starts_with_any(value, controls) && value.data[0] != '[';
+	return value.size > 0 && count_words(value) <= 2
+	    && memchr(value.data, '=', value.size) == NULL && !starts_with_any(value, controls)
+	    && value.data[0] != '[';
 }
 
 /* The word after an option, "--token abc". */
@@ -342,7 +344,7 @@ static bool narrow_community(const struct scan *scan, struct value *value)
 		value->end = find_any(scan, value->start, " \t;,");
 	word = slice(scan, value->start, value->end);
 	return !bytes_equal(word, bytes_of_text("public"))
-	       && !bytes_equal(word, bytes_of_text("private"));
+	    && !bytes_equal(word, bytes_of_text("private"));
 }
 
 /* It names the file that holds them. */
@@ -475,7 +477,7 @@ static void step(struct scan *scan)
 	uint8_t c = scan->text.data[scan->at];
 	size_t size = c == '\\' && scan->at + 1 < scan->text.size ? 2 : 1;
 	bool is_apostrophe = c == '\'' && scan->quote == 0 && scan->at > 0
-	                     && isalnum(scan->text.data[scan->at - 1]);
+	                  && isalnum(scan->text.data[scan->at - 1]);
 
 	if (c == scan->quote)
 		scan->quote = 0;
@@ -493,8 +495,8 @@ static bool is_comment(struct bytes line)
 	while (at < line.size && is_blank_sign(line.data[at]))
 		at++;
 	return at < line.size
-	       && (line.data[at] == '#' || line.data[at] == ';'
-	           || bytes_start_with(BYTES(line.data + at, line.size - at), BYTES("//", 2)));
+	    && (line.data[at] == '#' || line.data[at] == ';'
+		|| bytes_start_with(BYTES(line.data + at, line.size - at), BYTES("//", 2)));
 }
 
 struct line_result line_redact(struct bytes line, enum path_class class, struct buffer *out)

@@ -17,9 +17,9 @@ struct redactor {
 	enum path_class class;
 	struct buffer *out;
 	bool has_replaced;
-	bool is_in_key;    /* between BEGIN and END */
-	bool has_body;     /* something was written for the body of this key, or for this block */
-	bool is_in_block;  /* of YAML */
+	bool is_in_key;   /* between BEGIN and END */
+	bool has_body;    /* something was written for the body of this key, or for this block */
+	bool is_in_block; /* of YAML */
 	size_t block_indent;
 };
 
@@ -242,8 +242,7 @@ static void redact_fields(struct redactor *redactor, struct bytes line)
 	for (unsigned i = 0;; i++) {
 		const uint8_t *colon = line.size == 0 ? NULL : memchr(line.data, ':', line.size);
 		bool is_last = colon == NULL || (redactor->class == PATH_CLASS_PGPASS && i == 4);
-		struct bytes field = is_last ? line
-		                             : BYTES(line.data, (size_t)(colon - line.data));
+		struct bytes field = is_last ? line : BYTES(line.data, (size_t)(colon - line.data));
 
 		if (i < 32 && (secret >> i & 1U) != 0)
 			redact_stored_list(redactor, field);
@@ -280,7 +279,7 @@ static bool redact_snmp(struct redactor *redactor, struct bytes line)
 	    || bytes_equal(directive, bytes_of_text("usmUser")))
 		from = word_of(line, 2);
 	else if (bytes_equal(directive, bytes_of_text("com2sec"))
-	         || bytes_equal(directive, bytes_of_text("com2sec6")))
+		 || bytes_equal(directive, bytes_of_text("com2sec6")))
 		from = word_of(line, bytes_equal(word_of(line, 1), bytes_of_text("-Cn")) ? 5 : 3);
 	else
 		return false;
@@ -303,7 +302,7 @@ static void redact_by_class(struct redactor *redactor, struct bytes line)
 	    && !bytes_equal(text, bytes_of_text(REDACTED)))
 		replace(redactor);
 	else if (secret_fields(redactor->class) != 0 && !is_comment
-	         && memchr(line.data, ':', line.size) != NULL)
+		 && memchr(line.data, ':', line.size) != NULL)
 		redact_fields(redactor, line);
 	else
 		redact_any(redactor, line);

@@ -17,8 +17,8 @@ enum { REDACTOR_VERSION = 1 };
 #define REDACTED "<redacted>"
 
 /*
- * Appends CONTENT of the file PATH, with its secrets replaced, to OUT.  REAL_PATH is where links led
- * to; NULL if that is not known.  True where anything was replaced.
+ * Appends CONTENT of the file PATH, with its secrets replaced, to OUT.  REAL_PATH is where links
+ * led to; NULL if that is not known.  True where anything was replaced.
  */
 bool redact_content(const char *path, const char *real_path, struct bytes content,
     struct buffer *out);

@@ -39,8 +39,8 @@ static const char *const about[] = { "age", "aging", "algorithm", "algorithms", 
 	"type", "types", "uri", "url", "warning", NULL };
 
 /* Begins with what is said about one. */
-static const char *const rulings[] = { "allow", "assert", "automount", "condition", "disable", "enforce", "permit",
-	"require", "validate", NULL };
+static const char *const rulings[] = { "allow", "assert", "automount", "condition", "disable",
+	"enforce", "permit", "require", "validate", NULL };
 
 /* Only looks like one: web servers' banner setting, sudo's tag, sudo's own names. */
 static const char *const never[] = { "servertokens", "nopasswd", "nopassword", "encryptpasswords",

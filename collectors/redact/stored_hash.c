@@ -13,7 +13,8 @@ enum { CRYPT_LEAST = 13, CRYPT_MOST = 1024, MARK_MOST = 32 };
 
 static const char *const crypt_ids[] = { "1", "2", "2a", "2b", "2x", "2y", "3", "5", "6", "7", "8",
 	"9", "y", "gy", "sm3", "md5", "sha1", "apr1", "argon2i", "argon2d", "argon2id", "scrypt",
-	"pbkdf2", "pbkdf2-sha1", "pbkdf2-sha256", "pbkdf2-sha512", "bcrypt-sha256", "P", "H", NULL };
+	"pbkdf2", "pbkdf2-sha1", "pbkdf2-sha256", "pbkdf2-sha512", "bcrypt-sha256", "P", "H",
+	NULL };
 
 static const char *const schemes[] = { "SHA", "SSHA", "MD5", "SMD5", "CRYPT", "BLF", "PBKDF2",
 	"ARGON2", "SCRAM", "PLAIN", "CLEARTEXT", "CRAM", "NTLM", "LANMAN", NULL };

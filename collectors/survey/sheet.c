@@ -89,8 +89,8 @@ static void copy_field(struct sheet *sheet, struct fact *fact, struct fact_field
 	if (field->bytes.size > SHEET_FIELD_MAX) {
 		field->bytes.size = cut(field->bytes);
 		fact->status = FACT_TRUNCATED;
-		fact->reason = arena_format(&sheet->arena, "%s is cut after %zu bytes",
-		    field->name, field->bytes.size);
+		fact->reason = arena_format(&sheet->arena, "%s is cut after %zu bytes", field->name,
+		    field->bytes.size);
 	}
 	field->bytes = arena_bytes(&sheet->arena, field->bytes);
 }
@@ -98,8 +98,7 @@ static void copy_field(struct sheet *sheet, struct fact *fact, struct fact_field
 static struct entry *copy(struct sheet *sheet, const struct fact *fact)
 {
 	struct entry *entry = arena_take(&sheet->arena, sizeof(*entry));
-	struct fact_field *fields = arena_take(&sheet->arena,
-	    fact->fields_count * sizeof(*fields));
+	struct fact_field *fields = arena_take(&sheet->arena, fact->fields_count * sizeof(*fields));
 
 	entry->fact = *fact;
 	entry->fact.key = arena_bytes(&sheet->arena, fact->key);
@@ -114,14 +113,12 @@ static struct entry *copy(struct sheet *sheet, const struct fact *fact)
 	return entry;
 }
 
-static void fail_at(struct sheet *sheet, size_t scope, enum fact_status status,
-    const char *reason)
+static void fail_at(struct sheet *sheet, size_t scope, enum fact_status status, const char *reason)
 {
 	if (scope == sheet->scopes_count || sheet->failures[scope].status != FACT_NONE)
 		return;
 	sheet->failures[scope].status = status;
-	sheet->failures[scope].reason = reason == NULL ? NULL
-	                                               : arena_text(&sheet->arena, reason);
+	sheet->failures[scope].reason = reason == NULL ? NULL : arena_text(&sheet->arena, reason);
 }
 
 void sheet_add(struct sheet *sheet, const struct fact *fact)
@@ -137,8 +134,7 @@ void sheet_add(struct sheet *sheet, const struct fact *fact)
 	}
 	if (sheet->count == sheet->room) {
 		sheet->room = sheet->room == 0 ? 64 : 2 * sheet->room;
-		sheet->entries = memory_grow(sheet->entries,
-		    sheet->room * sizeof(struct entry *));
+		sheet->entries = memory_grow(sheet->entries, sheet->room * sizeof(struct entry *));
 	}
 	entry = copy(sheet, fact);
 	sheet->entries[sheet->count++] = entry;
@@ -158,8 +154,8 @@ static void add(struct sheet *sheet, const char *name_space, struct bytes rest, 
 void sheet_present(struct sheet *sheet, const char *name_space, struct bytes rest,
     const struct fact_field *fields, size_t count)
 {
-	add(sheet, name_space, rest, (struct fact){ .status = FACT_PRESENT, .fields = fields,
-	    .fields_count = count });
+	add(sheet, name_space, rest,
+	    (struct fact){ .status = FACT_PRESENT, .fields = fields, .fields_count = count });
 }
 
 void sheet_unread(struct sheet *sheet, const char *name_space, struct bytes rest, int error)
@@ -173,8 +169,7 @@ void sheet_unread(struct sheet *sheet, const char *name_space, struct bytes rest
 	add(sheet, name_space, rest, fact);
 }
 
-void sheet_fail(struct sheet *sheet, const char *scope, enum fact_status status,
-    const char *reason)
+void sheet_fail(struct sheet *sheet, const char *scope, enum fact_status status, const char *reason)
 {
 	size_t index = scope_of(sheet, bytes_of_text(scope));
 

@@ -31,7 +31,8 @@ void sheet_add(struct sheet *sheet, const struct fact *fact);
 /* The fact NAME_SPACE/REST, present. */
 void sheet_present(struct sheet *sheet, const char *name_space, struct bytes rest,
     const struct fact_field *fields, size_t count);
-/* The fact NAME_SPACE/REST, for what an errno kept from being read: absent, unreadable or failed. */
+/* The fact NAME_SPACE/REST, for what an errno kept from being read: absent, unreadable or failed.
+ */
 void sheet_unread(struct sheet *sheet, const char *name_space, struct bytes rest, int error);
 /*
  * Nobody could look at SCOPE: nothing is added to it or taken from it.  ABSENT is another matter:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One look at a time: programs are asked one after the other, then a thread looks, then the sheet is
- * reported piece by piece.  What moves meanwhile makes for one more look after it.
+ * One look at a time: programs are asked one after the other, then a thread looks, then the sheet
+ * is reported piece by piece.  What moves meanwhile makes for one more look after it.
  */
 #include "collectors/survey/survey.h"
 
@@ -27,13 +27,13 @@ struct survey {
 	struct pace pace;
 	struct watch *watch;
 	uv_poll_t alarm;
-	int alarm_fd; /* -1: none */
+	int alarm_fd;        /* -1: none */
 	struct child *child; /* while it runs */
 	uv_work_t work;
-	bool is_working;     /* a thread looks */
-	uv_idle_t idle;      /* runs while there is something to report */
-	bool is_busy;        /* any of these */
-	bool look_again;     /* something moved meanwhile */
+	bool is_working; /* a thread looks */
+	uv_idle_t idle;  /* runs while there is something to report */
+	bool is_busy;    /* any of these */
+	bool look_again; /* something moved meanwhile */
 	bool is_stopping;
 
 	struct sheet *sheet, *last; /* the last one knows what its watches are for */
@@ -128,7 +128,8 @@ static void report_others(struct survey *survey)
 
 	if (fact == NULL
 	    || observer_set(survey->context->observer, survey->kind->collector->name, LANE_DELTA,
-		   fact) != STATUS_OK)
+		   fact)
+		   != STATUS_OK)
 		end_look(survey);
 }
 
@@ -260,12 +261,16 @@ enum status survey_start(const struct survey_kind *kind, uint64_t reread_ms,
     const struct collector_context *context, const void *settings, void **self)
 {
 	struct survey *survey = memory_new(sizeof(*survey));
-	struct pace pace = { .quiet_ms = kind->quiet_ms, .most_ms = kind->most_ms,
-		.reread_ms = reread_ms, .on_due = on_due, .data = survey };
+	struct pace pace = { .quiet_ms = kind->quiet_ms,
+		.most_ms = kind->most_ms,
+		.reread_ms = reread_ms,
+		.on_due = on_due,
+		.data = survey };
 
 	survey->kind = kind;
 	survey->context = context;
-	survey->input = (struct survey_input){ .root = context->root, .settings = settings,
+	survey->input = (struct survey_input){ .root = context->root,
+		.settings = settings,
 		.answers = survey->answers };
 	survey->work.data = survey->idle.data = survey;
 	survey->alarm_fd = -1;

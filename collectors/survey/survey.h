@@ -17,7 +17,7 @@ enum { SURVEY_PROGRAMS_MAX = 4 };
 
 /* What a look goes by. */
 struct survey_input {
-	const char *root;                   /* as in struct collector_context */
+	const char *root; /* as in struct collector_context */
 	const void *settings;
 	const struct child_result *answers; /* of the programs asked, in their order */
 	size_t answers_count;
@@ -32,8 +32,8 @@ struct survey_kind {
 	 * Which program to ask next, INPUT having the answers so far; false: no more.  What *OUT
 	 * points at lives on or is in ARENA.  NULL: none is asked.
 	 */
-	bool (*ask)(const struct survey_input *input, struct arena *arena,
-	    struct child_request *out);
+	bool (
+	    *ask)(const struct survey_input *input, struct arena *arena, struct child_request *out);
 	void (*look)(const struct survey_input *input, struct sheet *sheet);
 };
 

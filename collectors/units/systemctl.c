@@ -48,8 +48,9 @@ static void keep(char **at, struct bytes value)
 static void take_command(struct buffer *out, struct bytes value)
 {
 	static const char before[] = " argv[]=", after[] = " ; ignore_errors=";
-	const uint8_t *start = value.size == 0 ? NULL : memmem(value.data, value.size, before,
-	                                                  sizeof(before) - 1);
+	const uint8_t *start = value.size == 0
+	                         ? NULL
+	                         : memmem(value.data, value.size, before, sizeof(before) - 1);
 	const uint8_t *end;
 
 	if (start == NULL)
@@ -147,7 +148,7 @@ static bool can_be_active(const struct unit *unit)
 	const char *at = strchr(unit->name, '@');
 
 	return (at == NULL || at[1] != '.')
-	       && (unit->enabled == NULL || strcmp(unit->enabled, "alias") != 0);
+	    && (unit->enabled == NULL || strcmp(unit->enabled, "alias") != 0);
 }
 
 void systemctl_take_units(struct bytes output, struct unit_table *table)

@@ -8,8 +8,7 @@
 #include "collectors/units/unit_table.h"
 
 /* For `systemctl show`: a block of NAME=VALUE for each unit, with an empty line between. */
-#define SYSTEMCTL_PROPERTIES                                                                       \
-	"--property=Id,ActiveState,UnitFileState,FragmentPath,ExecStart"
+#define SYSTEMCTL_PROPERTIES "--property=Id,ActiveState,UnitFileState,FragmentPath,ExecStart"
 
 /* `systemctl list-unit-files`: "NAME STATE …" a line. */
 void systemctl_take_files(struct bytes output, struct unit_table *table);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Of files with one name in several directories the first directory's counts.  A unit is enabled by a
- * link in a directory "*.wants" or "*.requires", or by an alias, that the administrator has; links
- * of the vendor's own are part of a static unit (systemctl(1), is-enabled).
+ * Of files with one name in several directories the first directory's counts.  A unit is enabled by
+ * a link in a directory "*.wants" or "*.requires", or by an alias, that the administrator has;
+ * links of the vendor's own are part of a static unit (systemctl(1), is-enabled).
  */
 #include "collectors/units/unit_files.h"
 
@@ -161,8 +161,9 @@ static void look_at_place(struct reading *reading, size_t index)
 	list(reading, place->directory, &arena, &names, &count);
 	for (size_t i = 0; i < count; i++) {
 		if (has_end(names[i], ".wants") || has_end(names[i], ".requires"))
-			take_wanted(reading, arena_format(&arena, "%s/%s", place->directory,
-			    names[i]), place->enabled);
+			take_wanted(reading,
+			    arena_format(&arena, "%s/%s", place->directory, names[i]),
+			    place->enabled);
 		else if (has_end(names[i], ".d"))
 			take_drop_ins(reading, place->directory, names[i], index);
 		else if (unit_table_is_name(names[i]))
@@ -239,8 +240,7 @@ static bool is_comment(struct bytes line)
 }
 
 /* A backslash at the end of a line stands for a blank and the next line, comments passed over. */
-static void read_content(const struct reading *reading, const char *path,
-    struct content *content)
+static void read_content(const struct reading *reading, const char *path, struct content *content)
 {
 	struct buffer file = { 0 }, joined = { 0 };
 	int error = survey_read(reading->input, path, &file);
@@ -276,13 +276,12 @@ static int compare_drop_ins(const void *a, const void *b)
 	return order != 0 ? order : (one->place > other->place) - (one->place < other->place);
 }
 
-static void read_drop_ins(const struct reading *reading, const char *name,
-    struct content *content)
+static void read_drop_ins(const struct reading *reading, const char *name, struct content *content)
 {
 	for (size_t i = 0; i < reading->drop_ins_count; i++) {
 		const struct drop_in *drop_in = &reading->drop_ins[i], *before = drop_in - 1;
 		bool is_hidden = i > 0 && strcmp(before->unit, drop_in->unit) == 0
-				 && strcmp(before->file, drop_in->file) == 0;
+		              && strcmp(before->file, drop_in->file) == 0;
 
 		if (!is_hidden && strcmp(drop_in->unit, name) == 0)
 			read_content(reading, drop_in->path, content);
@@ -294,7 +293,8 @@ static void read_unit(const struct reading *reading, struct unit *unit)
 	struct arena *arena = &reading->table->arena;
 	const char *template = unit_table_template(unit->name, arena);
 	struct unit *origin = template == NULL || unit->fragment != NULL
-				  ? NULL : unit_table_find(reading->table, template);
+	                        ? NULL
+	                        : unit_table_find(reading->table, template);
 	struct content content = { .section = "" };
 
 	if (origin != NULL)
@@ -307,7 +307,8 @@ static void read_unit(const struct reading *reading, struct unit *unit)
 	read_drop_ins(reading, unit->name, &content);
 	if (unit->enabled == NULL)
 		unit->enabled = content.is_wanted_by ? "disabled"
-				: content.has_also   ? "indirect" : "static";
+		              : content.has_also     ? "indirect"
+		                                     : "static";
 	if (content.exec_start.size > 0)
 		unit->exec_start = arena_text(arena, buffer_text(&content.exec_start));
 	buffer_fini(&content.exec_start);
@@ -316,7 +317,7 @@ static void read_unit(const struct reading *reading, struct unit *unit)
 static bool is_inert(const struct unit *unit)
 {
 	return unit->enabled != NULL
-	       && (strncmp(unit->enabled, "masked", 6) == 0 || strcmp(unit->enabled, "alias") == 0);
+	    && (strncmp(unit->enabled, "masked", 6) == 0 || strcmp(unit->enabled, "alias") == 0);
 }
 
 void unit_files_look(const struct survey_input *input, struct sheet *sheet,

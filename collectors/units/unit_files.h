@@ -8,7 +8,8 @@
 #include "collectors/survey/survey.h"
 #include "collectors/units/unit_table.h"
 
-/* Fills TABLE; directories that cannot be listed are facts on SHEET, as "unit/etc/systemd/system". */
+/* Fills TABLE; directories that cannot be listed are facts on SHEET, as "unit/etc/systemd/system".
+ */
 void unit_files_look(const struct survey_input *input, struct sheet *sheet,
     struct unit_table *table);
 

@@ -29,6 +29,6 @@ bool unit_table_is_name(const char *name);
 const char *unit_table_template(const char *name, struct arena *arena);
 
 struct unit *unit_table_find(const struct unit_table *table, const char *name); /* or NULL */
-struct unit *unit_table_add(struct unit_table *table, const char *name); /* or finds it */
+struct unit *unit_table_add(struct unit_table *table, const char *name);        /* or finds it */
 
 #endif

@@ -42,7 +42,8 @@ static bool ask(const struct survey_input *input, struct arena *arena, struct ch
 		arguments[count++] = "show";
 		arguments[count] = "*";
 	}
-	*out = (struct child_request){ .arguments = arguments, .output_limit = OUTPUT_MAX,
+	*out = (struct child_request){ .arguments = arguments,
+		.output_limit = OUTPUT_MAX,
 		.timeout_ms = TIMEOUT_MS };
 	return true;
 }
@@ -108,24 +109,25 @@ static void look(const struct survey_input *input, struct sheet *sheet)
 	unit_table_fini(&table);
 }
 
-static enum status start(const struct collector_context *context, const void *settings,
-    void **self)
+static enum status start(const struct collector_context *context, const void *settings, void **self)
 {
 	/* Services start in bursts, and asking costs the service manager some work. */
 	static const struct survey_kind kind = { .collector = &units_collector,
-		.quiet_ms = 500, .most_ms = 5000, .ask = ask, .look = look };
+		.quiet_ms = 500,
+		.most_ms = 5000,
+		.ask = ask,
+		.look = look };
 
 	return survey_start(&kind, ((const struct units_settings *)settings)->reread, context,
 	    settings, self);
 }
 
-static const struct setting settings[] = {
-	SETTING_DURATION(struct units_settings, reread, 5 * 60 * 1000, 1000, 7 * 86400 * 1000,
-	    "how often to look again, whatever was told"),
+static const struct setting settings[] = { SETTING_DURATION(struct units_settings, reread,
+					       5 * 60 * 1000, 1000, 7 * 86400 * 1000,
+					       "how often to look again, whatever was told"),
 	SETTING_TEXT(struct units_settings, systemctl, "systemctl",
 	    "the program that knows the units: a name in /usr/bin, or a path"),
-	SETTING_END
-};
+	SETTING_END };
 
 const struct collector units_collector = {
 	.name = "units",

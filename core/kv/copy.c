@@ -13,8 +13,8 @@
 static enum status log_copy_failure(const char *directory, int code)
 {
 	log_write(LOG_ERROR, "kv-copy-failed",
-	          LOG_FIELDS(LOG_TEXT("path", directory), LOG_TEXT("reason", mdb_strerror(code))),
-	          "the store could not be copied there");
+	    LOG_FIELDS(LOG_TEXT("path", directory), LOG_TEXT("reason", mdb_strerror(code))),
+	    "the store could not be copied there");
 	return kv_lmdb_status(code);
 }
 

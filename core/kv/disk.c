@@ -100,17 +100,16 @@ int kv_disk_allocate(int fd, uint64_t size)
 }
 
 void kv_disk_log_no_space(const struct environment *env, enum log_level level, int fd,
-                          uint64_t needed, const char *consequence)
+    uint64_t needed, const char *consequence)
 {
 	struct stat info = { 0 };
 	uint64_t allocated;
 
 	(void)fstat(fd, &info);
 	allocated = (uint64_t)info.st_blocks * 512;
-	log_write(
-	    level, "kv-no-space",
+	log_write(level, "kv-no-space",
 	    LOG_FIELDS(LOG_TEXT("path", env->path),
-	               LOG_NUMBER("needed_bytes", needed > allocated ? needed - allocated : 0),
-	               LOG_NUMBER("free_bytes", free_bytes(fd))),
+		LOG_NUMBER("needed_bytes", needed > allocated ? needed - allocated : 0),
+		LOG_NUMBER("free_bytes", free_bytes(fd))),
 	    "the disk is full: %s; free some space on its file system", consequence);
 }

@@ -84,7 +84,7 @@ bool kv_gate_exclude(struct environment *env, unsigned wait_ms)
 		env->is_exclusive = true;
 		while (!LIST_EMPTY(&env->running) && is_in_time)
 			is_in_time = pthread_cond_timedwait(&env->changed, &env->mutex, &deadline)
-			             != ETIMEDOUT;
+			          != ETIMEDOUT;
 		is_closed = LIST_EMPTY(&env->running);
 		env->is_exclusive = is_closed;
 		pthread_cond_broadcast(&env->changed);

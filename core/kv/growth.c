@@ -73,8 +73,7 @@ int kv_growth_replace_map(struct environment *env, uint64_t size)
 	env->wants_growth = env->is_growth_refused = false;
 	pthread_mutex_unlock(&env->mutex);
 	if (code != 0)
-		(void)kv_lmdb_log_failure(
-		    "kv-map-failed", env, code,
+		(void)kv_lmdb_log_failure("kv-map-failed", env, code,
 		    "the store could not be mapped anew: it is closed until the next start");
 	return code;
 }
@@ -91,10 +90,9 @@ static enum status refuse_growth(struct environment *env, enum status status, ui
 		return status;
 	if (status == STATUS_NO_SPACE && mdb_env_get_fd(env->lmdb, &fd) == 0)
 		kv_disk_log_no_space(env, LOG_WARN, fd, target,
-		                     "the store cannot grow and will soon take nothing more");
+		    "the store cannot grow and will soon take nothing more");
 	else
-		log_write(
-		    LOG_WARN, "kv-full",
+		log_write(LOG_WARN, "kv-full",
 		    LOG_FIELDS(LOG_TEXT("path", env->path), LOG_NUMBER("map_bytes", target)),
 		    "the store has reached its limit and will soon take nothing more: raise the "
 		    "limit, or let it keep less");
@@ -126,8 +124,8 @@ enum status kv_growth_grow(struct environment *env, unsigned wait_ms)
 	kv_gate_admit(env);
 	if (status == STATUS_OK)
 		log_write(LOG_INFO, "kv-grown",
-		          LOG_FIELDS(LOG_TEXT("path", env->path), LOG_NUMBER("map_bytes", target)),
-		          "the store has grown");
+		    LOG_FIELDS(LOG_TEXT("path", env->path), LOG_NUMBER("map_bytes", target)),
+		    "the store has grown");
 	return status;
 }
 

@@ -47,16 +47,16 @@ enum status kv_lmdb_failure(int code)
 	enum status status = kv_lmdb_status(code);
 
 	return status == STATUS_FULL || status == STATUS_NO_SPACE || status == STATUS_CORRUPT
-	           ? status
-	           : STATUS_IO;
+	         ? status
+	         : STATUS_IO;
 }
 
 enum status kv_lmdb_log_failure(const char *id, const struct environment *env, int code,
-                                const char *what)
+    const char *what)
 {
 	log_write(LOG_ERROR, id,
-	          LOG_FIELDS(LOG_TEXT("path", env->path), LOG_TEXT("reason", mdb_strerror(code))),
-	          "%s", what);
+	    LOG_FIELDS(LOG_TEXT("path", env->path), LOG_TEXT("reason", mdb_strerror(code))), "%s",
+	    what);
 	return kv_lmdb_failure(code);
 }
 
@@ -80,8 +80,8 @@ static const char *advice(enum status status)
 enum status kv_lmdb_log_open_failure(const char *path, enum status status, const char *reason)
 {
 	log_write(LOG_ERROR, "kv-open-failed",
-	          LOG_FIELDS(LOG_TEXT("path", path), LOG_TEXT("reason", reason)),
-	          "cannot open the store: %s", advice(status));
+	    LOG_FIELDS(LOG_TEXT("path", path), LOG_TEXT("reason", reason)),
+	    "cannot open the store: %s", advice(status));
 	return status;
 }
 
@@ -101,8 +101,8 @@ static void on_lmdb_assert(MDB_env *lmdb, const char *message)
 
 	(void)mdb_env_get_path(lmdb, &path);
 	log_write(LOG_ERROR, "kv-damaged",
-	          LOG_FIELDS(LOG_TEXT("path", path), LOG_TEXT("reason", message)),
-	          "the store's structure is damaged: %s", advice(STATUS_CORRUPT));
+	    LOG_FIELDS(LOG_TEXT("path", path), LOG_TEXT("reason", message)),
+	    "the store's structure is damaged: %s", advice(STATUS_CORRUPT));
 }
 
 /*
@@ -151,8 +151,8 @@ static bool is_whole(MDB_env *lmdb)
 	int fd;
 
 	return mdb_env_info(lmdb, &info) == 0 && mdb_env_stat(lmdb, &stat_) == 0
-	       && mdb_env_get_fd(lmdb, &fd) == 0 && fstat(fd, &file) == 0
-	       && (uint64_t)file.st_size / stat_.ms_psize > info.me_last_pgno;
+	    && mdb_env_get_fd(lmdb, &fd) == 0 && fstat(fd, &file) == 0
+	    && (uint64_t)file.st_size / stat_.ms_psize > info.me_last_pgno;
 }
 
 static enum status allocate_map(struct environment *env)
@@ -249,8 +249,8 @@ enum status kv_lmdb_open(struct environment *env, bool is_writer, uint64_t map_i
 	if (is_writer && (status = prepare_readers_table(env, map_bytes)) != STATUS_OK)
 		return status;
 	code = create_lmdb(env, is_writer, is_writer ? map_bytes : 0);
-	status =
-	    code == 0 ? settle(env, is_writer, size == 0) : kv_lmdb_log_open_code(env->path, code);
+	status = code == 0 ? settle(env, is_writer, size == 0)
+	                   : kv_lmdb_log_open_code(env->path, code);
 	if (status != STATUS_OK)
 		kv_lmdb_close(env);
 	return status;

@@ -60,9 +60,9 @@ static void log_busy(const struct environment *env, int lock_fd)
 
 	read_holder(lock_fd, holder);
 	log_write(LOG_ERROR, "kv-busy",
-	          LOG_FIELDS(LOG_TEXT("path", env->path), LOG_TEXT("pid", holder)),
-	          "another process (%s) writes to the store already: stop it first",
-	          holder[0] == '\0' ? "it left no pid" : holder);
+	    LOG_FIELDS(LOG_TEXT("path", env->path), LOG_TEXT("pid", holder)),
+	    "another process (%s) writes to the store already: stop it first",
+	    holder[0] == '\0' ? "it left no pid" : holder);
 }
 
 static void write_pid(int fd)

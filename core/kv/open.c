@@ -21,7 +21,7 @@ static LIST_HEAD(, environment) registry = LIST_HEAD_INITIALIZER(registry);
 
 /* Finds the table, or opens it within TXN and adds it.  An LMDB code. */
 static int find_or_open(struct environment *env, struct kv_txn *txn, const char *name,
-                        unsigned *out)
+    unsigned *out)
 {
 	struct table *table = env->tables;
 	int code;
@@ -133,7 +133,7 @@ static enum status make_writable(struct environment *env, uint64_t map_initial)
 
 	if (!kv_gate_exclude(env, KV_WAIT_BRIEFLY_MS * 10))
 		return kv_lmdb_log_open_failure(env->path, STATUS_BUSY,
-		                                "this process is reading it");
+		    "this process is reading it");
 	kv_lmdb_close(env);
 	status = kv_lmdb_open(env, true, map_initial);
 	if (status != STATUS_OK && kv_lmdb_open(env, false, 0) != STATUS_OK)

@@ -84,7 +84,7 @@ int kv_disk_sync(const char *path);
 /* Allocates the first SIZE bytes of the file. */
 int kv_disk_allocate(int fd, uint64_t size);
 void kv_disk_log_no_space(const struct environment *env, enum log_level level, int fd,
-                          uint64_t needed, const char *consequence);
+    uint64_t needed, const char *consequence);
 
 /* ---- lock.c: one process writes ---- */
 
@@ -98,7 +98,7 @@ enum status kv_lmdb_status(int code);
 /* FULL, NO_SPACE or CORRUPT, else IO, whatever the code means elsewhere. */
 enum status kv_lmdb_failure(int code);
 enum status kv_lmdb_log_failure(const char *id, const struct environment *env, int code,
-                                const char *what);
+    const char *what);
 enum status kv_lmdb_log_open_failure(const char *path, enum status status, const char *reason);
 enum status kv_lmdb_log_open_code(const char *path, int code);
 uint64_t kv_lmdb_map_bytes(MDB_env *lmdb);

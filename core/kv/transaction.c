@@ -51,7 +51,7 @@ enum status kv_transaction_begin(struct kv *kv, bool is_write, struct kv_txn **o
 	}
 	return code == 0 ? STATUS_OK
 	                 : kv_lmdb_log_failure("kv-begin-failed", kv->env, code,
-	                                       "no transaction could begin");
+			     "no transaction could begin");
 }
 
 enum status kv_read_begin(struct kv *kv, struct kv_txn **out)
@@ -90,7 +90,7 @@ static enum status refuse_if_nearly_full(struct kv_txn **txn, enum status growth
 
 	usage.free_pages = kv_growth_free_pages(lmdb);
 	if (!kv_growth_is_beyond(kv_growth_pages_in_use(&usage), usage.map_pages,
-	                         REFUSE_AT_PERCENT))
+		REFUSE_AT_PERCENT))
 		return STATUS_OK;
 	kv_abort(txn);
 	return growth == STATUS_NO_SPACE ? STATUS_NO_SPACE : STATUS_FULL;
@@ -183,8 +183,7 @@ enum status kv_commit(struct kv_txn **taken)
 	REQUIRE(txn->cursors == 0);
 	code = mdb_txn_commit(txn->lmdb);
 	if (code != 0)
-		status = kv_transaction_fail(
-		    txn, "kv-commit-failed", code,
+		status = kv_transaction_fail(txn, "kv-commit-failed", code,
 		    "a transaction could not be made durable: nothing of it is kept");
 	end(txn);
 	return status;

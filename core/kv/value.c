@@ -38,7 +38,7 @@ static struct bytes bytes_of_val(const MDB_val *val)
 }
 
 static uint32_t frame_crc(const struct table *table, struct bytes head, struct bytes key,
-                          struct bytes payload)
+    struct bytes payload)
 {
 	const uint8_t key_size[2] = { (uint8_t)(key.size >> 8), (uint8_t)key.size };
 	uint32_t crc = hash_crc32c_more(table->seed, head);
@@ -50,7 +50,7 @@ static uint32_t frame_crc(const struct table *table, struct bytes head, struct b
 
 /* In the environment's one buffer, valid until the next. */
 static MDB_val frame(struct kv_txn *txn, const struct table *table, struct bytes key,
-                     struct bytes payload)
+    struct bytes payload)
 {
 	static const uint8_t head[4] = { FRAME_PLAIN, FRAME_VERSION };
 	struct buffer *out = &txn->kv->env->frame;
@@ -63,33 +63,33 @@ static MDB_val frame(struct kv_txn *txn, const struct table *table, struct bytes
 }
 
 static enum status log_damaged(const struct kv_txn *txn, const struct table *table,
-                               struct bytes key, const char *what)
+    struct bytes key, const char *what)
 {
 	char hex[2 * 32 + 1];
 
 	bytes_to_hex(BYTES(key.data, key.size < 32 ? key.size : 32), hex);
 	log_write(LOG_ERROR, "kv-value-damaged",
-	          LOG_FIELDS(LOG_TEXT("path", txn->kv->env->path), LOG_TEXT("table", table->name),
-	                     LOG_TEXT("key", hex)),
-	          "%s", what);
+	    LOG_FIELDS(LOG_TEXT("path", txn->kv->env->path), LOG_TEXT("table", table->name),
+		LOG_TEXT("key", hex)),
+	    "%s", what);
 	return STATUS_CORRUPT;
 }
 
 static enum status unframe(const struct kv_txn *txn, const struct table *table, struct bytes key,
-                           const MDB_val *stored, struct bytes *out)
+    const MDB_val *stored, struct bytes *out)
 {
 	struct bytes all = bytes_of_val(stored);
 
 	if (all.size < FRAME_SIZE)
 		return log_damaged(txn, table, key,
-		                   "a stored value is damaged: restore the store from a backup");
+		    "a stored value is damaged: restore the store from a backup");
 	*out = BYTES(all.data + FRAME_SIZE, all.size - FRAME_SIZE);
 	if (bytes_u32(all.data + 4) != frame_crc(table, BYTES(all.data, 4), key, *out))
 		return log_damaged(txn, table, key,
-		                   "a stored value is damaged: restore the store from a backup");
+		    "a stored value is damaged: restore the store from a backup");
 	if (all.data[0] != FRAME_PLAIN || all.data[1] != FRAME_VERSION)
 		return log_damaged(txn, table, key,
-		                   "a stored value was written by a newer version: use that one");
+		    "a stored value was written by a newer version: use that one");
 	return STATUS_OK;
 }
 
@@ -98,7 +98,7 @@ static enum status read_failure(const struct kv_txn *txn, int code)
 {
 	return code == MDB_NOTFOUND ? STATUS_NOT_FOUND
 	                            : kv_lmdb_log_failure("kv-read-failed", txn->kv->env, code,
-	                                                  "the store could not be read");
+					"the store could not be read");
 }
 
 enum status kv_get(struct kv_txn *txn, unsigned number, struct bytes key, struct bytes *out)
@@ -125,7 +125,7 @@ static MDB_val copy_key(struct bytes key, uint8_t copy[KV_KEY_MAX])
 static const char write_failed[] = "a change could not be made: its transaction will not be kept";
 
 static enum status put(struct kv_txn *txn, unsigned number, struct bytes key, struct bytes value,
-                       unsigned flags)
+    unsigned flags)
 {
 	const struct table *table = table_of(txn, number);
 	uint8_t copy[KV_KEY_MAX];
@@ -204,7 +204,7 @@ void kv_cursor_close(struct kv_cursor *cursor)
 
 /* What LMDB answered with CODE, handed out. */
 static enum status hand_out(struct kv_cursor *cursor, int code, const MDB_val *found,
-                            const MDB_val *stored, struct bytes *key, struct bytes *value)
+    const MDB_val *stored, struct bytes *key, struct bytes *value)
 {
 	*key = *value = BYTES_NONE;
 	if (code != 0)
@@ -214,7 +214,7 @@ static enum status hand_out(struct kv_cursor *cursor, int code, const MDB_val *f
 }
 
 static enum status step(struct kv_cursor *cursor, MDB_cursor_op op, struct bytes *key,
-                        struct bytes *value)
+    struct bytes *value)
 {
 	MDB_val found, stored;
 	int code = mdb_cursor_get(cursor->lmdb, &found, &stored, op);
@@ -223,7 +223,7 @@ static enum status step(struct kv_cursor *cursor, MDB_cursor_op op, struct bytes
 }
 
 enum status kv_cursor_seek(struct kv_cursor *cursor, struct bytes at_least, struct bytes *key,
-                           struct bytes *value)
+    struct bytes *value)
 {
 	MDB_val found = val_of(at_least), stored;
 	int code;
@@ -235,7 +235,7 @@ enum status kv_cursor_seek(struct kv_cursor *cursor, struct bytes at_least, stru
 }
 
 enum status kv_cursor_seek_back(struct kv_cursor *cursor, struct bytes at_most, struct bytes *key,
-                                struct bytes *value)
+    struct bytes *value)
 {
 	MDB_val found = val_of(at_most), stored;
 	int code;

@@ -79,9 +79,8 @@ static enum status on_policy(struct stage_io *io, const struct event *event)
 	} else if (message->text == NULL
 		   || policy_parse(message->file == NULL ? message->id : message->file,
 			  bytes_of_text(message->text),
-			  message->dialect != NULL && message->dialect[0] != '\0'
-			      ? message->dialect
-			      : NULL,
+			  message->dialect != NULL && message->dialect[0] != '\0' ? message->dialect
+										  : NULL,
 			  &policy, &errors)
 			  != STATUS_OK) {
 		status = stage_reject(io,
@@ -116,7 +115,7 @@ static enum status judge_one(void *data, const struct asset_ref *asset)
 	if (status != STATUS_OK)
 		return status;
 	return slice->policy == NULL ? judge_withdraw(slice->io, asset, slice->policy_id)
-				     : judge(slice->io, asset, slice->policy, NULL);
+	                             : judge(slice->io, asset, slice->policy, NULL);
 }
 
 static enum status on_work(struct stage_io *io, struct stage_work *work)

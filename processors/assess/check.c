@@ -15,8 +15,7 @@ static const struct {
 	enum check_result otherwise;
 	const char *reason; /* of the latter */
 } conditions[] = {
-	[CHECK_ALL] = { "all", OUTCOME_NOT_FOUND, CHECK_FAILED, CHECK_PASSED,
-		"every rule holds" },
+	[CHECK_ALL] = { "all", OUTCOME_NOT_FOUND, CHECK_FAILED, CHECK_PASSED, "every rule holds" },
 	[CHECK_ANY] = { "any", OUTCOME_FOUND, CHECK_PASSED, CHECK_FAILED, "no rule holds" },
 	[CHECK_NONE] = { "none", OUTCOME_FOUND, CHECK_FAILED, CHECK_PASSED, "no rule holds" },
 };
@@ -29,7 +28,7 @@ const char *check_result_text(enum check_result result)
 const char *check_severity_text(enum check_severity severity)
 {
 	return (unsigned)severity <= CHECK_SEVERITY_CRITICAL ? severity_texts[severity]
-	                                               : severity_texts[0];
+	                                                     : severity_texts[0];
 }
 
 const char *check_condition_text(enum check_condition condition)
@@ -41,7 +40,7 @@ const char *check_condition_text(enum check_condition condition)
 bool check_is_decided(const struct check *check, enum outcome_kind kind)
 {
 	return check->dialect->stops_at_deciding_rule
-	       && conditions[check->condition].deciding == kind;
+	    && conditions[check->condition].deciding == kind;
 }
 
 static bool decide(const struct check *check, enum outcome_kind kind, enum check_result result,
@@ -68,7 +67,7 @@ void check_fold(const struct check *check, struct outcome *outcomes, size_t coun
 		return;
 	}
 	if (decide(check, conditions[check->condition].deciding,
-	        conditions[check->condition].decided, out)
+		conditions[check->condition].decided, out)
 	    || decide(check, OUTCOME_NOT_RUN, CHECK_NOT_RUN, out)
 	    || decide(check, OUTCOME_INVALID, CHECK_NOT_APPLICABLE, out))
 		return;

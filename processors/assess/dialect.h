@@ -59,18 +59,18 @@ struct dialect {
 
 	/* minterms */
 	bool literals_fold_case;
-	bool prefixes_fold_case;     /* "R:" is "r:" */
-	unsigned regex_flags;        /* enum regex_flags */
-	bool bad_regex_is_false;     /* of r:, so that "!" makes it true; else INVALID */
-	bool lone_negation_is_none;  /* "-> !r:x": no line matches; else: some line does not */
+	bool prefixes_fold_case;    /* "R:" is "r:" */
+	unsigned regex_flags;       /* enum regex_flags */
+	bool bad_regex_is_false;    /* of r:, so that "!" makes it true; else INVALID */
+	bool lone_negation_is_none; /* "-> !r:x": no line matches; else: some line does not */
 	enum outcome_kind lone_negation_of_nothing; /* where there is no line at all */
-	bool multiplies_invalid;     /* two INVALID minterms, or a negated one, are NOT_FOUND */
+	bool multiplies_invalid; /* two INVALID minterms, or a negated one, are NOT_FOUND */
 
 	/* comparisons */
-	bool compare_is_loose;     /* "<=15", "\!=", "=>" (equality), and a minus does not count */
-	bool compare_needs_group;  /* else the whole match is the number */
-	bool numbers_are_exact;    /* nothing follows the number; else that is ignored */
-	bool numbers_are_32_bits;  /* else 64; beyond them: INVALID */
+	bool compare_is_loose;    /* "<=15", "\!=", "=>" (equality), and a minus does not count */
+	bool compare_needs_group; /* else the whole match is the number */
+	bool numbers_are_exact;   /* nothing follows the number; else that is ignored */
+	bool numbers_are_32_bits; /* else 64; beyond them: INVALID */
 };
 
 /* NULL: there is none of that name. */

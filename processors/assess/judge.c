@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A rule's outcome is a function of the rule and of the facts that it reads, so it is kept under
- * both: what ten thousand assets have alike is worked out once.  The results of a policy on an asset
- * are one set, kept under its hash; assets with the same inputs share it.
+ * both: what ten thousand assets have alike is worked out once.  The results of a policy on an
+ * asset are one set, kept under its hash; assets with the same inputs share it.
  */
 #include "processors/assess/judge.h"
 
@@ -38,7 +38,8 @@ static enum status look_up(void *self, struct bytes key, const struct fact **out
 		return status;
 	if (entry.record->status == FACT_NONE)
 		return STATUS_NOT_FOUND;
-	lookup->fact = (struct fact){ .key = key, .status = (enum fact_status)entry.record->status,
+	lookup->fact = (struct fact){ .key = key,
+		.status = (enum fact_status)entry.record->status,
 		.reason = entry.record->reason };
 	status = fact_value_decode(entry.value, lookup->io->arena, &fields,
 	    &lookup->fact.fields_count);
@@ -70,8 +71,8 @@ static enum status memo_key(struct stage_io *io, const struct asset_ref *asset,
 			break;
 		buffer_append_u8(&inputs, (uint8_t)entry.record->status);
 		hash_bytes(entry.value, hash);
-		buffer_append(&inputs, entry.record->has_hash ? record_bytes(entry.record->hash)
-							      : BYTES_OF(hash));
+		buffer_append(&inputs,
+		    entry.record->has_hash ? record_bytes(entry.record->hash) : BYTES_OF(hash));
 	}
 	hash_bytes(buffer_bytes(&inputs), hash);
 	buffer_append(key, BYTES_OF(rule->hash));
@@ -90,9 +91,12 @@ static bool recall(struct stage_io *io, struct bytes key, struct outcome *out)
 	memo = record_unpack(&fettle__memo__descriptor, value, io->arena);
 	if (memo == NULL || memo->reason == NULL)
 		return false;
-	*out = (struct outcome){ .kind = (enum outcome_kind)memo->kind, .reason = memo->reason,
-		.target = memo->target, .evidence = record_bytes(memo->evidence),
-		.line = memo->line, .may_memoise = true };
+	*out = (struct outcome){ .kind = (enum outcome_kind)memo->kind,
+		.reason = memo->reason,
+		.target = memo->target,
+		.evidence = record_bytes(memo->evidence),
+		.line = memo->line,
+		.may_memoise = true };
 	return true;
 }
 
@@ -202,8 +206,7 @@ static Fettle__CheckOutcome *describe_check(struct arena *arena, const struct ch
 	message->check = RECORD_TEXT(check->id);
 	RECORD_SET(message, result, (Fettle__CheckResult)outcome->result);
 	message->reason = clean_text(arena, bytes_of_text(outcome->reason));
-	message->evidence = arena_take(arena,
-	    outcome->outcomes_count * sizeof(*message->evidence));
+	message->evidence = arena_take(arena, outcome->outcomes_count * sizeof(*message->evidence));
 	for (size_t i = 0; i < outcome->outcomes_count; i++)
 		message->evidence[message->n_evidence++] = describe_rule(arena, &check->rules[i],
 		    &outcome->outcomes[i]);
@@ -421,7 +424,8 @@ static enum status outcome_of(struct session *session, const struct check *check
 	enum status status = STATUS_OK;
 
 	if (session->gate == POLICY_OPEN)
-		status = judge_check(session->io, session->asset, check, &session->lookup, &outcome);
+		status = judge_check(session->io, session->asset, check, &session->lookup,
+		    &outcome);
 	else
 		outcome.outcomes_count = 0; /* those are the requirements', not this check's */
 	if (status == STATUS_OK)
@@ -474,8 +478,8 @@ static enum status judge_session(struct session *session, struct bytes key, cons
 	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
 		return status;
 	session->is_other_text = session->older != NULL
-				 && !bytes_equal(record_bytes(session->older->policy_hash),
-				     BYTES_OF(session->policy->hash));
+	                      && !bytes_equal(record_bytes(session->older->policy_hash),
+				  BYTES_OF(session->policy->hash));
 	status = policy_requirements_evaluate(session->policy, &session->lookup, io->arena,
 	    &session->gate_outcome, &session->gate);
 	if (status == STATUS_OK && session->gate == POLICY_CLOSED_SILENTLY)
@@ -486,16 +490,18 @@ static enum status judge_session(struct session *session, struct bytes key, cons
 		status = withdraw_missing(session);
 	if (status == STATUS_OK)
 		status = update_score(io, session->asset, session->older_set, &set);
-	return status == STATUS_OK ? keep(io, session->asset, session->policy, key, session->older,
-		   &set)
-				   : status;
+	return status == STATUS_OK
+	         ? keep(io, session->asset, session->policy, key, session->older, &set)
+	         : status;
 }
 
 enum status judge(struct stage_io *io, const struct asset_ref *asset, const struct policy *policy,
     const bool *selected)
 {
 	struct asset_lookup lookup = { .io = io, .asset = asset };
-	struct session session = { .io = io, .asset = asset, .policy = policy,
+	struct session session = { .io = io,
+		.asset = asset,
+		.policy = policy,
 		.lookup = { .self = &lookup, .get = look_up } };
 	struct buffer key = { 0 };
 	enum status status;

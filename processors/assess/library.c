@@ -32,7 +32,7 @@ static void clear(struct library *library)
 {
 	struct entry *entry, *next;
 
-	HASH_ITER(hh, library->entries, entry, next) {
+	HASH_ITER (hh, library->entries, entry, next) {
 		HASH_DELETE(hh, library->entries, entry);
 		free(entry->readers);
 		free(entry);
@@ -82,7 +82,7 @@ static void add_reader(struct library *library, const struct rule_key *key,
 {
 	struct entry *entry = entry_of(library, key->key);
 	const struct library_reader *last = entry->count == 0 ? NULL
-							      : &entry->readers[entry->count - 1];
+	                                                      : &entry->readers[entry->count - 1];
 
 	if (key->path != NULL)
 		entry->path = key->path;
@@ -93,8 +93,7 @@ static void add_reader(struct library *library, const struct rule_key *key,
 		return;
 	if (entry->count == entry->room) {
 		entry->room = entry->room * 2 + 4;
-		entry->readers = memory_grow(entry->readers,
-		    entry->room * sizeof(*entry->readers));
+		entry->readers = memory_grow(entry->readers, entry->room * sizeof(*entry->readers));
 	}
 	entry->readers[entry->count++] = (struct library_reader){ .policy = policy,
 		.check = check };
@@ -135,7 +134,7 @@ static void make_plan(struct library *library)
 	fettle__plan__init(plan);
 	plan->files = arena_take(&library->arena,
 	    HASH_CNT(hh, library->entries) * sizeof(*plan->files));
-	HASH_ITER(hh, library->entries, entry, next) {
+	HASH_ITER (hh, library->entries, entry, next) {
 		Fettle__PlanFile *file;
 
 		if (entry->path == NULL)
@@ -161,8 +160,8 @@ static void add_policy(struct library *library, const Fettle__Document *message)
 	struct yaml_errors errors = { 0 };
 	struct policy *policy = NULL;
 	const char *dialect = message->dialect != NULL && message->dialect[0] != '\0'
-				  ? message->dialect
-				  : NULL;
+	                        ? message->dialect
+	                        : NULL;
 
 	if (policy_parse(message->file == NULL ? message->id : message->file,
 		bytes_of_text(message->text), dialect, &policy, &errors)

@@ -36,10 +36,9 @@ static bool find_broken_arrow(struct linter *linter)
 	const struct rule *rule = linter->rule;
 	const char *target = rule->target;
 	bool is_broken = rule_broken_arrow(target) != NULL
-	                 || (rule->rest == NULL
-	                     && (strstr(target, " > r:") != NULL
-	                         || strstr(target, " > !r:") != NULL
-	                         || strstr(target, " > n:") != NULL));
+	              || (rule->rest == NULL
+			  && (strstr(target, " > r:") != NULL || strstr(target, " > !r:") != NULL
+			      || strstr(target, " > n:") != NULL));
 
 	if (is_broken)
 		say(linter, "this arrow is none: all of it is taken as the name or the command",
@@ -55,8 +54,9 @@ static void find_stray_spaces(struct linter *linter)
 	if (rule->target[0] == ' ' || rule->target[size - 1] == ' ')
 		say(linter, "a space stands at an end of what the rule looks at",
 		    "remove it: it counts as a part of the name");
-	if (rule->rest != NULL && (rule->rest[0] == ' '
-	        || (*rule->rest != '\0' && rule->rest[strlen(rule->rest) - 1] == ' ')))
+	if (rule->rest != NULL
+	    && (rule->rest[0] == ' '
+		|| (*rule->rest != '\0' && rule->rest[strlen(rule->rest) - 1] == ' ')))
 		say(linter, "a space stands at an end of the pattern",
 		    "remove it: it has to match");
 }
@@ -117,8 +117,10 @@ static void find_shell(struct linter *linter)
 		return;
 	for (size_t i = 0; signs[i] != NULL; i++)
 		if (strstr(linter->rule->target, signs[i]) != NULL) {
-			say(linter, "no shell reads this command: its pipes and redirections are "
-			    "arguments", "match the command's whole output instead");
+			say(linter,
+			    "no shell reads this command: its pipes and redirections are "
+			    "arguments",
+			    "match the command's whole output instead");
 			return;
 		}
 }
@@ -138,7 +140,8 @@ static void find_lone_negation(struct linter *linter)
 
 	if (pattern != NULL && pattern->count == 1 && pattern->minterms[0].is_negated
 	    && !linter->rule->dialect->lone_negation_is_none)
-		say(linter, "a single negated part asks for some line that does not match, "
+		say(linter,
+		    "a single negated part asks for some line that does not match, "
 		    "which there nearly always is",
 		    "write \"not\" before the rule, and no ! in the pattern");
 }
@@ -170,7 +173,7 @@ static void find_spaced_prefix(struct linter *linter, const struct minterm *mint
 		say(linter, "the space after r: or n: is a part of the regular expression",
 		    "remove it, or write \\s where it is meant");
 	else if (minterm->kind == MINTERM_LITERAL && text != minterm->text
-	         && (strncmp(text, "r:", 2) == 0 || strncmp(text, "n:", 2) == 0))
+		 && (strncmp(text, "r:", 2) == 0 || strncmp(text, "n:", 2) == 0))
 		say(linter, "a space before r: or n: makes a literal text of it",
 		    "remove the space");
 }
@@ -209,7 +212,7 @@ static void find_loose_compare(struct linter *linter, const struct minterm *mint
 static void find_impossible_compare(struct linter *linter, const struct minterm *minterm)
 {
 	bool is_below = minterm->compare == COMPARE_LESS || minterm->compare == COMPARE_AT_MOST
-	                || minterm->compare == COMPARE_EQUAL;
+	             || minterm->compare == COMPARE_EQUAL;
 	int64_t least = minterm->compare == COMPARE_LESS ? 1 : 0;
 
 	if (minterm->kind == MINTERM_NUMBER && minterm->problem == NULL && is_below
@@ -319,8 +322,10 @@ static void add_notes(struct linter *linter)
 {
 	for (size_t i = 0; i < linter->policy->notes_count; i++) {
 		const struct policy_note *note = &linter->policy->notes[i];
-		struct lint_finding finding = { .line = note->line, .column = note->column,
-			.why = note->why, .suggestion = note->suggestion };
+		struct lint_finding finding = { .line = note->line,
+			.column = note->column,
+			.why = note->why,
+			.suggestion = note->suggestion };
 
 		buffer_append(&linter->findings, BYTES(&finding, sizeof(finding)));
 	}

@@ -10,8 +10,8 @@
 struct lint_finding {
 	unsigned line; /* where the rule, or the key, starts */
 	unsigned column;
-	const char *check;      /* its id; NULL: not within a check */
-	const char *rule;       /* its text; NULL: not within a rule */
+	const char *check; /* its id; NULL: not within a check */
+	const char *rule;  /* its text; NULL: not within a rule */
 	const char *why;
 	const char *suggestion;
 };

@@ -8,9 +8,9 @@
 #include "core/bytes.h"
 
 struct number {
-	int64_t value;   /* at the end of the range where it is beyond */
-	bool is_beyond;  /* of 64 bits */
-	size_t used;     /* bytes read, blanks and sign among them; 0: no number stands there */
+	int64_t value;  /* at the end of the range where it is beyond */
+	bool is_beyond; /* of 64 bits */
+	size_t used;    /* bytes read, blanks and sign among them; 0: no number stands there */
 };
 
 /* What stands at the start: blanks, a sign, digits.  Leading zeros count for nothing. */

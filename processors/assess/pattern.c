@@ -11,8 +11,12 @@ static const struct {
 	const char *text;
 	enum compare compare;
 } operators[] = {
-	{ "<=", COMPARE_AT_MOST }, { "==", COMPARE_EQUAL },    { "!=", COMPARE_UNEQUAL },
-	{ ">=", COMPARE_AT_LEAST }, { "<", COMPARE_LESS },     { ">", COMPARE_GREATER },
+	{ "<=", COMPARE_AT_MOST },
+	{ "==", COMPARE_EQUAL },
+	{ "!=", COMPARE_UNEQUAL },
+	{ ">=", COMPARE_AT_LEAST },
+	{ "<", COMPARE_LESS },
+	{ ">", COMPARE_GREATER },
 };
 
 enum { OPERATORS = sizeof(operators) / sizeof(operators[0]) };
@@ -75,8 +79,9 @@ static bool read_exact_compare(const char *text, struct minterm *minterm)
 	struct number operand;
 	size_t size = strcspn(text, " "), i = 0;
 
-	while (i < OPERATORS && (strlen(operators[i].text) != size
-	                         || strncmp(text, operators[i].text, size) != 0))
+	while (
+	    i < OPERATORS
+	    && (strlen(operators[i].text) != size || strncmp(text, operators[i].text, size) != 0))
 		i++;
 	if (i == OPERATORS || text[size] != ' ')
 		return false;
@@ -108,13 +113,14 @@ static void read_number(const struct pattern_context *context, const char *text,
 	                                    : read_exact_compare(compare, minterm);
 	minterm->is_malformed = !is_read;
 	if (!is_read)
-		minterm->problem = arena_format(context->arena, "\"compare %s\" is none: "
+		minterm->problem = arena_format(context->arena,
+		    "\"compare %s\" is none: "
 		    "an operator (<, <=, ==, !=, >=, >), a space and a number are wanted",
 		    compare);
 	else if (minterm->regex != NULL && dialect->compare_needs_group
-	    && !regex_has_group(minterm->regex))
+		 && !regex_has_group(minterm->regex))
 		minterm->problem = "the regular expression of n: needs parentheses around the "
-		                   "number";
+				   "number";
 }
 
 static bool has_prefix(const struct dialect *dialect, const char *text, const char *prefix)
@@ -153,7 +159,7 @@ const struct pattern *pattern_parse(const struct pattern_context *context, const
 	static const char separator[] = " && ";
 	struct pattern *pattern = arena_take(context->arena, sizeof(*pattern));
 	bool is_split = context->dialect->splits_after_literal
-	                || !starts_with_literal(context->dialect, text);
+	             || !starts_with_literal(context->dialect, text);
 	const char *end = text;
 
 	pattern->count = 1;
@@ -167,8 +173,7 @@ const struct pattern *pattern_parse(const struct pattern_context *context, const
 	pattern->minterms = arena_take(context->arena, pattern->count * sizeof(struct minterm));
 	for (size_t i = 0; i < pattern->count; i++, text = end + sizeof(separator) - 1) {
 		end = i + 1 < pattern->count ? strstr(text, separator) : text + strlen(text);
-		read_minterm(context,
-		    arena_format(context->arena, "%.*s", (int)(end - text), text),
+		read_minterm(context, arena_format(context->arena, "%.*s", (int)(end - text), text),
 		    &pattern->minterms[i]);
 	}
 	return pattern;
@@ -181,8 +186,8 @@ struct lines {
 	struct bytes rest;
 	struct bytes line;
 	unsigned number;
-	bool was_cut;    /* some line had bytes that were not looked at */
-	bool continues;  /* the next is the rest of this one */
+	bool was_cut;   /* some line had bytes that were not looked at */
+	bool continues; /* the next is the rest of this one */
 };
 
 /* LINE as the dialect reads it. */
@@ -190,8 +195,7 @@ static struct bytes clean(const struct dialect *dialect, struct bytes line)
 {
 	if (dialect->ends_line_at_nul)
 		line.size = strnlen((const char *)line.data, line.size);
-	while (dialect->strips_carriage_return && line.size > 0
-	       && line.data[line.size - 1] == '\r')
+	while (dialect->strips_carriage_return && line.size > 0 && line.data[line.size - 1] == '\r')
 		line.size--;
 	return line;
 }
@@ -269,10 +273,12 @@ static enum verdict judge_literal(const struct minterm *minterm, const struct di
 	if (!dialect->literals_fold_case)
 		return bytes_equal(literal, line) ? YES : NO;
 	return literal.size == line.size
-	               && (line.size == 0
-	                   || strncasecmp((const char *)literal.data, (const char *)line.data,
-	                          line.size) == 0)
-	           ? YES : NO;
+	            && (line.size == 0
+			|| strncasecmp((const char *)literal.data, (const char *)line.data,
+			       line.size)
+			       == 0)
+	         ? YES
+	         : NO;
 }
 
 /* Without its negation. */
@@ -357,15 +363,17 @@ static void conclude(const struct lines *lines, const struct pattern_input *inpu
 		out->kind = OUTCOME_NOT_RUN;
 		out->evidence = BYTES_NONE;
 		out->line = 0;
-		out->reason = arena_format(arena, "not run: only a part of %s is known, and no "
-		    "line of that part decides", input->name);
+		out->reason = arena_format(arena,
+		    "not run: only a part of %s is known, and no "
+		    "line of that part decides",
+		    input->name);
 	} else if (out->kind != OUTCOME_INVALID) {
 		if (is_none)
 			out->kind = lines->number == 0 ? lines->dialect->lone_negation_of_nothing
 			                               : OUTCOME_FOUND;
 		out->reason = lines->number == 0
-		                  ? arena_format(arena, "%s is empty", input->name)
-		                  : arena_format(arena, "no line of %s matches", input->name);
+		                ? arena_format(arena, "%s is empty", input->name)
+		                : arena_format(arena, "no line of %s matches", input->name);
 	}
 }
 
@@ -389,8 +397,8 @@ static void evaluate_whole(const struct pattern *pattern, const struct dialect *
 		conclude(&lines, input, false, arena, out);
 		return;
 	}
-	decide(out, judge_line(pattern, dialect, lines.line) == YES ? OUTCOME_FOUND
-	                                                            : OUTCOME_NOT_FOUND,
+	decide(out,
+	    judge_line(pattern, dialect, lines.line) == YES ? OUTCOME_FOUND : OUTCOME_NOT_FOUND,
 	    &lines, arena);
 	out->reason = arena_format(arena, "all of %s was compared", input->name);
 }
@@ -416,8 +424,10 @@ static bool act_on(enum verdict verdict, bool is_none, const struct lines *lines
 	case BAD:
 		if (out->kind != OUTCOME_INVALID)
 			decide(out, OUTCOME_INVALID, lines, arena);
-		out->reason = arena_format(arena, "line %u of %s holds no number to compare, or "
-		    "the pattern is not valid", out->line, input->name);
+		out->reason = arena_format(arena,
+		    "line %u of %s holds no number to compare, or "
+		    "the pattern is not valid",
+		    out->line, input->name);
 		return is_decided;
 	case SPOILED:
 		decide(out, OUTCOME_NOT_FOUND, lines, arena);
@@ -446,8 +456,8 @@ void pattern_evaluate(const struct pattern *pattern, const struct dialect *diale
 	}
 	while (next_line(&lines)) {
 		enum verdict verdict = is_none
-		                           ? judge_minterm(pattern->minterms, dialect, lines.line)
-		                           : judge_line(pattern, dialect, lines.line);
+		                         ? judge_minterm(pattern->minterms, dialect, lines.line)
+		                         : judge_line(pattern, dialect, lines.line);
 
 		if (act_on(verdict, is_none, &lines, input, arena, out))
 			return;

@@ -17,8 +17,14 @@ enum { PATTERN_MINTERMS_MAX = 64 };
 
 enum minterm_kind { MINTERM_LITERAL, MINTERM_REGEX, MINTERM_NUMBER };
 
-enum compare { COMPARE_LESS, COMPARE_AT_MOST, COMPARE_EQUAL, COMPARE_UNEQUAL, COMPARE_AT_LEAST,
-	COMPARE_GREATER };
+enum compare {
+	COMPARE_LESS,
+	COMPARE_AT_MOST,
+	COMPARE_EQUAL,
+	COMPARE_UNEQUAL,
+	COMPARE_AT_LEAST,
+	COMPARE_GREATER
+};
 
 struct minterm {
 	enum minterm_kind kind;
@@ -28,8 +34,8 @@ struct minterm {
 	const char *comparison;    /* n: as it is written after " compare "; else NULL */
 	enum compare compare;
 	int64_t operand;
-	const char *problem;       /* NULL, or why it can never work as it stands */
-	bool is_malformed;         /* the comparison is none: a match is INVALID */
+	const char *problem; /* NULL, or why it can never work as it stands */
+	bool is_malformed;   /* the comparison is none: a match is INVALID */
 };
 
 struct pattern {
@@ -53,10 +59,10 @@ const struct pattern *pattern_parse(const struct pattern_context *context, const
     const char **problem);
 
 struct pattern_input {
-	const char *name;     /* what messages call it: a path */
+	const char *name; /* what messages call it: a path */
 	struct bytes text;
-	bool is_truncated;    /* there was more than TEXT, so that no absence is proved */
-	bool is_command;      /* the output of one */
+	bool is_truncated; /* there was more than TEXT, so that no absence is proved */
+	bool is_command;   /* the output of one */
 };
 
 void pattern_evaluate(const struct pattern *pattern, const struct dialect *dialect,

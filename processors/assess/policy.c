@@ -20,13 +20,15 @@ const struct check *policy_check(const struct policy *policy, const char *id)
 	return NULL;
 }
 
-static void close_gate(const struct policy *policy, struct arena *arena,
-    struct check_outcome *out, enum policy_gate *gate)
+static void close_gate(const struct policy *policy, struct arena *arena, struct check_outcome *out,
+    enum policy_gate *gate)
 {
 	if (out->result == CHECK_NOT_RUN) {
 		*gate = POLICY_CLOSED;
-		out->reason = arena_format(arena, "whether the policy is for this asset is not "
-		    "known: %s", out->reason);
+		out->reason = arena_format(arena,
+		    "whether the policy is for this asset is not "
+		    "known: %s",
+		    out->reason);
 		return;
 	}
 	*gate = policy->dialect->skips_unmet_policy ? POLICY_CLOSED_SILENTLY : POLICY_CLOSED;
@@ -34,9 +36,8 @@ static void close_gate(const struct policy *policy, struct arena *arena,
 	out->reason = arena_format(arena, "the policy's requirements are not met: %s", out->reason);
 }
 
-enum status policy_requirements_evaluate(const struct policy *policy,
-    const struct lookup *lookup, struct arena *arena, struct check_outcome *out,
-    enum policy_gate *gate)
+enum status policy_requirements_evaluate(const struct policy *policy, const struct lookup *lookup,
+    struct arena *arena, struct check_outcome *out, enum policy_gate *gate)
 {
 	enum status status;
 

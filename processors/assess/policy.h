@@ -29,8 +29,8 @@ struct policy {
 	const char **references;
 	size_t references_count;
 	const struct dialect *dialect;
-	bool is_osregex; /* unless a check says otherwise */
-	uint8_t hash[HASH_SIZE]; /* of the text */
+	bool is_osregex;            /* unless a check says otherwise */
+	uint8_t hash[HASH_SIZE];    /* of the text */
 	struct check *requirements; /* NULL: none */
 	struct check *checks;
 	size_t checks_count;

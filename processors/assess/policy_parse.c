@@ -16,8 +16,8 @@ struct parser {
 	struct buffer notes; /* struct policy_note, one after the other */
 };
 
-static const char *const root_keys[] = { "dialect", "policy", "requirements", "variables",
-	"checks", NULL };
+static const char *const root_keys[] = { "dialect", "policy", "requirements", "variables", "checks",
+	NULL };
 static const char *const policy_keys_known[] = { "id", "file", "name", "description", "references",
 	"regex_type", NULL };
 static const char *const requirements_keys[] = { "title", "name", "description", "condition",
@@ -50,7 +50,7 @@ static void note_unknown_keys(struct parser *parser, const struct yaml_node *map
 		if (known[j] == NULL)
 			note(parser, key->mark,
 			    arena_format(&parser->policy->arena, "\"%s\" means nothing here",
-			        key->text),
+				key->text),
 			    "correct its spelling, or remove it");
 	}
 }
@@ -149,7 +149,8 @@ static void read_variables(struct parser *parser, const struct yaml_node *root)
 			fail(parser, map->values[i]->mark, "a variable's value must be a text");
 		else
 			parser->variables.items[parser->variables.count++] = (struct variable){
-				arena_text(arena, name), arena_text(arena, map->values[i]->text) };
+				arena_text(arena, name), arena_text(arena, map->values[i]->text)
+			};
 	}
 	variables_sort(&parser->variables);
 }
@@ -246,7 +247,8 @@ static void read_rules(struct parser *parser, const struct yaml_node *mapping, b
 	const struct yaml_node *list = yaml_expect(parser->yaml, mapping, "rules", YAML_SEQUENCE,
 	    parser->errors);
 	struct pattern_context context = { .dialect = parser->policy->dialect,
-		.is_osregex = is_osregex, .set = parser->policy->regexes,
+		.is_osregex = is_osregex,
+		.set = parser->policy->regexes,
 		.arena = &parser->policy->arena };
 
 	if (list == NULL) {
@@ -297,14 +299,15 @@ static void add_requirements(struct parser *parser, const struct yaml_node *node
     const char *standard, struct check *check)
 {
 	if (node->type == YAML_SCALAR) {
-		check->compliance[check->compliance_count++] = (struct check_compliance){
-			standard, expanded(parser, node->mark, node->text) };
+		check->compliance[check->compliance_count++] = (struct check_compliance){ standard,
+			expanded(parser, node->mark, node->text) };
 		return;
 	}
 	for (size_t i = 0; i < node->count; i++)
 		add_requirements(parser, node->values[i],
 		    node->type == YAML_MAPPING
-		        ? arena_text(&parser->policy->arena, node->keys[i]->text) : standard,
+			? arena_text(&parser->policy->arena, node->keys[i]->text)
+			: standard,
 		    check);
 }
 
@@ -336,8 +339,8 @@ static bool is_plain_id(const char *text)
 	return true;
 }
 
-static const char *read_id(struct parser *parser, const struct yaml_node *mapping,
-    const char *what, bool must_be_number)
+static const char *read_id(struct parser *parser, const struct yaml_node *mapping, const char *what,
+    bool must_be_number)
 {
 	const char *id = needed_text(parser, mapping, "id", what);
 	const struct yaml_node *node = yaml_get(mapping, "id");

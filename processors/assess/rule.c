@@ -4,7 +4,8 @@
 #include "processors/assess/rule_kinds.h"
 
 /* These load, so that a policy with some is still worth its other checks, and say "not run". */
-const struct rule_kind rule_directory_kind = { .letter = 'd', .what = "directories",
+const struct rule_kind rule_directory_kind = { .letter = 'd',
+	.what = "directories",
 	.has_variables = true };
 const struct rule_kind rule_process_kind = { .letter = 'p', .what = "processes" };
 const struct rule_kind rule_registry_kind = { .letter = 'r', .what = "the Windows registry" };
@@ -32,7 +33,7 @@ static const struct rule_kind *kind_of(const char *text)
 static const char *read_negation(const struct dialect *dialect, const char *text, bool *is_negated)
 {
 	*is_negated = strncmp(text, "not ", 4) == 0
-	              || (dialect->has_upper_not && strncmp(text, "NOT ", 4) == 0);
+	           || (dialect->has_upper_not && strncmp(text, "NOT ", 4) == 0);
 	if (*is_negated)
 		text += 4;
 	if (dialect->ignores_leading_bang && *text == '!')
@@ -45,9 +46,9 @@ const char *rule_broken_arrow(const char *text)
 	for (const char *at = text; (at = strstr(at, "->")) != NULL; at += 2) {
 		bool is_spaced = at > text && at[-1] == ' ' && at[2] == ' ';
 		bool starts_pattern = at[2] == '\0' || strncmp(at + 2, "r:", 2) == 0
-		                      || strncmp(at + 2, "!r:", 3) == 0
-		                      || strncmp(at + 2, "n:", 2) == 0
-		                      || strncmp(at + 2, "!n:", 3) == 0;
+		                   || strncmp(at + 2, "!r:", 3) == 0
+		                   || strncmp(at + 2, "n:", 2) == 0
+		                   || strncmp(at + 2, "!n:", 3) == 0;
 
 		if (!is_spaced && (starts_pattern || at[2] == ' '))
 			return at;
@@ -81,8 +82,7 @@ static void compute_hash(const struct pattern_context *context, struct rule *rul
 		context->is_osregex, rule->is_negated, (uint8_t)rule->kind->letter,
 		rule->rest != NULL };
 	struct bytes parts[] = { BYTES_OF(header), bytes_of_text(regex_version()),
-		bytes_of_text(rule->target),
-		bytes_of_text(rule->rest == NULL ? "" : rule->rest) };
+		bytes_of_text(rule->target), bytes_of_text(rule->rest == NULL ? "" : rule->rest) };
 
 	hash_parts(parts, sizeof(parts) / sizeof(parts[0]), rule->hash);
 }
@@ -124,8 +124,8 @@ const char *rule_read_pattern(const struct pattern_context *context, struct rule
 	return NULL;
 }
 
-void rule_add_file_key(const struct pattern_context *context, struct rule *rule,
-    const char *path, bool wants_content)
+void rule_add_file_key(const struct pattern_context *context, struct rule *rule, const char *path,
+    bool wants_content)
 {
 	struct buffer key = { 0 };
 	const char *rest = path + (*path == '/');
@@ -149,8 +149,8 @@ void rule_say(struct outcome *out, enum outcome_kind kind, const char *reason)
 	*out = (struct outcome){ .kind = kind, .reason = reason, .may_memoise = true };
 }
 
-enum status rule_fact(const struct lookup *lookup, const struct rule_key *key,
-    struct arena *arena, const struct fact **fact, struct outcome *out)
+enum status rule_fact(const struct lookup *lookup, const struct rule_key *key, struct arena *arena,
+    const struct fact **fact, struct outcome *out)
 {
 	enum status status = lookup->get(lookup->self, key->key, fact);
 
@@ -166,21 +166,21 @@ enum status rule_fact(const struct lookup *lookup, const struct rule_key *key,
 		*fact = NULL;
 		rule_say(out, OUTCOME_NOT_RUN,
 		    arena_format(arena, "not run: observing %s failed: %s", key->path,
-		        reason == NULL ? "no reason was given" : reason));
+			reason == NULL ? "no reason was given" : reason));
 		out->may_memoise = false;
 	}
 	return STATUS_OK;
 }
 
-enum status rule_evaluate(const struct rule *rule, const struct lookup *lookup,
-    struct arena *arena, struct outcome *out)
+enum status rule_evaluate(const struct rule *rule, const struct lookup *lookup, struct arena *arena,
+    struct outcome *out)
 {
 	enum status status;
 
 	if (rule->kind->evaluate == NULL) {
 		rule_say(out, OUTCOME_NOT_RUN,
 		    arena_format(arena, "not run: rules of kind %c: are not observed yet",
-		        rule->kind->letter));
+			rule->kind->letter));
 		return STATUS_OK;
 	}
 	status = rule->kind->evaluate(rule, lookup, arena, out);

@@ -45,11 +45,11 @@ struct rule {
 	const struct rule_kind *kind;
 	bool is_negated;
 	bool is_osregex;
-	const char *target;             /* all of it */
-	const char *rest;               /* after the first " -> "; NULL: there is none */
-	const char **targets;           /* one by one, where the kind and dialect have lists */
+	const char *target;   /* all of it */
+	const char *rest;     /* after the first " -> "; NULL: there is none */
+	const char **targets; /* one by one, where the kind and dialect have lists */
 	size_t targets_count;
-	const struct pattern *pattern;  /* NULL: none, or not read yet for this kind */
+	const struct pattern *pattern;   /* NULL: none, or not read yet for this kind */
 	const struct stat_command *stat; /* c: that is answered from facts; else NULL */
 	struct rule_key *keys;
 	size_t keys_count;

@@ -20,8 +20,9 @@ static void judge_output(const struct rule *rule, const char *output, struct are
     struct outcome *out)
 {
 	struct pattern_input input = { .name = arena_format(arena, "what \"%s\" prints",
-	                                   rule->target),
-		.text = bytes_of_text(output), .is_command = true };
+					   rule->target),
+		.text = bytes_of_text(output),
+		.is_command = true };
 
 	if (rule->pattern != NULL)
 		pattern_evaluate(rule->pattern, rule->dialect, &input, arena, out);

@@ -130,8 +130,8 @@ static void judge_content(const struct rule *rule, const char *path, const struc
 	}
 }
 
-static enum status judge_target(const struct rule *rule, size_t index,
-    const struct lookup *lookup, struct arena *arena, struct outcome *out)
+static enum status judge_target(const struct rule *rule, size_t index, const struct lookup *lookup,
+    struct arena *arena, struct outcome *out)
 {
 	const char *path = rule->targets[index];
 	const struct fact *fact;

@@ -17,8 +17,8 @@ extern const struct rule_kind rule_registry_kind;
 const char *rule_read_pattern(const struct pattern_context *context, struct rule *rule);
 
 /* The fact file/PATH as one more key of RULE, whose KEYS has room. */
-void rule_add_file_key(const struct pattern_context *context, struct rule *rule,
-    const char *path, bool wants_content);
+void rule_add_file_key(const struct pattern_context *context, struct rule *rule, const char *path,
+    bool wants_content);
 
 /* Sets OUT to KIND with REASON, without evidence. */
 void rule_say(struct outcome *out, enum outcome_kind kind, const char *reason);

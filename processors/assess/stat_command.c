@@ -30,7 +30,7 @@ static bool is_known_format(const char *format)
 static bool is_stat(const char *program)
 {
 	return strcmp(program, "stat") == 0 || strcmp(program, "/usr/bin/stat") == 0
-	       || strcmp(program, "/bin/stat") == 0;
+	    || strcmp(program, "/bin/stat") == 0;
 }
 
 /* "-L", "-c", "-Lc", "-cFORMAT": false where anything else is among the letters. */
@@ -163,9 +163,15 @@ static bool append_letters(struct buffer *out, const struct fact *fact)
 		unsigned bit, special;
 		char plain, both, only; /* the bit alone; and the special one; that one alone */
 	} bits[] = {
-		{ 0400, 0, 'r', 0, 0 },   { 0200, 0, 'w', 0, 0 }, { 0100, 04000, 'x', 's', 'S' },
-		{ 0040, 0, 'r', 0, 0 },   { 0020, 0, 'w', 0, 0 }, { 0010, 02000, 'x', 's', 'S' },
-		{ 0004, 0, 'r', 0, 0 },   { 0002, 0, 'w', 0, 0 }, { 0001, 01000, 'x', 't', 'T' },
+		{ 0400, 0, 'r', 0, 0 },
+		{ 0200, 0, 'w', 0, 0 },
+		{ 0100, 04000, 'x', 's', 'S' },
+		{ 0040, 0, 'r', 0, 0 },
+		{ 0020, 0, 'w', 0, 0 },
+		{ 0010, 02000, 'x', 's', 'S' },
+		{ 0004, 0, 'r', 0, 0 },
+		{ 0002, 0, 'w', 0, 0 },
+		{ 0001, 01000, 'x', 't', 'T' },
 	};
 	const struct file_type *type = type_of(fact);
 	unsigned mode;
@@ -191,8 +197,8 @@ static bool append_type(struct buffer *out, const struct fact *fact)
 
 	if (type == NULL || (type->letter == '-' && size == NULL))
 		return false;
-	buffer_append_text(out, type->letter == '-' && size->number == 0 ? "regular empty file"
-	                                                                 : type->name);
+	buffer_append_text(out,
+	    type->letter == '-' && size->number == 0 ? "regular empty file" : type->name);
 	return true;
 }
 
@@ -229,7 +235,7 @@ static bool append_part(struct buffer *out, const struct stat_command *command,
 static bool describes_it(const struct stat_command *command, const struct fact *fact)
 {
 	return command->follows_links
-	       || fact_find(fact->fields, fact->fields_count, "link") == NULL;
+	    || fact_find(fact->fields, fact->fields_count, "link") == NULL;
 }
 
 const char *stat_command_output(const struct stat_command *command, const struct fact *fact,
@@ -239,8 +245,10 @@ const char *stat_command_output(const struct stat_command *command, const struct
 	const char *text = NULL;
 
 	if (!describes_it(command, fact)) {
-		*missing = arena_format(arena, "%s is a symbolic link, which this stat does not "
-		    "follow, and only what it leads to was observed", command->path);
+		*missing = arena_format(arena,
+		    "%s is a symbolic link, which this stat does not "
+		    "follow, and only what it leads to was observed",
+		    command->path);
 		return NULL;
 	}
 	if (fact->status == FACT_ABSENT)
@@ -250,8 +258,10 @@ const char *stat_command_output(const struct stat_command *command, const struct
 		if (*at != '%') {
 			buffer_append_u8(&out, (uint8_t)*at);
 		} else if (!append_part(&out, command, fact, *++at)) {
-			*missing = arena_format(arena, "what stat prints for %%%c of %s was not "
-			    "observed", *at, command->path);
+			*missing = arena_format(arena,
+			    "what stat prints for %%%c of %s was not "
+			    "observed",
+			    *at, command->path);
 			goto done;
 		}
 	}

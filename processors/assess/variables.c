@@ -16,8 +16,7 @@ static int compare_names(const void *a, const void *b)
 void variables_sort(struct variables *variables)
 {
 	if (variables->count > 1)
-		qsort(variables->items, variables->count, sizeof(*variables->items),
-		    compare_names);
+		qsort(variables->items, variables->count, sizeof(*variables->items), compare_names);
 }
 
 static const struct variable *variable_at(const struct variables *variables, const char *text)

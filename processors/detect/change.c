@@ -15,15 +15,16 @@ static bool is_cut(const struct fact *fact, const struct fact_field *field)
 	if (fact->status != FACT_TRUNCATED || field->type == FACT_NUMBER)
 		return false;
 	return strcmp(field->name, "content") == 0
-	       || fact_find(fact->fields, fact->fields_count, "content") == NULL;
+	    || fact_find(fact->fields, fact->fields_count, "content") == NULL;
 }
 
 static struct match_value field_value(const struct fact *fact, const struct fact_field *field,
     struct arena *arena)
 {
 	if (field->type == FACT_NUMBER)
-		return (struct match_value){ .text = bytes_of_text(
-			arena_format(arena, "%lld", (long long)field->number)) };
+		return (struct match_value){
+			.text = bytes_of_text(arena_format(arena, "%lld", (long long)field->number))
+		};
 	return (struct match_value){ .text = field->bytes, .is_cut = is_cut(fact, field) };
 }
 
@@ -93,7 +94,7 @@ static void add_differences(struct list *list, const struct fact *fact, const st
 		    field->name);
 
 		if (twin != NULL ? has_common && !is_same_field(field, twin)
-		                 : !has_missing_fields(other))
+				 : !has_missing_fields(other))
 			add_text(list, field->name);
 		list->is_unknown |= twin == NULL && has_missing_fields(other);
 		list->is_unknown |= twin != NULL && is_cut(fact, field);
@@ -242,5 +243,5 @@ bool change_concerns(const struct change *change, const struct source *source)
 	if (!source->is_files_only)
 		return true;
 	return bytes_start_with(change->key, bytes_of_text("file/")) && !is_expected(change)
-	       && change->after.status != FACT_NONE && change->after.status != FACT_ABSENT;
+	    && change->after.status != FACT_NONE && change->after.status != FACT_ABSENT;
 }

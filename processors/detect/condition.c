@@ -137,8 +137,10 @@ static const char *why_unsupported(const struct parser *parser)
 	if (is_token(parser, "AND") || is_token(parser, "OR") || is_token(parser, "NOT"))
 		return arena_format(arena, "%s must be written in small letters", shown(parser));
 	if (strspn((const char *)text.data, numbers) >= text.size)
-		return arena_format(arena, "%s is not supported as a number of selections: only "
-		    "\"1 of\" and \"all of\" are", shown(parser));
+		return arena_format(arena,
+		    "%s is not supported as a number of selections: only "
+		    "\"1 of\" and \"all of\" are",
+		    shown(parser));
 	return arena_format(arena, "no selection is named %s", shown(parser));
 }
 
@@ -158,8 +160,9 @@ static const struct condition *parse_parentheses(struct parser *parser)
 	const struct condition *node;
 
 	if (parser->depth == CONDITION_DEPTH_MAX)
-		return fail(parser, offset, arena_format(parser->arena,
-		    "parentheses nest more than %d deep", CONDITION_DEPTH_MAX));
+		return fail(parser, offset,
+		    arena_format(parser->arena, "parentheses nest more than %d deep",
+			CONDITION_DEPTH_MAX));
 	next(parser);
 	parser->depth++;
 	node = parse_or(parser);
@@ -242,21 +245,23 @@ static const char *why_left_over(const struct parser *parser)
 		return "\"near\" is not supported";
 	if (is_token(parser, "AND") || is_token(parser, "OR"))
 		return why_unsupported(parser);
-	return arena_format(parser->arena, "\"and\" or \"or\" must stand before %s",
-	    shown(parser));
+	return arena_format(parser->arena, "\"and\" or \"or\" must stand before %s", shown(parser));
 }
 
 const struct condition *condition_parse(const char *text, const char *const *names, size_t count,
     struct arena *arena, struct condition_problem *problem)
 {
-	struct parser parser = { .text = text, .names = names, .names_count = count,
-		.arena = arena, .problem = problem };
+	struct parser parser = { .text = text,
+		.names = names,
+		.names_count = count,
+		.arena = arena,
+		.problem = problem };
 	const struct condition *node;
 
 	*problem = (struct condition_problem){ 0 };
 	if (strlen(text) > CONDITION_SIZE_MAX)
-		return fail(&parser, 0, arena_format(arena, "a condition has at most %d bytes",
-		    CONDITION_SIZE_MAX));
+		return fail(&parser, 0,
+		    arena_format(arena, "a condition has at most %d bytes", CONDITION_SIZE_MAX));
 	parser.selections = arena_take(arena, count * sizeof(*parser.selections));
 	for (size_t i = 0; i < count; i++)
 		parser.selections[i] = (struct condition){ CONDITION_SELECTION, i, NULL, 0 };

@@ -23,8 +23,8 @@ enum condition_kind { CONDITION_SELECTION, CONDITION_AND, CONDITION_OR, CONDITIO
 /* "1 of" is an OR and "all of" an AND of selections. */
 struct condition {
 	enum condition_kind kind;
-	size_t selection;                   /* SELECTION: its index */
-	const struct condition **operands;  /* the others */
+	size_t selection;                  /* SELECTION: its index */
+	const struct condition **operands; /* the others */
 	size_t count;
 };
 

@@ -72,8 +72,7 @@ static bool is_plain_id(const char *text)
 	return true;
 }
 
-static const char *read_needed(struct parser *parser, const struct yaml_node *root,
-    const char *key)
+static const char *read_needed(struct parser *parser, const struct yaml_node *root, const char *key)
 {
 	const char *text = text_or_empty(parser, root, key);
 	const struct yaml_node *node = yaml_get(root, key);
@@ -123,8 +122,9 @@ static bool is_technique(const char *text)
 	size_t digits = tolower((unsigned char)text[0]) == 't' ? strspn(text + 1, "0123456789") : 0;
 
 	text += 1 + digits;
-	return digits == 4 && (*text == '\0' || (*text == '.' && strlen(text) == 4
-	                                            && strspn(text + 1, "0123456789") == 3));
+	return digits == 4
+	    && (*text == '\0'
+		|| (*text == '.' && strlen(text) == 4 && strspn(text + 1, "0123456789") == 3));
 }
 
 static char *in_capitals(struct arena *arena, const char *text)
@@ -168,11 +168,11 @@ static void read_tags(struct parser *parser, const struct yaml_node *root)
 		if (strncmp(tag, "attack.", strlen("attack.")) != 0)
 			continue;
 		if (is_technique(name))
-			detection->techniques.items[detection->techniques.count++] =
-			    in_capitals(arena, name);
+			detection->techniques.items[detection->techniques.count++] = in_capitals(
+			    arena, name);
 		else if (is_tactic(with_hyphens(arena, name)))
-			detection->tactics.items[detection->tactics.count++] =
-			    with_hyphens(arena, name);
+			detection->tactics.items[detection->tactics.count++] = with_hyphens(arena,
+			    name);
 	}
 }
 
@@ -200,8 +200,8 @@ static void refuse_unsupported(struct parser *parser, const struct yaml_node *ro
 	for (size_t i = 0; i < sizeof(unsupported) / sizeof(unsupported[0]); i++) {
 		const struct yaml_node *node = yaml_get(root, unsupported[i]);
 
-		if (node == NULL || (i == 3 && node->type == YAML_SCALAR
-		                        && strcmp(node->text, "sigma") == 0))
+		if (node == NULL
+		    || (i == 3 && node->type == YAML_SCALAR && strcmp(node->text, "sigma") == 0))
 			continue;
 		fail(parser, node->mark, "\"%s\" is not supported", unsupported[i]);
 	}
@@ -247,8 +247,8 @@ static void read_source(struct parser *parser, const struct yaml_node *root)
 static bool is_null(const struct yaml_node *node)
 {
 	return node->is_plain
-	       && (*node->text == '\0' || strcmp(node->text, "~") == 0
-	           || strcasecmp(node->text, "null") == 0);
+	    && (*node->text == '\0' || strcmp(node->text, "~") == 0
+		|| strcasecmp(node->text, "null") == 0);
 }
 
 /* A word that the field never is would make a rule silent for ever. */
@@ -276,8 +276,7 @@ static bool count_term(struct parser *parser, const struct yaml_node *node,
 	if (parser->expressions == DETECTION_REGEXES_MAX + 1)
 		fail(parser, node->mark, "a rule has at most %d regular expressions",
 		    DETECTION_REGEXES_MAX);
-	return parser->terms <= DETECTION_TERMS_MAX
-	       && parser->expressions <= DETECTION_REGEXES_MAX;
+	return parser->terms <= DETECTION_TERMS_MAX && parser->expressions <= DETECTION_REGEXES_MAX;
 }
 
 static void read_null(struct parser *parser, const struct yaml_node *node, const char *field,
@@ -338,8 +337,9 @@ static void check_field(struct parser *parser, const struct yaml_node *key, cons
 	if (source->is_strict)
 		fail(parser, key->mark, "there is no field \"%s\" in this logsource", field);
 	else
-		note(parser, key->mark, arena_format(&parser->detection->arena,
-		    "the field \"%s\" is not observed: it never has a value", field));
+		note(parser, key->mark,
+		    arena_format(&parser->detection->arena,
+			"the field \"%s\" is not observed: it never has a value", field));
 }
 
 static void read_item(struct parser *parser, const struct yaml_node *key,
@@ -370,8 +370,7 @@ static void read_item(struct parser *parser, const struct yaml_node *key,
 	read_values(parser, value, &modifiers, item);
 }
 
-static void read_map(struct parser *parser, const struct yaml_node *node,
-    struct detection_map *map)
+static void read_map(struct parser *parser, const struct yaml_node *node, struct detection_map *map)
 {
 	map->items = arena_take(&parser->detection->arena, node->count * sizeof(*map->items));
 	if (node->count == 0)
@@ -487,8 +486,9 @@ static void note_unused(struct parser *parser, const struct yaml_node *node)
 		if (strcmp(node->keys[i]->text, "condition") == 0)
 			continue;
 		if (!is_used[selection++])
-			note(parser, node->keys[i]->mark, arena_format(&detection->arena,
-			    "the condition does not use \"%s\"", node->keys[i]->text));
+			note(parser, node->keys[i]->mark,
+			    arena_format(&detection->arena, "the condition does not use \"%s\"",
+				node->keys[i]->text));
 	}
 }
 
@@ -513,7 +513,7 @@ static void read_condition(struct parser *parser, const struct yaml_node *detect
 	if (node == NULL || node->type != YAML_SCALAR) {
 		fail(parser, node == NULL ? detection_node->mark : node->mark,
 		    node == NULL ? "a detection needs \"condition\""
-		                 : "a list of conditions is not supported");
+				 : "a list of conditions is not supported");
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
@@ -559,7 +559,8 @@ static void read_root(struct parser *parser)
 	const struct yaml_node *root = yaml_root(parser->yaml);
 
 	if (root->type != YAML_MAPPING) {
-		fail(parser, root->mark, "a rule is a mapping with \"title\", \"logsource\" and "
+		fail(parser, root->mark,
+		    "a rule is a mapping with \"title\", \"logsource\" and "
 		    "\"detection\"");
 		return;
 	}
@@ -574,8 +575,8 @@ static enum status read_yaml(const char *name, struct bytes text, struct yaml **
     struct yaml_errors *errors)
 {
 	if (text.size > DETECTION_TEXT_MAX) {
-		yaml_error(errors, NULL, (struct yaml_mark){ 0 },
-		    "%s: a rule has at most %d bytes", name, DETECTION_TEXT_MAX);
+		yaml_error(errors, NULL, (struct yaml_mark){ 0 }, "%s: a rule has at most %d bytes",
+		    name, DETECTION_TEXT_MAX);
 		return STATUS_INVALID;
 	}
 	return yaml_parse(name, text, out, errors);

@@ -20,7 +20,7 @@ enum {
 	DETECTION_TEXT_MAX = 1024 * 1024,
 	DETECTION_ID_MAX = 128,
 	DETECTION_SELECTIONS_MAX = 500,
-	DETECTION_TERMS_MAX = 10000,  /* of all selections together */
+	DETECTION_TERMS_MAX = 10000, /* of all selections together */
 	DETECTION_REGEXES_MAX = 200,
 };
 
@@ -61,7 +61,7 @@ struct detection_note {
 struct detection {
 	const char *id;
 	const char *title;
-	const char *status;         /* these four: "" where the rule has none */
+	const char *status; /* these four: "" where the rule has none */
 	const char *description;
 	const char *author;
 	const char *attack_version; /* "18.1": which numbering the techniques are of */

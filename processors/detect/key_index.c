@@ -187,8 +187,8 @@ struct entry {
 struct key_index {
 	struct arena arena;
 	size_t rules;
-	struct buffer entries;       /* struct entry, sorted */
-	struct buffer always;        /* size_t: rules for any key, in order */
+	struct buffer entries;         /* struct entry, sorted */
+	struct buffer always;          /* size_t: rules for any key, in order */
 	bool has_size[PREFIX_MAX + 1]; /* whether a prefix has this size */
 };
 

@@ -53,7 +53,8 @@ static struct subjects look_up(struct match *match, const struct detection_item 
 	struct match_values values = match->lookup->get(match->lookup->self, item->field,
 	    &match->scratch);
 	bool is_folded = needs_folding(item);
-	struct subjects subjects = { .item = item, .count = values.count,
+	struct subjects subjects = { .item = item,
+		.count = values.count,
 		.is_unknown = values.is_unknown };
 
 	subjects.items = arena_take(&match->scratch, values.count * sizeof(*subjects.items));
@@ -125,8 +126,7 @@ static enum answer judge_map(struct match *match, const struct detection_map *ma
 	return answer;
 }
 
-static enum answer judge_selection(struct match *match,
-    const struct detection_selection *selection)
+static enum answer judge_selection(struct match *match, const struct detection_selection *selection)
 {
 	enum answer answer = ANSWER_NO;
 
@@ -163,7 +163,9 @@ static void name_selections(const struct match *match, struct match_result *out)
 void match_detection(const struct detection *detection, const struct match_lookup *lookup,
     struct arena *arena, struct match_result *out)
 {
-	struct match match = { .detection = detection, .lookup = lookup, .arena = arena,
+	struct match match = { .detection = detection,
+		.lookup = lookup,
+		.arena = arena,
 		.budget = WILDCARD_STEPS_MAX };
 
 	*out = (struct match_result){ 0 };

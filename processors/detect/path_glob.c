@@ -8,8 +8,8 @@
 bool path_glob_has_wildcard(struct bytes glob)
 {
 	return glob.size > 0
-	       && (memchr(glob.data, '*', glob.size) != NULL
-	           || memchr(glob.data, '?', glob.size) != NULL);
+	    && (memchr(glob.data, '*', glob.size) != NULL
+		|| memchr(glob.data, '?', glob.size) != NULL);
 }
 
 bool path_glob_match_name(struct bytes glob, struct bytes name)

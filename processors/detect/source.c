@@ -49,7 +49,7 @@ const struct source *source_find(const char *product, const char *category, cons
 static bool is_value_field(const char *field)
 {
 	return (strncmp(field, "Before.", 7) == 0 && field[7] != '\0')
-	       || (strncmp(field, "After.", 6) == 0 && field[6] != '\0');
+	    || (strncmp(field, "After.", 6) == 0 && field[6] != '\0');
 }
 
 bool source_has_field(const struct source *source, const char *field)

@@ -137,12 +137,12 @@ static const char *apply(struct bytes name, struct arena *arena, struct term_mod
 			problem = modifiers_known[i].apply(out);
 		break;
 	}
-	return problem == NULL ? NULL : arena_format(arena, "the modifier \"%.*s\" %s",
-	    (int)name.size, (const char *)name.data, problem);
+	return problem == NULL ? NULL
+	                       : arena_format(arena, "the modifier \"%.*s\" %s", (int)name.size,
+				   (const char *)name.data, problem);
 }
 
-const char *term_modifiers_parse(const char *text, struct arena *arena,
-    struct term_modifiers *out)
+const char *term_modifiers_parse(const char *text, struct arena *arena, struct term_modifiers *out)
 {
 	*out = (struct term_modifiers){ .kind = TERM_STRING, .place = WILDCARD_WHOLE };
 	for (;;) {
@@ -188,7 +188,7 @@ static const char *read_network(const char *text, struct arena *arena, struct te
 		out->network.size = read_address(address, out->network.address);
 		if (out->network.size > 0
 		    && read_bits(text + size + 1, (unsigned)out->network.size * 8,
-		        &out->network.bits))
+			&out->network.bits))
 			return NULL;
 	}
 	return arena_format(arena, "\"%s\" is no network: write ADDRESS/BITS", text);
@@ -237,8 +237,7 @@ static bool is_in_network(const struct term *term, struct bytes value)
 	if (read_address(text, address) != term->network.size)
 		return false;
 	return memcmp(address, term->network.address, whole) == 0
-	       && (rest == 0
-	           || (address[whole] ^ term->network.address[whole]) >> (8 - rest) == 0);
+	    && (rest == 0 || (address[whole] ^ term->network.address[whole]) >> (8 - rest) == 0);
 }
 
 static enum answer match_regex(const struct regex *regex, struct bytes value)

@@ -19,10 +19,10 @@ struct term_modifiers {
 	enum term_kind kind; /* of all but null */
 	enum wildcard_place place;
 	bool has_place;
-	bool is_all;         /* every value must be found, not only one */
+	bool is_all; /* every value must be found, not only one */
 	bool is_cased;
 	unsigned regex_flags;
-	bool is_dot_all;     /* of a regular expression: `.` is a line feed, too */
+	bool is_dot_all; /* of a regular expression: `.` is a line feed, too */
 };
 
 struct term {
@@ -40,8 +40,7 @@ struct term {
  * Reads TEXT, what follows the first "|" of a field.  NULL: it is fine; else what is wrong, in
  * ARENA, with the name of what is not supported.
  */
-const char *term_modifiers_parse(const char *text, struct arena *arena,
-    struct term_modifiers *out);
+const char *term_modifiers_parse(const char *text, struct arena *arena, struct term_modifiers *out);
 
 /* NULL: it is fine; else what is wrong with TEXT, in ARENA. */
 const char *term_parse(const char *text, const struct term_modifiers *modifiers,

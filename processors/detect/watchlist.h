@@ -47,8 +47,8 @@ struct watchlist {
 };
 
 /* INVALID: ERRORS says what, and where. */
-NODISCARD enum status watchlist_parse(const char *name, struct bytes text,
-    struct watchlist **out, struct yaml_errors *errors);
+NODISCARD enum status watchlist_parse(const char *name, struct bytes text, struct watchlist **out,
+    struct yaml_errors *errors);
 void watchlist_free(struct watchlist *list); /* NULL is fine */
 
 /* The entry of the highest level that PATH and CHANGE are meant by, the first of these; or NULL. */

@@ -54,7 +54,7 @@ static void read_text(struct reader *reader, const char *text)
 {
 	for (; *text != '\0'; text++) {
 		bool is_escaped = text[0] == '\\' && text[1] != '\0'
-				  && strchr("*?\\", text[1]) != NULL;
+		               && strchr("*?\\", text[1]) != NULL;
 
 		if (*text == '*') {
 			read_star(reader);
@@ -64,7 +64,7 @@ static void read_text(struct reader *reader, const char *text)
 		reader->is_any[reader->size] = *text == '?' && !is_escaped;
 		reader->has_any |= reader->is_any[reader->size];
 		reader->text[reader->size++] = reader->wildcard->is_cased ? (uint8_t)*text
-		                                                         : fold((uint8_t)*text);
+		                                                          : fold((uint8_t)*text);
 	}
 }
 
@@ -162,8 +162,9 @@ static size_t end_at(struct search *search, const struct wildcard_piece *piece, 
 	if (size == 0)
 		return at;
 	return search->value.size - at >= size
-	               && memcmp(search->value.data + at, piece->text.data, size) == 0
-	           ? at + size : NOWHERE;
+	            && memcmp(search->value.data + at, piece->text.data, size) == 0
+	         ? at + size
+	         : NOWHERE;
 }
 
 /* Where the leftmost PIECE from AT on ends. */
@@ -175,8 +176,9 @@ static size_t find(struct search *search, const struct wildcard_piece *piece, si
 	if (piece->text.size == 0)
 		return at;
 	if (piece->is_any == NULL) {
-		found = at >= value.size ? NULL : memmem(value.data + at, value.size - at,
-		    piece->text.data, piece->text.size);
+		found = at >= value.size ? NULL
+		                         : memmem(value.data + at, value.size - at,
+					     piece->text.data, piece->text.size);
 		return found == NULL ? NOWHERE : (size_t)(found - value.data) + piece->text.size;
 	}
 	for (; at < value.size && !search->is_exhausted; at++) {
@@ -195,7 +197,7 @@ static bool ends_with(struct search *search, const struct wildcard_piece *piece,
 
 	if (piece->is_any == NULL)
 		return size - at >= piece->text.size
-		       && end_at(search, piece, size - piece->text.size) == size;
+		    && end_at(search, piece, size - piece->text.size) == size;
 	for (; at < size && !search->is_exhausted; at++)
 		if (end_at(search, piece, at) == size)
 			return true;

@@ -15,9 +15,9 @@
 #include "proto/verdict.pb-c.h"
 
 /*
- * An asset's row is written again with every record, and every pass on it is looked through for what
- * is new: what an endpoint may put into them is bounded, or a few records would cost the host a
- * gigabyte and a minute.
+ * An asset's row is written again with every record, and every pass on it is looked through for
+ * what is new: what an endpoint may put into them is bounded, or a few records would cost the host
+ * a gigabyte and a minute.
  */
 enum { ANNOUNCE_AFTER_MS = 2000, COLLECTOR_MAX = 64, TEXT_MAX = 255, PASSES_MAX = 256 };
 
@@ -31,8 +31,10 @@ static const struct setting settings[] = {
 	SETTING_END
 };
 
-const struct setting_section inventory_section = { .name = "inventory", .settings = settings,
-	.size = sizeof(struct inventory_settings), .help = "what is known of each asset" };
+const struct setting_section inventory_section = { .name = "inventory",
+	.settings = settings,
+	.size = sizeof(struct inventory_settings),
+	.help = "what is known of each asset" };
 
 /* ---- announcements ---- */
 
@@ -159,10 +161,10 @@ static const char *text_field(struct stage_io *io, struct bytes value, const cha
 		return NULL;
 	field = fact_find(fields, count, name);
 	return field == NULL || field->type != FACT_TEXT || field->bytes.size == 0
-		       || field->bytes.size > TEXT_MAX
-		   ? NULL
-		   : arena_format(io->arena, "%.*s", (int)field->bytes.size,
-			 (const char *)field->bytes.data);
+	            || field->bytes.size > TEXT_MAX
+	         ? NULL
+	         : arena_format(io->arena, "%.*s", (int)field->bytes.size,
+		     (const char *)field->bytes.data);
 }
 
 /* True where the asset is to be announced at once: it has a name now. */
@@ -297,10 +299,15 @@ static bool is_same(const struct event_value *a, const struct event_value *b)
 static enum status say_changed(struct stage_io *io, const struct update *update,
     const struct event_value *before, bool is_news)
 {
-	struct event_change change = { .asset = update->asset, .key = update->key,
-		.before = *before, .after = update->after, .is_baseline = !is_news };
-	struct event event = { .kind = EVENT_FACT_CHANGED, .envelope = update->event->envelope,
-		.stamp = update->event->stamp, .body = &change };
+	struct event_change change = { .asset = update->asset,
+		.key = update->key,
+		.before = *before,
+		.after = update->after,
+		.is_baseline = !is_news };
+	struct event event = { .kind = EVENT_FACT_CHANGED,
+		.envelope = update->event->envelope,
+		.stamp = update->event->stamp,
+		.body = &change };
 
 	if (is_news)
 		report_change(io, update->event, &change, update->collector);
@@ -322,7 +329,8 @@ static enum status apply(struct stage_io *io, const struct update *update)
 		return STATUS_OK;
 	if (is_known)
 		before = (struct event_value){ .status = (enum fact_status)older.record->status,
-			.value = older.value, .reason = older.record->reason };
+			.value = older.value,
+			.reason = older.record->reason };
 	/* Borrowed from the transaction, which is about to change. */
 	before.value = arena_bytes(io->arena, before.value);
 	fill_state_fact(update, &fact);
@@ -348,8 +356,11 @@ static enum status on_fact(struct stage_io *io, const struct event *event)
 	const Fettle__Fact *fact = event_fact(event);
 	bool is_unset = event->kind == EVENT_FACT_UNSET;
 	struct asset_ref asset;
-	struct update update = { .event = event, .asset = &asset, .key = record_bytes(fact->key),
-		.epoch = event->stamp->epoch, .revision = event->envelope->fact_revision,
+	struct update update = { .event = event,
+		.asset = &asset,
+		.key = record_bytes(fact->key),
+		.epoch = event->stamp->epoch,
+		.revision = event->envelope->fact_revision,
 		.collector = fact->collector };
 	struct fact_field *fields;
 	size_t count;
@@ -363,7 +374,8 @@ static enum status on_fact(struct stage_io *io, const struct event *event)
 		return stage_reject(io, "the fact has no revision");
 	if (!is_unset) {
 		update.after = (struct event_value){ .status = (enum fact_status)fact->status,
-			.value = record_bytes(fact->value), .reason = fact->reason };
+			.value = record_bytes(fact->value),
+			.reason = fact->reason };
 		if (fact->status < FETTLE__FACT_STATUS__FACT_STATUS_PRESENT
 		    || (unsigned)fact->status > FACT_FAILED)
 			return stage_reject(io, "the fact has a status that is not known here");
@@ -405,9 +417,12 @@ static enum status unset_leftovers(struct stage_io *io, const struct event *even
 
 	for (size_t at = 0; status == STATUS_OK && at < leftovers.keys.size;) {
 		uint16_t size = bytes_u16(leftovers.keys.data + at);
-		struct update update = { .event = event, .asset = asset, .record = record,
+		struct update update = { .event = event,
+			.asset = asset,
+			.record = record,
 			.key = BYTES(leftovers.keys.data + at + 2, size),
-			.epoch = event->stamp->epoch, .collector = pass->collector };
+			.epoch = event->stamp->epoch,
+			.collector = pass->collector };
 
 		status = apply(io, &update);
 		at += 2U + size;

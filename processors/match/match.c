@@ -84,8 +84,9 @@ static enum status open_patch(struct stage_io *io, const struct event_change *ch
 	draft.rationale = RECORD_TEXT(
 	    is_security ? "The distribution has published this version as a security update."
 			: "The distribution has published a newer version.");
-	draft.remediation = arena_format(arena, "Upgrade %s to %s, or a newer version, in the "
-						"next window.",
+	draft.remediation = arena_format(arena,
+	    "Upgrade %s to %s, or a newer version, in the "
+	    "next window.",
 	    package, candidate == NULL ? "the newer version" : candidate);
 	RECORD_SET_BYTES(&evidence, key, change->key);
 	evidence.rule = RECORD_TEXT("pending update");
@@ -114,9 +115,8 @@ static enum status on_event(struct stage_io *io, const struct event *event)
 		return open_patch(io, change, subject);
 	if (change->after.status != FACT_NONE && change->after.status != FACT_ABSENT)
 		return STATUS_OK;
-	return finding_close(io, change->asset,
-	    FETTLE__FINDING_KIND__FINDING_KIND_MISSING_PATCH, subject,
-	    "the update is not pending any more", NULL, 0);
+	return finding_close(io, change->asset, FETTLE__FINDING_KIND__FINDING_KIND_MISSING_PATCH,
+	    subject, "the update is not pending any more", NULL, 0);
 }
 
 const struct stage match_stage = {

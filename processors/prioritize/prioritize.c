@@ -2,10 +2,10 @@
 /*
  * prioritize - decides by the table in use how soon a finding is to be cured, and keeps it.
  *
- * Every decision stands with the finding: the table and its version, each input that the table asked
- * for, where it came from, and whether it was only assumed.  The clock starts when the finding opens.
- * A new table is durable work over the open findings; a date that was given is never moved later by
- * a mere change of evidence.
+ * Every decision stands with the finding: the table and its version, each input that the table
+ * asked for, where it came from, and whether it was only assumed.  The clock starts when the
+ * finding opens. A new table is durable work over the open findings; a date that was given is never
+ * moved later by a mere change of evidence.
  */
 #include "processors/prioritize/prioritize.h"
 
@@ -123,18 +123,21 @@ static size_t gather(const Fettle__FindingVerdict *finding,
 {
 	size_t count = 0;
 
-	known[count++] = (struct priority_input){ .name = "kind", .value = kinds[finding->kind],
+	known[count++] = (struct priority_input){ .name = "kind",
+		.value = kinds[finding->kind],
 		.source = "the finding" };
 	if (finding->severity != NULL)
 		known[count++] = (struct priority_input){ .name = "severity",
-			.value = finding->severity, .source = "the finding" };
+			.value = finding->severity,
+			.source = "the finding" };
 	for (size_t i = 0; i < finding->n_inputs && count < TABLE_INPUTS_MAX; i++) {
 		const Fettle__PriorityInput *input = finding->inputs[i];
 
 		if (!input->assumed && input->name != NULL && input->value != NULL
 		    && !is_named(known, count, input->name))
 			known[count++] = (struct priority_input){ .name = input->name,
-				.value = input->value, .source = input->source };
+				.value = input->value,
+				.source = input->source };
 	}
 	return count;
 }
@@ -196,8 +199,9 @@ static enum status on_table(struct stage_io *io, const struct event *event)
 	    || priority_table_parse(document->file == NULL ? "" : document->file,
 		   bytes_of_text(document->text), &table, &errors)
 		   != STATUS_OK) {
-		status = stage_reject(io, arena_format(io->arena, "the priority table is broken: %s",
-					      yaml_errors_text(&errors)));
+		status = stage_reject(io,
+		    arena_format(io->arena, "the priority table is broken: %s",
+			yaml_errors_text(&errors)));
 	} else {
 		record_pack(&value, &document->base);
 		txn_put(io->txn, STATE_PRIORITY, bytes_of_text(table_key), buffer_bytes(&value));
@@ -254,7 +258,7 @@ static enum status on_work(struct stage_io *io, struct stage_work *work)
 static enum status on_event(struct stage_io *io, const struct event *event)
 {
 	return event->kind == EVENT_FINDING ? on_finding(io, event_finding(event))
-					    : on_table(io, event);
+	                                    : on_table(io, event);
 }
 
 const struct stage prioritize_stage = {

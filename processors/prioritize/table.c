@@ -77,8 +77,7 @@ static int input_index(const struct priority_table *table, const char *name)
 	return -1;
 }
 
-static void read_values(struct reading *reading, const struct yaml_node *list,
-    struct input *input)
+static void read_values(struct reading *reading, const struct yaml_node *list, struct input *input)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		const struct yaml_node *value = list->values[i];
@@ -100,8 +99,10 @@ static void read_input(struct reading *reading, const char *name, const struct y
 	const struct yaml_node *values, *assumed;
 
 	if (table->inputs_count == TABLE_INPUTS_MAX || node->type != YAML_MAPPING) {
-		wrong(reading, node, "`%s` must be { values: [...], assumed: VALUE }, one of 32 at "
-				     "most", name);
+		wrong(reading, node,
+		    "`%s` must be { values: [...], assumed: VALUE }, one of 32 at "
+		    "most",
+		    name);
 		return;
 	}
 	*input = (struct input){ .name = name, .assumed = -1 };
@@ -114,10 +115,10 @@ static void read_input(struct reading *reading, const char *name, const struct y
 	assumed = yaml_get(node, "assumed");
 	if (assumed != NULL) {
 		input->assumed = assumed->type == YAML_SCALAR ? value_index(input, assumed->text)
-							      : -1;
+		                                              : -1;
 		if (input->assumed < 0)
-			wrong(reading, assumed, "what is assumed for `%s` must be one of its values",
-			    name);
+			wrong(reading, assumed,
+			    "what is assumed for `%s` must be one of its values", name);
 	}
 	table->inputs_count++;
 }
@@ -148,8 +149,7 @@ static void accept_value(struct reading *reading, const struct yaml_node *node,
 		condition->accepted |= 1ULL << value;
 }
 
-static void read_conditions(struct reading *reading, const struct yaml_node *when,
-    struct row *row)
+static void read_conditions(struct reading *reading, const struct yaml_node *when, struct row *row)
 {
 	for (size_t i = 0; i < when->count; i++) {
 		int input = input_index(reading->table, when->keys[i]->text);
@@ -182,7 +182,7 @@ static void read_outcome(struct reading *reading, const struct yaml_node *node, 
 	if (due == NULL)
 		return;
 	row->has_due = due->type == YAML_SCALAR
-		       && clock_parse_duration(due->text, &row->due_after_ms);
+	            && clock_parse_duration(due->text, &row->due_after_ms);
 	if (!row->has_due)
 		wrong(reading, due, "`%s` must be a duration such as 14d", "due");
 }
@@ -241,8 +241,7 @@ static void read_rows(struct reading *reading, const struct yaml_node *root)
 
 /* ---- the whole ---- */
 
-static const char *read_name(struct reading *reading, const struct yaml_node *root,
-    const char *key)
+static const char *read_name(struct reading *reading, const struct yaml_node *root, const char *key)
 {
 	const struct yaml_node *node = yaml_get(root, key);
 
@@ -253,8 +252,8 @@ static const char *read_name(struct reading *reading, const struct yaml_node *ro
 	return node->text;
 }
 
-enum status priority_table_parse(const char *file, struct bytes text,
-    struct priority_table **out, struct yaml_errors *errors)
+enum status priority_table_parse(const char *file, struct bytes text, struct priority_table **out,
+    struct yaml_errors *errors)
 {
 	static const char *const known[] = { "id", "version", "name", "description", "inputs",
 		"rows", "otherwise", NULL };
@@ -323,8 +322,8 @@ static void find_values(const struct priority_table *table, const struct priorit
 	for (size_t k = 0; k < count; k++) {
 		int input = input_index(table, known[k].name);
 		int value = input < 0 || known[k].value == NULL
-				? -1
-				: value_index(&table->inputs[input], known[k].value);
+		              ? -1
+		              : value_index(&table->inputs[input], known[k].value);
 
 		if (value < 0)
 			continue;
@@ -358,7 +357,7 @@ static void list_inputs(const struct priority_table *table, const struct values 
 		*input = (struct priority_input){ .name = table->inputs[i].name,
 			.value = table->inputs[i].values[values->index[i]],
 			.source = values->is_assumed[i] ? "assumed: nothing is known"
-							: values->known[i]->source,
+			                                : values->known[i]->source,
 			.is_assumed = values->is_assumed[i] };
 		out->inputs_count++;
 	}
@@ -376,7 +375,9 @@ void priority_decide(const struct priority_table *table, const struct priority_i
 		at++;
 	if (at < table->rows_count)
 		row = &table->rows[at];
-	*out = (struct priority_decision){ .priority = row->priority, .has_due = row->has_due,
-		.due_after_ms = row->due_after_ms, .row = at + 1 };
+	*out = (struct priority_decision){ .priority = row->priority,
+		.has_due = row->has_due,
+		.due_after_ms = row->due_after_ms,
+		.row = at + 1 };
 	list_inputs(table, &values, out);
 }

@@ -21,8 +21,8 @@ NODISCARD enum status asset_of_agent(struct txn *txn, const uint8_t *agent, stru
 /* Binds an agent to an asset. */
 void asset_bind(struct txn *txn, const uint8_t *agent, const struct asset_ref *asset);
 /* Its record, in ARENA.  NOT_FOUND, CORRUPT, IO. */
-NODISCARD enum status asset_get(struct txn *txn, const struct asset_ref *asset,
-    struct arena *arena, Fettle__StateAsset **out);
+NODISCARD enum status asset_get(struct txn *txn, const struct asset_ref *asset, struct arena *arena,
+    Fettle__StateAsset **out);
 void asset_put(struct txn *txn, const struct asset_ref *asset, const Fettle__StateAsset *record);
 
 /*

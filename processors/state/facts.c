@@ -57,7 +57,7 @@ static struct bytes holder_of(struct buffer *row_key)
 static bool has_same_hash(const struct facts_entry *older, const uint8_t hash[HASH_SIZE])
 {
 	return older != NULL && older->record->has_hash
-	       && memcmp(older->record->hash.data, hash, HASH_SIZE) == 0;
+	    && memcmp(older->record->hash.data, hash, HASH_SIZE) == 0;
 }
 
 enum status facts_put(struct txn *txn, const struct asset_ref *asset, struct bytes key,
@@ -91,8 +91,7 @@ enum status facts_put(struct txn *txn, const struct asset_ref *asset, struct byt
 }
 
 enum status facts_visit(struct txn *txn, const struct asset_ref *asset, struct bytes prefix,
-    enum status (*visit)(void *data, struct bytes key, const struct facts_entry *entry),
-    void *data)
+    enum status (*visit)(void *data, struct bytes key, const struct facts_entry *entry), void *data)
 {
 	struct txn_scan *scan = NULL;
 	struct arena arena = { 0 };

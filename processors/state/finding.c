@@ -11,8 +11,8 @@ static const char *const kind_words[] = {
 	[FETTLE__FINDING_KIND__FINDING_KIND_MISSING_PATCH] = "missing_patch",
 };
 
-static void finding_id(const struct asset_ref *asset, Fettle__FindingKind kind,
-    const char *subject, uint8_t out[HASH_SIZE])
+static void finding_id(const struct asset_ref *asset, Fettle__FindingKind kind, const char *subject,
+    uint8_t out[HASH_SIZE])
 {
 	const struct bytes parts[] = { bytes_of_text(kind_words[kind]), BYTES_OF(asset->id),
 		bytes_of_text(subject) };
@@ -86,8 +86,8 @@ enum status finding_open(struct stage_io *io, const struct asset_ref *asset,
 }
 
 enum status finding_close(struct stage_io *io, const struct asset_ref *asset,
-    Fettle__FindingKind kind, const char *subject, const char *reason,
-    Fettle__Evidence **evidence, size_t count)
+    Fettle__FindingKind kind, const char *subject, const char *reason, Fettle__Evidence **evidence,
+    size_t count)
 {
 	Fettle__FindingVerdict *finding;
 	uint8_t id[HASH_SIZE];

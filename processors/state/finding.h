@@ -13,8 +13,8 @@
 #include "proto/verdict.pb-c.h"
 
 /*
- * SUBJECT of KIND is wrong with ASSET.  DRAFT holds what the stage knows (title, severity, evidence,
- * remediation, inputs for its priority, ...); id, state and times are filled in here.
+ * SUBJECT of KIND is wrong with ASSET.  DRAFT holds what the stage knows (title, severity,
+ * evidence, remediation, inputs for its priority, ...); id, state and times are filled in here.
  */
 NODISCARD enum status finding_open(struct stage_io *io, const struct asset_ref *asset,
     Fettle__FindingKind kind, const char *subject, Fettle__FindingVerdict *draft);
@@ -24,7 +24,7 @@ NODISCARD enum status finding_open(struct stage_io *io, const struct asset_ref *
  * where there was no such finding, or it is closed already.
  */
 NODISCARD enum status finding_close(struct stage_io *io, const struct asset_ref *asset,
-    Fettle__FindingKind kind, const char *subject, const char *reason,
-    Fettle__Evidence **evidence, size_t count);
+    Fettle__FindingKind kind, const char *subject, const char *reason, Fettle__Evidence **evidence,
+    size_t count);
 
 #endif

@@ -234,8 +234,8 @@ static enum status pass_row(struct page *page, struct bytes key, struct bytes va
 	    page->arena);
 	struct state_pass pass = { .facts = 0 };
 	const uint8_t *end = key.size <= ASSET_KEY_SIZE
-	                         ? NULL
-	                         : memchr(key.data + ASSET_KEY_SIZE, 0, key.size - ASSET_KEY_SIZE);
+	                       ? NULL
+	                       : memchr(key.data + ASSET_KEY_SIZE, 0, key.size - ASSET_KEY_SIZE);
 
 	if (record == NULL || end == NULL)
 		return STATUS_CORRUPT;
@@ -337,9 +337,9 @@ static uint64_t counter(struct kv_txn *txn, const char *name)
 	struct bytes value;
 
 	return kv_get(txn, HOST_COUNTER, bytes_of_text(name), &value) == STATUS_OK
-		       && value.size == 8
-		   ? bytes_u64(value.data)
-		   : 0;
+	            && value.size == 8
+	         ? bytes_u64(value.data)
+	         : 0;
 }
 
 static enum status read_positions(struct kv_txn *txn, struct state_counters *out)

@@ -43,8 +43,8 @@ enum state_table {
 	STATE_TABLES,
 };
 
-#define STATE_TABLE_NAMES                                                                          \
-	HOST_TABLE_NAMES, "agent", "asset", "fact", "value", "posting", "pass", "policy",          \
+#define STATE_TABLE_NAMES \
+	HOST_TABLE_NAMES, "agent", "asset", "fact", "value", "posting", "pass", "policy", \
 	    "result", "result_set", "result_of", "finding", "assessed", "priority", "memo", NULL
 
 #endif

@@ -117,8 +117,8 @@ static struct bytes part(struct bytes subject, const size_t *pair)
 	return BYTES(subject.data + pair[0], pair[1] - pair[0]);
 }
 
-enum regex_result regex_match(const struct regex *regex, struct bytes subject,
-    struct bytes *match, struct bytes *group)
+enum regex_result regex_match(const struct regex *regex, struct bytes subject, struct bytes *match,
+    struct bytes *group)
 {
 	pcre2_match_data *data = regex->set->data;
 	const size_t *pairs = pcre2_get_ovector_pointer(data);

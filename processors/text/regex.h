@@ -37,8 +37,8 @@ const struct regex *regex_compile(struct regex_set *set, const char *pattern, un
     struct arena *arena, const char **problem);
 
 /* MATCH and GROUP (of the first parentheses) may be NULL; a group not taken has data NULL. */
-enum regex_result regex_match(const struct regex *regex, struct bytes subject,
-    struct bytes *match, struct bytes *group);
+enum regex_result regex_match(const struct regex *regex, struct bytes subject, struct bytes *match,
+    struct bytes *group);
 bool regex_has_group(const struct regex *regex);
 
 /*

@@ -19,22 +19,23 @@ struct made {
 static enum status make_asset(struct bytes body, struct names *names, struct arena *arena,
     struct made *out)
 {
-	const Fettle__AssetVerdict *verdict =
-	    record_unpack(&fettle__asset_verdict__descriptor, body, arena);
+	const Fettle__AssetVerdict *verdict = record_unpack(&fettle__asset_verdict__descriptor,
+	    body, arena);
 
 	if (verdict == NULL)
 		return STATUS_REJECT;
 	(void)names; /* learned already */
 	*out = (struct made){ .body = verdict_json_asset(verdict),
-		.asset = record_bytes(verdict->asset), .rank = RANK_INFO };
+		.asset = record_bytes(verdict->asset),
+		.rank = RANK_INFO };
 	return STATUS_OK;
 }
 
 static enum status make_change(struct bytes body, struct names *names, struct arena *arena,
     struct made *out)
 {
-	const Fettle__ChangeVerdict *verdict =
-	    record_unpack(&fettle__change_verdict__descriptor, body, arena);
+	const Fettle__ChangeVerdict *verdict = record_unpack(&fettle__change_verdict__descriptor,
+	    body, arena);
 	bool is_expected;
 
 	if (verdict == NULL)
@@ -49,8 +50,8 @@ static enum status make_change(struct bytes body, struct names *names, struct ar
 static enum status make_finding(struct bytes body, struct names *names, struct arena *arena,
     struct made *out)
 {
-	const Fettle__FindingVerdict *verdict =
-	    record_unpack(&fettle__finding_verdict__descriptor, body, arena);
+	const Fettle__FindingVerdict *verdict = record_unpack(&fettle__finding_verdict__descriptor,
+	    body, arena);
 	bool is_open;
 
 	if (verdict == NULL)
@@ -65,8 +66,8 @@ static enum status make_finding(struct bytes body, struct names *names, struct a
 static enum status make_results(struct bytes body, struct names *names, struct arena *arena,
     struct made *out)
 {
-	const Fettle__ResultsVerdict *verdict =
-	    record_unpack(&fettle__results_verdict__descriptor, body, arena);
+	const Fettle__ResultsVerdict *verdict = record_unpack(&fettle__results_verdict__descriptor,
+	    body, arena);
 
 	if (verdict == NULL)
 		return STATUS_REJECT;
@@ -79,8 +80,8 @@ static enum status make_results(struct bytes body, struct names *names, struct a
 static enum status make_loss(struct bytes body, struct names *names, struct arena *arena,
     struct made *out)
 {
-	const Fettle__LossVerdict *verdict =
-	    record_unpack(&fettle__loss_verdict__descriptor, body, arena);
+	const Fettle__LossVerdict *verdict = record_unpack(&fettle__loss_verdict__descriptor, body,
+	    arena);
 
 	if (verdict == NULL)
 		return STATUS_REJECT;
@@ -93,8 +94,8 @@ static enum status make_loss(struct bytes body, struct names *names, struct aren
 static enum status make_quarantined(struct bytes body, struct names *names, struct arena *arena,
     struct made *out)
 {
-	const Fettle__QuarantinedVerdict *verdict =
-	    record_unpack(&fettle__quarantined_verdict__descriptor, body, arena);
+	const Fettle__QuarantinedVerdict *verdict = record_unpack(
+	    &fettle__quarantined_verdict__descriptor, body, arena);
 
 	(void)names;
 	if (verdict == NULL)
@@ -106,8 +107,8 @@ static enum status make_quarantined(struct bytes body, struct names *names, stru
 static const struct kind {
 	uint32_t kind;
 	const char *name;
-	enum status (*make)(struct bytes body, struct names *names, struct arena *arena,
-	    struct made *out);
+	enum status (
+	    *make)(struct bytes body, struct names *names, struct arena *arena, struct made *out);
 } kinds_all[] = {
 	{ FETTLE__KIND__KIND_FINDING, "finding", make_finding },
 	{ FETTLE__KIND__KIND_CHANGE, "change", make_change },
@@ -129,8 +130,7 @@ static bool parse_kind(const char *name, document_kinds *out)
 	return false;
 }
 
-bool document_kinds_parse(const struct setting_list *names, document_kinds *out,
-    struct buffer *why)
+bool document_kinds_parse(const struct setting_list *names, document_kinds *out, struct buffer *why)
 {
 	*out = 0;
 	for (size_t i = 0; i < names->count; i++) {
@@ -167,8 +167,8 @@ static void assemble(struct document *out, json_t *body)
 
 static void learn(struct names *names, struct bytes body, struct arena *arena)
 {
-	const Fettle__AssetVerdict *verdict =
-	    record_unpack(&fettle__asset_verdict__descriptor, body, arena);
+	const Fettle__AssetVerdict *verdict = record_unpack(&fettle__asset_verdict__descriptor,
+	    body, arena);
 
 	if (verdict != NULL)
 		names_learn(names, record_bytes(verdict->asset), verdict->name);
@@ -233,7 +233,9 @@ void document_make_test(const char *target, uint64_t at_ms, struct document *out
 	    "message", "This is a test of the way from Fettle to here. It means nothing else.");
 
 	REQUIRE(body != NULL);
-	*out = (struct document){ .event = "test", .at_ms = at_ms, .rank = RANK_INFO,
+	*out = (struct document){ .event = "test",
+		.at_ms = at_ms,
+		.rank = RANK_INFO,
 		.is_test = true };
 	hash_random(out->event_id, sizeof(out->event_id));
 	assemble(out, body);
@@ -268,7 +270,8 @@ static const char *longest_member(json_t *json)
 	size_t most = 0;
 	json_t *value;
 
-	json_object_foreach(json, name, value) {
+	json_object_foreach(json, name, value)
+	{
 		size_t size = append_whole(value, &text);
 
 		if (!is_needed(name) && size > most) {

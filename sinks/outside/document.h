@@ -27,13 +27,13 @@ bool document_kinds_parse(const struct setting_list *names, document_kinds *out,
 
 struct document {
 	uint8_t event_id[EVENT_ID_SIZE];
-	const char *event;    /* "finding"; lives on */
+	const char *event; /* "finding"; lives on */
 	uint64_t at_ms;
 	bool has_asset;
 	uint8_t asset[16];
-	enum rank rank;       /* how bad; RANK_INFO where it is good news */
+	enum rank rank; /* how bad; RANK_INFO where it is good news */
 	bool is_test;
-	json_t *json;         /* owned */
+	json_t *json; /* owned */
 };
 
 void document_fini(struct document *document);

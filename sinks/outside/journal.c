@@ -73,7 +73,8 @@ static enum status load(struct journal *journal)
 enum status journal_open(const char *data, const char *name, const char *kind, const char *target,
     struct journal **out)
 {
-	const struct kv_options options = { .tables = tables, .is_writer = true,
+	const struct kv_options options = { .tables = tables,
+		.is_writer = true,
 		.map_initial = MAP_INITIAL };
 	struct journal *journal = memory_new(sizeof(*journal));
 	char *directory = directory_of(data, name);
@@ -151,7 +152,7 @@ void journal_error(struct journal *journal, const char *error, uint64_t now_ms)
 {
 	Fettle__SinkState *state = &journal->state;
 	bool is_known = error != NULL && journal->error != NULL
-			&& strncmp(journal->error, error, ERROR_MAX) == 0;
+	             && strncmp(journal->error, error, ERROR_MAX) == 0;
 
 	if (is_known || (error == NULL && journal->error == NULL))
 		return;
@@ -207,8 +208,7 @@ void journal_told(struct journal *journal, uint64_t first)
 	struct bytes value;
 	Fettle__SinkGap *gap;
 
-	if (txn == NULL
-	    || txn_get(txn, GAPS, number_key(journal, first), &value) != STATUS_OK)
+	if (txn == NULL || txn_get(txn, GAPS, number_key(journal, first), &value) != STATUS_OK)
 		return;
 	arena_reset(&journal->arena);
 	gap = record_unpack(&fettle__sink_gap__descriptor, value, &journal->arena);
@@ -344,7 +344,7 @@ static enum status visit_row(const struct visit *visit, struct bytes row, struct
 	if (message == NULL)
 		return STATUS_CORRUPT;
 	return visit->dead != NULL ? visit->dead(visit->visitor, message)
-				   : visit->gap(visit->visitor, message);
+	                           : visit->gap(visit->visitor, message);
 }
 
 static enum status visit_rows(const struct visit *visit, const struct bytes *rows, size_t count)

@@ -3,8 +3,8 @@
  * journal.h - what one target remembers, in DATA/sinks/NAME: how far it is, what it could not
  * deliver for good, which verdicts it was never given, and why it cannot deliver now.
  *
- * Changes gather in memory; journal_commit makes them durable all at once.  Whoever stops in between
- * delivers some events a second time, and loses none.
+ * Changes gather in memory; journal_commit makes them durable all at once.  Whoever stops in
+ * between delivers some events a second time, and loses none.
  */
 #ifndef SINKS_OUTSIDE_JOURNAL_H
 #define SINKS_OUTSIDE_JOURNAL_H

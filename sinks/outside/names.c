@@ -36,7 +36,7 @@ static void forget_all(struct names *names)
 {
 	struct name *name, *next;
 
-	HASH_ITER(hh, names->known, name, next) {
+	HASH_ITER (hh, names->known, name, next) {
 		HASH_DELETE(hh, names->known, name);
 		free(name->text);
 		free(name);

@@ -51,8 +51,8 @@ void queue_fini(struct queue *queue)
 static bool was_done_before(const struct queue *queue, uint64_t offset)
 {
 	return queue->beyond_count > 0
-	       && bsearch(&offset, queue->beyond, queue->beyond_count, sizeof(offset), compare)
-		      != NULL;
+	    && bsearch(&offset, queue->beyond, queue->beyond_count, sizeof(offset), compare)
+	           != NULL;
 }
 
 bool queue_is_new(const struct queue *queue, uint64_t offset)

@@ -3,8 +3,8 @@
  * queue.h - the events that wait to be delivered, in their order, and the position that this makes:
  * a pure part, without a clock, a socket or a disk.
  *
- * Events may be done in any order.  The position is the last offset before which nothing waits; what
- * is done beyond it is remembered, so that it is not sent again after a restart.
+ * Events may be done in any order.  The position is the last offset before which nothing waits;
+ * what is done beyond it is remembered, so that it is not sent again after a restart.
  */
 #ifndef SINKS_OUTSIDE_QUEUE_H
 #define SINKS_OUTSIDE_QUEUE_H

@@ -80,9 +80,9 @@ static void take_one(struct target *target, uint64_t offset, struct bytes record
 	enum status status;
 
 	arena_reset(&target->arena);
-	status = record.size == 0 ? STATUS_NOT_FOUND
-				  : document_make(record, target->kinds, target->names,
-					&target->arena, &document);
+	status = record.size == 0
+	           ? STATUS_NOT_FOUND
+	           : document_make(record, target->kinds, target->names, &target->arena, &document);
 	if (status == STATUS_OK && queue_is_new(&target->queue, offset))
 		add(target, offset, &document, 0);
 	else
@@ -295,7 +295,7 @@ static bool is_name(const char *name)
 	size_t size = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_");
 
 	return size > 0 && size <= TARGET_NAME_MAX && name[size] == '\0' && name[0] != '-'
-	       && strcmp(name, "store") != 0;
+	    && strcmp(name, "store") != 0;
 }
 
 enum status target_check(const char *name, const struct setting_list *events, struct buffer *why)
@@ -307,8 +307,10 @@ enum status target_check(const char *name, const struct setting_list *events, st
 		return STATUS_INVALID;
 	}
 	if (!is_name(name)) {
-		buffer_append_format(why, "its name may have up to %d of a-z, 0-9, - and _, and "
-					  "is not `store`", TARGET_NAME_MAX);
+		buffer_append_format(why,
+		    "its name may have up to %d of a-z, 0-9, - and _, and "
+		    "is not `store`",
+		    TARGET_NAME_MAX);
 		return STATUS_INVALID;
 	}
 	return document_kinds_parse(events, &kinds, why) ? STATUS_OK : STATUS_INVALID;

@@ -33,7 +33,8 @@ struct target_options {
 /* As journal_open; INVALID cannot happen where the settings were checked by target_check. */
 NODISCARD enum status target_open(const struct target_options *options, struct target **out,
     uint64_t *position);
-/* What would be told to on_event for gaps that the target was not told of; once, after it is open. */
+/* What would be told to on_event for gaps that the target was not told of; once, after it is open.
+ */
 void target_begin(struct target *target);
 void target_stop(struct target *target);   /* commits; closes its handles */
 void target_finish(struct target *target); /* NULL is fine */

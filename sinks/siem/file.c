@@ -57,7 +57,7 @@ static bool is_another(const struct file *file)
 	struct stat here, there;
 
 	return fstat(file->fd, &here) != 0 || stat(file->options.place->path, &there) != 0
-	       || here.st_ino != there.st_ino || here.st_dev != there.st_dev;
+	    || here.st_ino != there.st_ino || here.st_dev != there.st_dev;
 }
 
 static int ensure_open(struct file *file)
@@ -69,8 +69,8 @@ static int ensure_open(struct file *file)
 		return 0;
 	if (file->fd >= 0)
 		close(file->fd);
-	file->fd = open(file->options.place->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-	    0640);
+	file->fd = open(file->options.place->path,
+	    O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
 	if (file->fd < 0 || fstat(file->fd, &info) != 0)
 		return errno;
 	if (!S_ISREG(info.st_mode))

@@ -8,8 +8,8 @@
 enum { SYSLOG_LEAST = 480, MESSAGE_MAX_DEFAULT = 8192, MESSAGE_MOST = 256 * 1024 };
 enum { CONFIRM_DEFAULT_MS = 1000, CONFIRM_MOST_MS = 60 * 1000 };
 
-const struct setting siem_settings[] = {
-	SETTING_TEXT(struct siem_settings, name, "", "what it is called here: a-z, 0-9, - and _"),
+const struct setting siem_settings[] = { SETTING_TEXT(struct siem_settings, name, "",
+					     "what it is called here: a-z, 0-9, - and _"),
 	SETTING_TEXT(struct siem_settings, target, "",
 	    "where to: tcp://HOST:PORT (syslog) or file:///PATH (a line an event)"),
 	SETTING_TEXT(struct siem_settings, format, "json",
@@ -26,8 +26,7 @@ const struct setting siem_settings[] = {
 	    "how long a connection must hold after a message for it to count as delivered"),
 	SETTING_U32(struct siem_settings, lag_max, TARGET_LAG_MAX_DEFAULT, 1000, 100 * 1000 * 1000,
 	    "how many verdicts it may be behind before it is left out of some, which it is told"),
-	SETTING_END
-};
+	SETTING_END };
 
 static bool parse_port(const char *text, char out[8])
 {
@@ -70,7 +69,9 @@ enum status siem_settings_place(const struct siem_settings *set, struct siem_pla
 	}
 	if (strncmp(set->target, "tcp://", 6) == 0 && parse_endpoint(set->target + 6, out))
 		return STATUS_OK;
-	buffer_append_format(why, "its target is tcp://HOST:PORT, tcp://[ADDRESS]:PORT or "
-				  "file:///PATH, not `%s`", set->target);
+	buffer_append_format(why,
+	    "its target is tcp://HOST:PORT, tcp://[ADDRESS]:PORT or "
+	    "file:///PATH, not `%s`",
+	    set->target);
 	return STATUS_INVALID;
 }

@@ -45,7 +45,8 @@ void siem_form_init(struct siem_form *form, const struct siem_settings *set,
 	if (gethostname(form->host, sizeof(form->host) - 1) != 0)
 		form->host[0] = '\0';
 	form->style = (struct syslog_style){ .host = form->host,
-		.sd_id = has_data ? set->sd_id : NULL, .message_max = (size_t)set->message_max };
+		.sd_id = has_data ? set->sd_id : NULL,
+		.message_max = (size_t)set->message_max };
 	(void)syslog_facility_parse(set->facility, &form->style.facility);
 }
 
@@ -83,7 +84,8 @@ static void send_chunk(struct siem *siem)
 	uint64_t end;
 
 	buffer_clear(&siem->chunk);
-	for (; siem->unsent != NULL && siem->chunk.size < CHUNK; siem->unsent = siem->unsent->next) {
+	for (; siem->unsent != NULL && siem->chunk.size < CHUNK;
+	     siem->unsent = siem->unsent->next) {
 		buffer_append(&siem->chunk, siem->unsent->message);
 		siem->unsent->sent_end = siem->chunk.size;
 		if (siem->unsent->attempts++ > 0)
@@ -156,8 +158,11 @@ static void on_broken(void *self, const char *reason)
 static void open_carrier(struct siem *siem)
 {
 	const struct carrier_options options = { .loop = siem->context->loop,
-		.place = &siem->place, .confirm_ms = siem->settings->confirm,
-		.on_room = send_more, .on_arrived = on_arrived, .on_broken = on_broken,
+		.place = &siem->place,
+		.confirm_ms = siem->settings->confirm,
+		.on_room = send_more,
+		.on_arrived = on_arrived,
+		.on_broken = on_broken,
 		.self = siem };
 
 	siem->carrier = siem->way->open(&options);
@@ -171,7 +176,8 @@ static enum status describe(const void *settings, struct sink_target *out, struc
 	struct siem_place place;
 	unsigned facility;
 
-	*out = (struct sink_target){ .name = set->name, .where = set->target,
+	*out = (struct sink_target){ .name = set->name,
+		.where = set->target,
 		.lag_max = set->lag_max };
 	if (target_check(set->name, &set->events, why) != STATUS_OK
 	    || siem_settings_place(set, &place, why) != STATUS_OK)
@@ -192,8 +198,13 @@ static enum status start(const struct sink_context *context, const void *setting
 {
 	struct siem *siem = memory_new(sizeof(*siem));
 	struct buffer why = { 0 };
-	struct target_options options = { .context = context, .kind = "siem", .encode = encode,
-		.on_event = on_event, .on_clear = on_clear, .on_ready = send_more, .self = siem };
+	struct target_options options = { .context = context,
+		.kind = "siem",
+		.encode = encode,
+		.on_event = on_event,
+		.on_clear = on_clear,
+		.on_ready = send_more,
+		.self = siem };
 	enum status status = describe(settings, &options.target, &why);
 
 	siem->context = context;

@@ -10,8 +10,8 @@ enum { FACILITIES = 24, HOST_MAX = 255, SD_ID_MAX = 32, SD_VALUE_MAX = 256 };
 
 /* By their numbers in RFC 5424, as syslog daemons name them. */
 static const char *const facilities[FACILITIES] = { "kern", "user", "mail", "daemon", "auth",
-	"syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp", "audit", "alert", "clock",
-	"local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7" };
+	"syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp", "audit", "alert",
+	"clock", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7" };
 
 /* The severities of RFC 5424 that stand for Fettle's. */
 static const unsigned severities[RANKS] = {
@@ -44,7 +44,7 @@ bool syslog_sd_id_is_valid(const char *text)
 		if (text[i] <= ' ' || text[i] > '~' || strchr("=]\"", text[i]) != NULL)
 			return false;
 	return size <= SD_ID_MAX && at != NULL && at > text && at[1] != '\0'
-	       && strspn(at + 1, "0123456789.") == strlen(at + 1);
+	    && strspn(at + 1, "0123456789.") == strlen(at + 1);
 }
 
 /* Header fields are printable ASCII without spaces; `-` where nothing is left. */

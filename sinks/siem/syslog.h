@@ -14,9 +14,9 @@
 #include "sinks/outside/document.h"
 
 struct syslog_style {
-	unsigned facility;     /* 0 to 23 */
-	const char *host;      /* made fit for a header here */
-	const char *sd_id;     /* NULL: no structured data */
+	unsigned facility; /* 0 to 23 */
+	const char *host;  /* made fit for a header here */
+	const char *sd_id; /* NULL: no structured data */
 	size_t message_max;
 };
 

@@ -103,7 +103,8 @@ static void break_off(struct tcp *tcp, const char *doing, const char *why)
 
 static void add_mark(struct tcp *tcp, uint64_t end, uint64_t now_ms)
 {
-	uint64_t known = tcp->marks_count == 0 ? tcp->arrived : tcp->marks[tcp->marks_count - 1].end;
+	uint64_t known = tcp->marks_count == 0 ? tcp->arrived
+	                                       : tcp->marks[tcp->marks_count - 1].end;
 
 	if (end > known && tcp->marks_count < MARKS)
 		tcp->marks[tcp->marks_count++] = (struct mark){ .end = end, .at_ms = now_ms };
@@ -282,7 +283,7 @@ static bool tcp_has_room(const void *self)
 	const struct tcp *tcp = self;
 
 	return tcp->is_connected
-	       && uv_stream_get_write_queue_size((const uv_stream_t *)&tcp->socket) < ROOM;
+	    && uv_stream_get_write_queue_size((const uv_stream_t *)&tcp->socket) < ROOM;
 }
 
 static void on_written(uv_write_t *request, int status)

@@ -38,9 +38,10 @@ static void on_arrived(void *self, uint64_t arrived)
 
 	if (arrived < test->end)
 		return;
-	buffer_append_text(test->said, test->place.way == SIEM_FILE
-					   ? "written and synced"
-					   : "sent; the connection was made, took the event and held");
+	buffer_append_text(test->said,
+	    test->place.way == SIEM_FILE
+		? "written and synced"
+		: "sent; the connection was made, took the event and held");
 	end(test, STATUS_OK);
 }
 
@@ -66,9 +67,13 @@ static void encode(const struct siem_settings *set, struct test *test)
 enum status siem_test(const struct siem_settings *set, struct buffer *said)
 {
 	struct test test = { .said = said, .status = STATUS_IO };
-	struct carrier_options options = { .loop = &test.loop, .place = &test.place,
-		.confirm_ms = set->confirm, .on_room = on_room, .on_arrived = on_arrived,
-		.on_broken = on_broken, .self = &test };
+	struct carrier_options options = { .loop = &test.loop,
+		.place = &test.place,
+		.confirm_ms = set->confirm,
+		.on_room = on_room,
+		.on_arrived = on_arrived,
+		.on_broken = on_broken,
+		.self = &test };
 
 	if (siem_settings_place(set, &test.place, said) != STATUS_OK)
 		return STATUS_INVALID;

@@ -16,15 +16,15 @@
 enum { LAYOUT_ID_SIZE = 16, LAYOUT_STATES = 3, LAYOUT_TIMED_SIZE = 8 + LAYOUT_ID_SIZE };
 
 enum layout_table {
-	LAYOUT_META,                 /* "sums" */
-	LAYOUT_ASSETS,               /* asset */
-	LAYOUT_FINDINGS,             /* id */
+	LAYOUT_META,             /* "sums" */
+	LAYOUT_ASSETS,           /* asset */
+	LAYOUT_FINDINGS,         /* id */
 	LAYOUT_FINDINGS_BY_RANK, /* state u8 | rank u8 | asset | subject | 0 | id */
-	LAYOUT_CHANGES,              /* received_ms u64 | id; value: stored_ms u64 | verdict */
-	LAYOUT_CHANGES_BY_ASSET,     /* asset | received_ms u64 | id */
-	LAYOUT_RESULTS,              /* asset | policy */
-	LAYOUT_QUARANTINED,          /* at_ms u64 | id */
-	LAYOUT_LOSSES,               /* at_ms u64 | id */
+	LAYOUT_CHANGES,          /* received_ms u64 | id; value: stored_ms u64 | verdict */
+	LAYOUT_CHANGES_BY_ASSET, /* asset | received_ms u64 | id */
+	LAYOUT_RESULTS,          /* asset | policy */
+	LAYOUT_QUARANTINED,      /* at_ms u64 | id */
+	LAYOUT_LOSSES,           /* at_ms u64 | id */
 };
 
 extern const char *const layout_tables[]; /* names by the numbers above; ends with NULL */

@@ -29,11 +29,15 @@ struct view {
 
 static const struct view assets_view = { .table = LAYOUT_ASSETS };
 static const struct view findings_view = { .table = LAYOUT_FINDINGS };
-static const struct view findings_by_rank_view = { .table = LAYOUT_FINDINGS, .has_index = true,
-	.index = LAYOUT_FINDINGS_BY_RANK, .key_size = LAYOUT_ID_SIZE };
+static const struct view findings_by_rank_view = { .table = LAYOUT_FINDINGS,
+	.has_index = true,
+	.index = LAYOUT_FINDINGS_BY_RANK,
+	.key_size = LAYOUT_ID_SIZE };
 static const struct view changes_view = { .table = LAYOUT_CHANGES };
-static const struct view changes_by_asset_view = { .table = LAYOUT_CHANGES, .has_index = true,
-	.index = LAYOUT_CHANGES_BY_ASSET, .key_size = LAYOUT_TIMED_SIZE };
+static const struct view changes_by_asset_view = { .table = LAYOUT_CHANGES,
+	.has_index = true,
+	.index = LAYOUT_CHANGES_BY_ASSET,
+	.key_size = LAYOUT_TIMED_SIZE };
 static const struct view results_view = { .table = LAYOUT_RESULTS };
 static const struct view quarantined_view = { .table = LAYOUT_QUARANTINED };
 static const struct view losses_view = { .table = LAYOUT_LOSSES };
@@ -81,10 +85,10 @@ static enum status seek(struct walk *walk, struct kv_cursor *cursor, struct byte
 	if (last.size == 0)
 		last = walk->from.size > 0 ? walk->from : walk->prefix;
 	status = walk->is_backward ? kv_cursor_seek_back(cursor, last, key, value)
-				   : kv_cursor_seek(cursor, last, key, value);
+	                           : kv_cursor_seek(cursor, last, key, value);
 	if (status == STATUS_OK && walk->last.size > 0 && bytes_equal(*key, last))
 		status = walk->is_backward ? kv_cursor_prev(cursor, key, value)
-					   : kv_cursor_next(cursor, key, value);
+		                           : kv_cursor_next(cursor, key, value);
 	return status;
 }
 
@@ -123,7 +127,7 @@ static enum status copy_rows(struct walk *walk, struct kv_txn *txn, struct kv_cu
 		if (walk->count == PAGE_ROWS || walk->bytes.size >= PAGE_BYTES)
 			return STATUS_OK;
 		status = walk->is_backward ? kv_cursor_prev(cursor, &key, &value)
-					   : kv_cursor_next(cursor, &key, &value);
+		                           : kv_cursor_next(cursor, &key, &value);
 	}
 	walk->is_over = true;
 	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
@@ -139,8 +143,8 @@ static enum status read_page(struct walk *walk)
 		return status;
 	buffer_clear(&walk->bytes);
 	walk->count = 0;
-	status = kv_cursor_open(txn,
-	    walk->view->has_index ? walk->view->index : walk->view->table, &cursor);
+	status = kv_cursor_open(txn, walk->view->has_index ? walk->view->index : walk->view->table,
+	    &cursor);
 	if (status == STATUS_OK) {
 		status = copy_rows(walk, txn, cursor);
 		kv_cursor_close(cursor);
@@ -228,11 +232,11 @@ static enum status visit_message(void *data, struct bytes value, struct arena *a
 	return message == NULL ? STATUS_CORRUPT : with->visit(with, message);
 }
 
-#define MESSAGE_VISIT(name, type)                                                                  \
-	static enum status name(const struct message_visit *with, void *message)                   \
-	{                                                                                          \
-		return ((enum status(*)(void *, const type *))with->function)(with->visitor,       \
-		    message);                                                                      \
+#define MESSAGE_VISIT(name, type) \
+	static enum status name(const struct message_visit *with, void *message) \
+	{ \
+		return ( \
+		    (enum status(*)(void *, const type *))with->function)(with->visitor, message); \
 	}
 
 MESSAGE_VISIT(visit_asset, Fettle__AssetVerdict)
@@ -254,7 +258,9 @@ enum status query_assets(struct query *query,
 {
 	return visit_table(query, &assets_view, BYTES_NONE,
 	    &(struct message_visit){ .descriptor = &fettle__asset_verdict__descriptor,
-		.visit = visit_asset, .function = (void (*)(void))visit, .visitor = visitor });
+		.visit = visit_asset,
+		.function = (void (*)(void))visit,
+		.visitor = visitor });
 }
 
 enum status query_results(struct query *query, struct bytes asset,
@@ -262,7 +268,9 @@ enum status query_results(struct query *query, struct bytes asset,
 {
 	return visit_table(query, &results_view, asset,
 	    &(struct message_visit){ .descriptor = &fettle__results_verdict__descriptor,
-		.visit = visit_results, .function = (void (*)(void))visit, .visitor = visitor });
+		.visit = visit_results,
+		.function = (void (*)(void))visit,
+		.visitor = visitor });
 }
 
 enum status query_quarantined(struct query *query,
@@ -271,7 +279,8 @@ enum status query_quarantined(struct query *query,
 {
 	return visit_table(query, &quarantined_view, BYTES_NONE,
 	    &(struct message_visit){ .descriptor = &fettle__quarantined_verdict__descriptor,
-		.visit = visit_quarantined, .function = (void (*)(void))visit,
+		.visit = visit_quarantined,
+		.function = (void (*)(void))visit,
 		.visitor = visitor });
 }
 
@@ -280,7 +289,9 @@ enum status query_losses(struct query *query,
 {
 	return visit_table(query, &losses_view, BYTES_NONE,
 	    &(struct message_visit){ .descriptor = &fettle__loss_verdict__descriptor,
-		.visit = visit_loss, .function = (void (*)(void))visit, .visitor = visitor });
+		.visit = visit_loss,
+		.function = (void (*)(void))visit,
+		.visitor = visitor });
 }
 
 enum status query_asset(struct query *query, struct bytes id, struct arena *arena,
@@ -318,20 +329,20 @@ static bool wants_finding(const struct query_findings *wanted,
     const Fettle__FindingVerdict *finding)
 {
 	return (unsigned)finding->kind < 32 && has_bit(wanted->kinds, (unsigned)finding->kind)
-	       && (finding->first_seen_ms >= wanted->since_ms
-		   || finding->fixed_ms >= wanted->since_ms);
+	    && (finding->first_seen_ms >= wanted->since_ms
+		|| finding->fixed_ms >= wanted->since_ms);
 }
 
 static enum status visit_finding(void *data, struct bytes value, struct arena *arena)
 {
 	const struct findings_visit *with = data;
-	const Fettle__FindingVerdict *finding =
-	    record_unpack(&fettle__finding_verdict__descriptor, value, arena);
+	const Fettle__FindingVerdict *finding = record_unpack(&fettle__finding_verdict__descriptor,
+	    value, arena);
 
 	if (finding == NULL)
 		return STATUS_CORRUPT;
 	return wants_finding(with->wanted, finding) ? with->visit(with->visitor, finding)
-						    : STATUS_OK;
+	                                            : STATUS_OK;
 }
 
 enum status query_findings(struct query *query, const struct query_findings *wanted,
@@ -368,8 +379,8 @@ struct id_search {
 static enum status match_id(void *data, struct bytes value, struct arena *arena)
 {
 	struct id_search *search = data;
-	Fettle__FindingVerdict *finding =
-	    record_unpack(&fettle__finding_verdict__descriptor, value, search->arena);
+	Fettle__FindingVerdict *finding = record_unpack(&fettle__finding_verdict__descriptor, value,
+	    search->arena);
 	char hex[2 * LAYOUT_ID_SIZE + 1];
 
 	(void)arena;
@@ -424,8 +435,8 @@ enum status query_finding(struct query *query, const char *id, struct arena *are
 
 struct changes_visit {
 	const struct query_changes *wanted;
-	enum status (*visit)(void *visitor, const Fettle__ChangeVerdict *change,
-	    uint64_t stored_ms);
+	enum status (
+	    *visit)(void *visitor, const Fettle__ChangeVerdict *change, uint64_t stored_ms);
 	void *visitor;
 	/* Where the newest `limit` begin: the key of the oldest that matched, going back. */
 	uint64_t matched;
@@ -481,7 +492,9 @@ static enum status match_change(void *data, struct bytes value, struct arena *ar
 static enum status find_oldest(struct query *query, const struct view *view,
     struct changes_visit *with)
 {
-	struct walk back = { .query = query, .view = view, .prefix = with->wanted->asset,
+	struct walk back = { .query = query,
+		.view = view,
+		.prefix = with->wanted->asset,
 		.is_backward = true };
 	enum status status;
 
@@ -503,7 +516,9 @@ enum status query_changes(struct query *query, const struct query_changes *wante
 	enum status status = find_oldest(query, view, &with);
 
 	if (status == STATUS_OK && with.oldest.size > 0) {
-		struct walk walk = { .query = query, .view = view, .prefix = wanted->asset,
+		struct walk walk = { .query = query,
+			.view = view,
+			.prefix = wanted->asset,
 			.from = buffer_bytes(&with.oldest) };
 
 		status = walk_all(&walk, visit_change, &with);

@@ -52,7 +52,7 @@ NODISCARD enum status query_finding(struct query *query, const char *id, struct 
 
 /* All zeroes: everything. */
 struct query_changes {
-	uint64_t since_ms; /* received then or later */
+	uint64_t since_ms;  /* received then or later */
 	struct bytes asset; /* id */
 	struct bytes key_prefix;
 	uint64_t limit; /* the newest so many */

@@ -46,8 +46,8 @@ static struct buffer *fresh(struct buffer *buffer)
 
 static enum status apply_asset(struct store *store, struct bytes body, uint64_t now_ms)
 {
-	const Fettle__AssetVerdict *asset =
-	    record_unpack(&fettle__asset_verdict__descriptor, body, &store->arena);
+	const Fettle__AssetVerdict *asset = record_unpack(&fettle__asset_verdict__descriptor, body,
+	    &store->arena);
 
 	(void)now_ms;
 	if (asset == NULL || !is_id(asset->asset))
@@ -58,8 +58,8 @@ static enum status apply_asset(struct store *store, struct bytes body, uint64_t 
 
 static enum status apply_change(struct store *store, struct bytes body, uint64_t now_ms)
 {
-	const Fettle__ChangeVerdict *change =
-	    record_unpack(&fettle__change_verdict__descriptor, body, &store->arena);
+	const Fettle__ChangeVerdict *change = record_unpack(&fettle__change_verdict__descriptor,
+	    body, &store->arena);
 	struct bytes known;
 	enum status status;
 
@@ -71,8 +71,7 @@ static enum status apply_change(struct store *store, struct bytes body, uint64_t
 		return status; /* it was stored when it was stored first */
 	buffer_append_u64(fresh(&store->value), now_ms);
 	buffer_append(&store->value, body);
-	txn_put(store->txn, LAYOUT_CHANGES, buffer_bytes(&store->key),
-	    buffer_bytes(&store->value));
+	txn_put(store->txn, LAYOUT_CHANGES, buffer_bytes(&store->key), buffer_bytes(&store->value));
 	buffer_append(fresh(&store->key), record_bytes(change->asset));
 	layout_timed_key(&store->key, change->received_ms, record_bytes(change->id));
 	txn_put(store->txn, LAYOUT_CHANGES_BY_ASSET, buffer_bytes(&store->key), BYTES_NONE);
@@ -81,8 +80,8 @@ static enum status apply_change(struct store *store, struct bytes body, uint64_t
 
 static enum status apply_results(struct store *store, struct bytes body, uint64_t now_ms)
 {
-	const Fettle__ResultsVerdict *results =
-	    record_unpack(&fettle__results_verdict__descriptor, body, &store->arena);
+	const Fettle__ResultsVerdict *results = record_unpack(&fettle__results_verdict__descriptor,
+	    body, &store->arena);
 
 	(void)now_ms;
 	if (results == NULL || !is_id(results->asset) || results->policy == NULL)
@@ -98,8 +97,8 @@ static enum status apply_results(struct store *store, struct bytes body, uint64_
 static bool is_finding(const Fettle__FindingVerdict *finding)
 {
 	return finding != NULL && is_id(finding->id) && is_id(finding->asset)
-	       && finding->state >= FETTLE__FINDING_STATE__FINDING_STATE_OPEN
-	       && finding->state <= FETTLE__FINDING_STATE__FINDING_STATE_EXCEPTED;
+	    && finding->state >= FETTLE__FINDING_STATE__FINDING_STATE_OPEN
+	    && finding->state <= FETTLE__FINDING_STATE__FINDING_STATE_EXCEPTED;
 }
 
 static uint64_t *sum_of(struct store *store, const Fettle__FindingVerdict *finding)
@@ -127,8 +126,8 @@ static enum status forget_finding(struct store *store, struct bytes id)
 
 static enum status apply_finding(struct store *store, struct bytes body, uint64_t now_ms)
 {
-	const Fettle__FindingVerdict *finding =
-	    record_unpack(&fettle__finding_verdict__descriptor, body, &store->arena);
+	const Fettle__FindingVerdict *finding = record_unpack(&fettle__finding_verdict__descriptor,
+	    body, &store->arena);
 	enum status status;
 
 	(void)now_ms;
@@ -161,8 +160,8 @@ static enum status put_timed(struct store *store, enum layout_table table, uint6
 
 static enum status apply_quarantined(struct store *store, struct bytes body, uint64_t now_ms)
 {
-	const Fettle__QuarantinedVerdict *quarantined =
-	    record_unpack(&fettle__quarantined_verdict__descriptor, body, &store->arena);
+	const Fettle__QuarantinedVerdict *quarantined = record_unpack(
+	    &fettle__quarantined_verdict__descriptor, body, &store->arena);
 	enum status status;
 
 	(void)now_ms;
@@ -175,8 +174,8 @@ static enum status apply_quarantined(struct store *store, struct bytes body, uin
 
 static enum status apply_loss(struct store *store, struct bytes body, uint64_t now_ms)
 {
-	const Fettle__LossVerdict *loss =
-	    record_unpack(&fettle__loss_verdict__descriptor, body, &store->arena);
+	const Fettle__LossVerdict *loss = record_unpack(&fettle__loss_verdict__descriptor, body,
+	    &store->arena);
 	enum status status;
 
 	(void)now_ms;
@@ -228,8 +227,7 @@ static enum status apply_body(struct store *store, struct bytes record, uint64_t
 	return status;
 }
 
-static enum status apply(struct store *store, uint64_t offset, struct bytes record,
-    uint64_t now_ms)
+static enum status apply(struct store *store, uint64_t offset, struct bytes record, uint64_t now_ms)
 {
 	enum status status = STATUS_OK;
 

@@ -20,10 +20,10 @@ void store_close(struct store *store); /* NULL is fine; what is not committed is
 
 /*
  * Applies the verdict RECORD (an encoded Record), number OFFSET of the stream, at NOW_MS; the
- * transaction opens by itself.  An offset that was applied already, an empty record, and a kind that
- * is unknown here are passed over.  OK also for a verdict that cannot be understood: it is logged
- * and counted, and the stream goes on.  CORRUPT, NO_SPACE, FULL, IO: all since the last commit is
- * undone.
+ * transaction opens by itself.  An offset that was applied already, an empty record, and a kind
+ * that is unknown here are passed over.  OK also for a verdict that cannot be understood: it is
+ * logged and counted, and the stream goes on.  CORRUPT, NO_SPACE, FULL, IO: all since the last
+ * commit is undone.
  */
 NODISCARD enum status store_apply(struct store *store, uint64_t offset, struct bytes record,
     uint64_t now_ms);

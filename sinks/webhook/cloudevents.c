@@ -7,14 +7,14 @@
 
 bool cloudevents_source_is_valid(const char *source)
 {
-	size_t size = strspn(source, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				     "-._~:/?#[]@!$&'()*+,;=%");
+	size_t size = strspn(source,
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	    "-._~:/?#[]@!$&'()*+,;=%");
 
 	return size > 0 && source[size] == '\0';
 }
 
-static json_t *attributes_of(const struct cloudevents_style *style,
-    const struct document *document)
+static json_t *attributes_of(const struct cloudevents_style *style, const struct document *document)
 {
 	json_t *json = json_object(), *subject = json_object_get(document->json, "asset");
 	char type[64];
@@ -63,7 +63,8 @@ static void append_binary(const struct cloudevents_style *style, json_t *attribu
 	json_t *value;
 
 	buffer_append_text(out, "Content-Type: application/json\n");
-	json_object_foreach(attributes, name, value) {
+	json_object_foreach(attributes, name, value)
+	{
 		buffer_append_format(out, "ce-%s: ", name);
 		append_encoded(out, json_string_value(value));
 		buffer_append_text(out, "\n");

@@ -136,7 +136,7 @@ static void on_poll(uv_poll_t *handle, int status, int events)
 {
 	struct poll *poll = handle->data;
 	int what = (events & UV_READABLE ? CURL_CSELECT_IN : 0)
-		   | (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
+	         | (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
 
 	act(poll->http, poll->socket, status < 0 ? CURL_CSELECT_ERR : what);
 }
@@ -178,7 +178,7 @@ static int on_socket(CURL *curl, curl_socket_t socket, int what, void *data, voi
 	struct http *http = data;
 	struct poll *poll = socket_data;
 	int events = (what & CURL_POLL_IN ? UV_READABLE : 0)
-		     | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+	           | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
 
 	(void)curl;
 	if (what == CURL_POLL_REMOVE) {
@@ -260,8 +260,8 @@ bool http_url_is_valid(const char *url, struct buffer *why)
 
 	REQUIRE(parts != NULL);
 	is_valid = curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK
-		   && curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK
-		   && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+	        && curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK
+	        && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
 	if (!is_valid)
 		buffer_append_format(why, "its url is http://… or https://…, not `%s`", url);
 	else if (curl_url_get(parts, CURLUPART_USER, &user, 0) == CURLUE_OK) {

@@ -28,7 +28,7 @@ struct http_answer {
 struct http_options {
 	uv_loop_t *loop;
 	const char *url;
-	const char *ca_file;  /* NULL: the system's */
+	const char *ca_file; /* NULL: the system's */
 	uint64_t timeout_ms;
 	unsigned parallel;
 };

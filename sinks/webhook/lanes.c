@@ -141,7 +141,7 @@ void lanes_clear(struct lanes *lanes)
 {
 	struct lane *lane, *next;
 
-	HASH_ITER(hh, lanes->by_key, lane, next) {
+	HASH_ITER (hh, lanes->by_key, lane, next) {
 		HASH_DELETE(hh, lanes->by_key, lane);
 		free(lane);
 	}

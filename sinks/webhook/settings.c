@@ -5,8 +5,8 @@
 
 enum { SECOND = 1000, DAY = 24 * 60 * 60 * SECOND };
 
-const struct setting webhook_settings[] = {
-	SETTING_TEXT(struct webhook_settings, name, "", "what it is called here: a-z, 0-9, - and _"),
+const struct setting webhook_settings[] = { SETTING_TEXT(struct webhook_settings, name, "",
+						"what it is called here: a-z, 0-9, - and _"),
 	SETTING_TEXT(struct webhook_settings, url, "", "where to: http://… or https://…"),
 	SETTING_TEXT(struct webhook_settings, format, "cloudevents",
 	    "cloudevents (all in the body), or cloudevents-binary (attributes as headers)"),
@@ -27,7 +27,7 @@ const struct setting webhook_settings[] = {
 	    "of what is longer the longest parts are left out, and named"),
 	SETTING_U32(struct webhook_settings, parallel, 4, 1, 64,
 	    "how many requests at a time; those of one asset never are"),
-	SETTING_U32(struct webhook_settings, lag_max, TARGET_LAG_MAX_DEFAULT, 1000, 100 * 1000 * 1000,
+	SETTING_U32(struct webhook_settings, lag_max, TARGET_LAG_MAX_DEFAULT, 1000,
+	    100 * 1000 * 1000,
 	    "how many verdicts it may be behind before it is left out of some, which it is told"),
-	SETTING_END
-};
+	SETTING_END };

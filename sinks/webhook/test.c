@@ -57,9 +57,11 @@ enum status webhook_test(const struct webhook_settings *set, struct buffer *said
 	struct test test = { .said = said, .status = STATUS_IO };
 	char *authorization = NULL;
 	uv_loop_t loop;
-	const struct http_options options = { .loop = &loop, .url = set->url,
+	const struct http_options options = { .loop = &loop,
+		.url = set->url,
 		.ca_file = set->ca_file[0] == '\0' ? NULL : set->ca_file,
-		.timeout_ms = set->timeout, .parallel = 1 };
+		.timeout_ms = set->timeout,
+		.parallel = 1 };
 
 	if (set->token_file[0] != '\0') {
 		authorization = webhook_authorization(set->token_file, said);

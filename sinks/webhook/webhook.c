@@ -70,7 +70,7 @@ static void rest(struct webhook *webhook, uint64_t at_least_ms)
 	/* Requests that fail together count once. */
 	if (now_ms >= webhook->rests_until_ms)
 		webhook->rest_ms = webhook->rest_ms * 2 > REST_MOST_MS ? REST_MOST_MS
-								       : webhook->rest_ms * 2;
+		                                                       : webhook->rest_ms * 2;
 	if (now_ms + wait_ms > webhook->rests_until_ms)
 		webhook->rests_until_ms = now_ms + wait_ms;
 }
@@ -135,7 +135,7 @@ static bool is_out_of_patience(const struct webhook *webhook, struct queue_event
 	if (event->failing_since_ms == 0)
 		event->failing_since_ms = now_ms;
 	return webhook->settings->retry_for > 0
-	       && now_ms - event->failing_since_ms >= webhook->settings->retry_for;
+	    && now_ms - event->failing_since_ms >= webhook->settings->retry_for;
 }
 
 static void judge(struct webhook *webhook, struct queue_event *event,
@@ -223,8 +223,8 @@ static bool has_token(struct webhook *webhook)
 static bool may_send(struct webhook *webhook)
 {
 	return !webhook->is_stopping && webhook->under_way < webhook->settings->parallel
-	       && clock_monotonic_ms() >= webhook->rests_until_ms
-	       && target_queue(webhook->target)->count > webhook->under_way && has_token(webhook);
+	    && clock_monotonic_ms() >= webhook->rests_until_ms
+	    && target_queue(webhook->target)->count > webhook->under_way && has_token(webhook);
 }
 
 static void send_more(void *self)
@@ -232,8 +232,8 @@ static void send_more(void *self)
 	struct webhook *webhook = self;
 	struct queue_event *event;
 
-	while (may_send(webhook)
-	       && (event = lanes_next(webhook->lanes, clock_monotonic_ms())) != NULL)
+	while (
+	    may_send(webhook) && (event = lanes_next(webhook->lanes, clock_monotonic_ms())) != NULL)
 		send_event(webhook, event);
 	if (!webhook->is_stopping)
 		plan_next(webhook);
@@ -268,18 +268,20 @@ static enum status describe(const void *settings, struct sink_target *out, struc
 {
 	const struct webhook_settings *set = settings;
 
-	*out = (struct sink_target){ .name = set->name, .where = set->url,
-		.lag_max = set->lag_max };
+	*out =
+	    (struct sink_target){ .name = set->name, .where = set->url, .lag_max = set->lag_max };
 	if (target_check(set->name, &set->events, why) != STATUS_OK
 	    || !http_url_is_valid(set->url, why))
 		return STATUS_INVALID;
 	if (strcmp(set->format, "cloudevents") != 0
 	    && strcmp(set->format, "cloudevents-binary") != 0)
-		buffer_append_format(why, "its format is cloudevents or cloudevents-binary, not "
-					  "`%s`", set->format);
+		buffer_append_format(why,
+		    "its format is cloudevents or cloudevents-binary, not "
+		    "`%s`",
+		    set->format);
 	else if (set->source[0] != '\0' && !cloudevents_source_is_valid(set->source))
-		buffer_append_format(why, "its source is a URI, or what may follow in one, not `%s`",
-		    set->source);
+		buffer_append_format(why,
+		    "its source is a URI, or what may follow in one, not `%s`", set->source);
 	else
 		return STATUS_OK;
 	return STATUS_INVALID;
@@ -289,9 +291,11 @@ static enum status open_parts(struct webhook *webhook, const struct target_optio
     uint64_t *position)
 {
 	const struct webhook_settings *set = webhook->settings;
-	const struct http_options http = { .loop = webhook->context->loop, .url = set->url,
+	const struct http_options http = { .loop = webhook->context->loop,
+		.url = set->url,
 		.ca_file = set->ca_file[0] == '\0' ? NULL : set->ca_file,
-		.timeout_ms = set->timeout, .parallel = set->parallel };
+		.timeout_ms = set->timeout,
+		.parallel = set->parallel };
 	enum status status = target_open(options, &webhook->target, position);
 
 	if (status == STATUS_OK)
@@ -304,9 +308,13 @@ static enum status start(const struct sink_context *context, const void *setting
 {
 	struct webhook *webhook = memory_new(sizeof(*webhook));
 	struct buffer why = { 0 };
-	struct target_options options = { .context = context, .kind = "webhook",
-		.encode = encode, .on_event = on_event, .on_clear = on_clear,
-		.on_ready = send_more, .self = webhook };
+	struct target_options options = { .context = context,
+		.kind = "webhook",
+		.encode = encode,
+		.on_event = on_event,
+		.on_clear = on_clear,
+		.on_ready = send_more,
+		.self = webhook };
 	enum status status = describe(settings, &options.target, &why);
 
 	buffer_fini(&why);

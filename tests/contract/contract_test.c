@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads version_*.txt, decodes each line's bytes, writes what came out as protoc would, and holds it
- * against what protoc wrote when the line was made; then encodes it again, which gives the same bytes.
+ * Reads version_*.txt, decodes each line's bytes, writes what came out as protoc would, and holds
+ * it against what protoc wrote when the line was made; then encodes it again, which gives the same
+ * bytes.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -61,8 +62,9 @@ static void write_value(struct buffer *out, const ProtobufCFieldDescriptor *fiel
 		buffer_append_text(out, *(const protobuf_c_boolean *)member ? "true" : "false");
 		break;
 	case PROTOBUF_C_TYPE_ENUM:
-		buffer_append_text(out, protobuf_c_enum_descriptor_get_value(field->descriptor,
-					    *(const int *)member)->name);
+		buffer_append_text(out,
+		    protobuf_c_enum_descriptor_get_value(field->descriptor, *(const int *)member)
+			->name);
 		break;
 	case PROTOBUF_C_TYPE_STRING:
 		buffer_append_format(out, "\"%s\"", *(char *const *)member);
@@ -106,7 +108,7 @@ static void write_repeated(struct buffer *out, const ProtobufCMessage *message,
 {
 	const uint8_t *base = (const uint8_t *)message, *items;
 	size_t count, size = field->type == PROTOBUF_C_TYPE_BYTES ? sizeof(ProtobufCBinaryData)
-								   : sizeof(void *);
+	                                                          : sizeof(void *);
 
 	memcpy(&count, base + field->quantifier_offset, sizeof(count));
 	memcpy(&items, base + field->offset, sizeof(items));

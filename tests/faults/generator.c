@@ -29,8 +29,21 @@ struct agents {
 
 /* ---- arguments ---- */
 
-enum { DIRECTORY = 256, SERVER, SERVER_KEY, SEED, COUNT, RATE, AGENTS, SIZE, LANE, JOURNAL,
-	ONLY, SPOOL, SHARED };
+enum {
+	DIRECTORY = 256,
+	SERVER,
+	SERVER_KEY,
+	SEED,
+	COUNT,
+	RATE,
+	AGENTS,
+	SIZE,
+	LANE,
+	JOURNAL,
+	ONLY,
+	SPOOL,
+	SHARED
+};
 
 static const struct argp_option options[] = {
 	{ "directory", DIRECTORY, "DIR", 0, "keys, spool and journal; below it 1, 2, … for several",
@@ -65,18 +78,42 @@ static error_t parse(int key, char *value, struct argp_state *state)
 	struct agents *agents = state->input;
 
 	switch (key) {
-	case DIRECTORY: agents->directory = value; return 0;
-	case SERVER: agents->model.endpoint = value; return 0;
-	case SERVER_KEY: agents->server_key_file = value; return 0;
-	case SEED: agents->model.seed = value; return 0;
-	case COUNT: agents->model.count = number(state, value); return 0;
-	case RATE: agents->model.rate = number(state, value); return 0;
-	case AGENTS: agents->count = number(state, value); return 0;
-	case SIZE: agents->model.value_size = number(state, value); return 0;
-	case LANE: agents->model.lane = (enum lane)number(state, value); return 0;
-	case SHARED: agents->model.shares_values = true; return 0;
-	case JOURNAL: agents->model.has_journal = false; return 0;
-	case SPOOL: agents->model.spool_size = number(state, value); return 0;
+	case DIRECTORY:
+		agents->directory = value;
+		return 0;
+	case SERVER:
+		agents->model.endpoint = value;
+		return 0;
+	case SERVER_KEY:
+		agents->server_key_file = value;
+		return 0;
+	case SEED:
+		agents->model.seed = value;
+		return 0;
+	case COUNT:
+		agents->model.count = number(state, value);
+		return 0;
+	case RATE:
+		agents->model.rate = number(state, value);
+		return 0;
+	case AGENTS:
+		agents->count = number(state, value);
+		return 0;
+	case SIZE:
+		agents->model.value_size = number(state, value);
+		return 0;
+	case LANE:
+		agents->model.lane = (enum lane)number(state, value);
+		return 0;
+	case SHARED:
+		agents->model.shares_values = true;
+		return 0;
+	case JOURNAL:
+		agents->model.has_journal = false;
+		return 0;
+	case SPOOL:
+		agents->model.spool_size = number(state, value);
+		return 0;
 	case ONLY:
 		agents->produces_only = strcmp(value, "produce") == 0;
 		agents->sends_only = strcmp(value, "send") == 0;
@@ -102,7 +139,7 @@ static enum status start(struct agents *agents, unsigned index)
 	struct generator_options own = agents->model;
 	bool is_one = agents->count == 1;
 	char *directory = is_one ? text_copy(agents->directory)
-				 : text_format("%s/%u", agents->directory, index + 1);
+	                         : text_format("%s/%u", agents->directory, index + 1);
 	char *seed = is_one ? text_copy(own.seed) : text_format("%s-%u", own.seed, index + 1);
 	enum status status;
 
@@ -159,8 +196,11 @@ static void run(struct agents *agents)
 
 int main(int argc, char **argv)
 {
-	struct agents agents = { .count = 1, .model = { .seed = "seed", .value_size = 40,
-		.has_journal = true, .spool_size = 256ULL << 20 } };
+	struct agents agents = { .count = 1,
+		.model = { .seed = "seed",
+		    .value_size = 40,
+		    .has_journal = true,
+		    .spool_size = 256ULL << 20 } };
 	char server_key[SOCKET_KEY_TEXT];
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &agents) != 0)

@@ -170,7 +170,8 @@ int main(int argc, char **argv)
 {
 	static struct feed feed = { .tail = 1 };
 	struct socket_context *context;
-	struct acceptor_options options = { .loop = &feed.loop, .on_hello = on_hello,
+	struct acceptor_options options = { .loop = &feed.loop,
+		.on_hello = on_hello,
 		.operations = { .read = read_verdicts, .release = release, .on_acked = on_acked },
 		.host = &feed };
 

@@ -93,7 +93,8 @@ static bool has_text(void *data)
 	struct wanted *wanted = data;
 
 	return strcmp(observer_fake_text(wanted->observer, wanted->key, wanted->field),
-	              wanted->text) == 0;
+		   wanted->text)
+	    == 0;
 }
 
 void collecting_await_passes(struct collecting *at, unsigned passes)
@@ -113,7 +114,9 @@ void collecting_await_status(struct collecting *at, const char *key, enum fact_s
 void collecting_await_text(struct collecting *at, const char *key, const char *field,
     const char *text)
 {
-	struct wanted wanted = { .observer = at->observer, .key = key, .field = field,
+	struct wanted wanted = { .observer = at->observer,
+		.key = key,
+		.field = field,
 		.text = text };
 
 	assert_true(drive_until(&at->loop, has_text, &wanted));

@@ -16,7 +16,7 @@
 enum {
 	BATCH_FACTS = 200, /* a journal's sync and a spool's commit each */
 	TICK_MS = 1,
-	TEXT_SIZE = 96,    /* of a key */
+	TEXT_SIZE = 96, /* of a key */
 	LINE_TAIL_MAX = 4096,
 };
 
@@ -117,7 +117,7 @@ static enum status journal_open(struct generator *generator, bool *has_last, uin
 	if (!generator->options.has_journal)
 		return STATUS_OK;
 	return generator->journal < 0 ? STATUS_IO
-				      : journal_last(generator->journal, has_last, last);
+	                              : journal_last(generator->journal, has_last, last);
 }
 
 /* ---- producing ---- */
@@ -125,7 +125,8 @@ static enum status journal_open(struct generator *generator, bool *has_last, uin
 /* Text that names its fact, and cannot be packed away: the same number gives the same bytes. */
 static void make_text(struct generator *generator, uint64_t number)
 {
-	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
+	static const char digits[] =
+	    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
 	uint64_t random = number * 0x9e3779b97f4a7c15ULL + 1;
 
 	buffer_clear(&generator->text);
@@ -139,13 +140,14 @@ static void make_text(struct generator *generator, uint64_t number)
 	}
 }
 
-/* The mark goes by the same lane as the pass before it, so that whoever sees it has had the pass. */
+/* The mark goes by the same lane as the pass before it, so that whoever sees it has had the pass.
+ */
 static enum lane lane_of(const struct generator *generator, uint64_t number)
 {
 	if (number == 0)
 		return LANE_BULK;
 	return generator->options.lane != 0 ? generator->options.lane
-					    : (enum lane)(LANE_CRITICAL + number % LANES);
+	                                    : (enum lane)(LANE_CRITICAL + number % LANES);
 }
 
 static enum status observe(struct generator *generator, uint64_t number)
@@ -259,8 +261,8 @@ static enum status read_records(void *self, uint32_t flow, uint64_t from, size_t
 	enum status status = flush(generator);
 
 	return status == STATUS_OK
-		   ? spool_read(generator->spool, (enum lane)flow, from, most, batch)
-		   : status;
+	         ? spool_read(generator->spool, (enum lane)flow, from, most, batch)
+	         : status;
 }
 
 static void release(void *self)
@@ -380,9 +382,11 @@ static void start_handles(struct generator *generator)
 static enum status dial(struct generator *generator)
 {
 	struct dialler_options options = { .loop = generator->options.loop,
-		.endpoint = generator->options.endpoint, .server_key = generator->server_key,
+		.endpoint = generator->options.endpoint,
+		.server_key = generator->server_key,
 		.public_key = generator->keys.public_key,
-		.secret_key = generator->keys.secret_key, .operations = operations,
+		.secret_key = generator->keys.secret_key,
+		.operations = operations,
 		.self = generator };
 	enum status status = sockets_new(generator->options.sockets, generator->options.loop,
 	    on_round, generator, &generator->sockets);

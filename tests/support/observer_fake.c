@@ -88,8 +88,8 @@ static void keep(struct fake_fact *fact, enum lane lane, enum fact_status status
 	buffer_append(&fact->value, value);
 	arena_fini(&fact->arena);
 	fact->arena = (struct arena){ 0 };
-	assert_int_equal(fact_value_decode(value, &fact->arena, &fact->fields,
-	    &fact->fields_count), STATUS_OK);
+	assert_int_equal(fact_value_decode(value, &fact->arena, &fact->fields, &fact->fields_count),
+	    STATUS_OK);
 }
 
 static size_t set(struct observer *observer, const char *collector, enum lane lane,
@@ -234,8 +234,7 @@ static const struct fact_field *field_of(const struct observer *observer, const 
 	return fact == NULL ? NULL : fact_find(fact->fields, fact->fields_count, field);
 }
 
-const char *observer_fake_text(const struct observer *observer, const char *key,
-    const char *field)
+const char *observer_fake_text(const struct observer *observer, const char *key, const char *field)
 {
 	static char texts[8][FACT_CONTENT_MAX + 1];
 	static unsigned next;
@@ -265,8 +264,8 @@ size_t observer_fake_count(const struct observer *observer, const char *prefix)
 
 	for (size_t i = 0; i < observer->count; i++)
 		count += observer->facts[i]->status != FACT_NONE
-		         && bytes_start_with(buffer_bytes(&observer->facts[i]->key),
-		             bytes_of_text(prefix));
+		      && bytes_start_with(buffer_bytes(&observer->facts[i]->key),
+			  bytes_of_text(prefix));
 	return count;
 }
 

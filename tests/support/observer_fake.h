@@ -21,8 +21,8 @@ struct fake_fact {
 	struct fact_field *fields;
 	size_t fields_count;
 	struct buffer value;
-	unsigned seen;           /* how often it was reported */
-	unsigned changes;        /* how often it became another than it was */
+	unsigned seen;    /* how often it was reported */
+	unsigned changes; /* how often it became another than it was */
 };
 
 struct fake_pass {
@@ -42,8 +42,7 @@ const struct fake_fact *observer_fake_find(const struct observer *observer, cons
 /* FACT_NONE: never named, or unset. */
 enum fact_status observer_fake_status(const struct observer *observer, const char *key);
 /* Text of the field of a fact, "" where either is not there; in one of eight rotating buffers. */
-const char *observer_fake_text(const struct observer *observer, const char *key,
-    const char *field);
+const char *observer_fake_text(const struct observer *observer, const char *key, const char *field);
 /* -1 where there is none. */
 int64_t observer_fake_number(const struct observer *observer, const char *key, const char *field);
 /* How many facts there are whose key begins with PREFIX. */
@@ -51,7 +50,7 @@ size_t observer_fake_count(const struct observer *observer, const char *prefix);
 const struct fake_fact *observer_fake_at(const struct observer *observer, size_t index);
 size_t observer_fake_size(const struct observer *observer);
 
-unsigned observer_fake_passes(const struct observer *observer);    /* ended well */
+unsigned observer_fake_passes(const struct observer *observer); /* ended well */
 unsigned observer_fake_abandoned(const struct observer *observer);
 unsigned observer_fake_open(const struct observer *observer);
 const struct fake_pass *observer_fake_last_pass(const struct observer *observer);

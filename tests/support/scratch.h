@@ -13,7 +13,8 @@
 
 #include <cmocka.h>
 
-/* A fresh directory; *test becomes its path (char *).  Fixtures for cmocka_unit_test_setup_teardown. */
+/* A fresh directory; *test becomes its path (char *).  Fixtures for
+ * cmocka_unit_test_setup_teardown. */
 int scratch_start(void **test);
 int scratch_stop(void **test); /* removes it and all in it */
 

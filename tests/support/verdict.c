@@ -61,8 +61,7 @@ Fettle__ChangeVerdict verdict_change(const char *id, const char *asset, const ch
 	return change;
 }
 
-Fettle__FindingVerdict verdict_finding(const char *asset, const char *subject,
-    const char *severity)
+Fettle__FindingVerdict verdict_finding(const char *asset, const char *subject, const char *severity)
 {
 	Fettle__FindingVerdict finding = FETTLE__FINDING_VERDICT__INIT;
 	struct buffer name = { 0 };

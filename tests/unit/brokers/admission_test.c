@@ -49,9 +49,14 @@ static void on_client(void *data, const struct bytes *parts, size_t count, const
 static int start(void **test)
 {
 	struct fixture *at = memory_new(sizeof(*at));
-	struct socket_options front = { .type = SOCKET_ROUTER, .endpoint = "tcp://127.0.0.1:*",
-		.binds = true, .faces_strangers = true, .is_curve_server = true,
-		.secret_key = at->secret_key, .on_message = on_front, .data = at };
+	struct socket_options front = { .type = SOCKET_ROUTER,
+		.endpoint = "tcp://127.0.0.1:*",
+		.binds = true,
+		.faces_strangers = true,
+		.is_curve_server = true,
+		.secret_key = at->secret_key,
+		.on_message = on_front,
+		.data = at };
 
 	*test = at;
 	socket_key_pair(at->public_key, at->secret_key);
@@ -81,7 +86,9 @@ static int stop(void **test)
 static void dial(struct fixture *at, bool has_curve, struct socket **out)
 {
 	struct socket_options options = { .type = SOCKET_DEALER,
-		.endpoint = socket_endpoint(at->front), .on_message = on_client, .data = at };
+		.endpoint = socket_endpoint(at->front),
+		.on_message = on_client,
+		.data = at };
 
 	if (has_curve) {
 		options.server_key = at->public_key;
@@ -174,7 +181,9 @@ static void put_forgery(struct buffer *out, const char *mechanism)
 	buffer_append_u8(out, 4); /* a command */
 	buffer_append_u8(out, (uint8_t)ready.size);
 	buffer_append(out, buffer_bytes(&ready));
-	buffer_append(out, BYTES("\x00\x06" "forged", 8));
+	buffer_append(out, BYTES("\x00\x06"
+				 "forged",
+			       8));
 	buffer_fini(&ready);
 }
 

@@ -49,7 +49,8 @@ static void every_kind_of_table_is_read_as_cron_reads_it(void **test)
 	    "# m h dom\nSHELL=/bin/sh\nMAILTO = root\n\n17 *\t* * *\troot    cd / && run  a%b\n");
 	scratch_write(at->scratch, "etc/cron.d/two", "@reboot www-data /bin/true\n");
 	scratch_write(at->scratch, "var/spool/cron/crontabs/alice", "*/5 1-3 * * 0 /home/x y");
-	scratch_write(at->scratch, "etc/anacrontab", "LOGNAME=root\n1\t5\tcron.daily\tnice x\n"
+	scratch_write(at->scratch, "etc/anacrontab",
+	    "LOGNAME=root\n1\t5\tcron.daily\tnice x\n"
 	    "@monthly 15 cron.monthly monthly-job\n");
 	begin(at);
 	assert_int_equal(observer_fake_count(at->observer, "cron/"), 5);
@@ -68,7 +69,8 @@ static void a_line_that_moves_stays_what_it_is(void **test)
 	scratch_write(at->scratch, "etc/crontab", "1 1 1 1 1 root keep\n");
 	begin(at);
 	fact = find(at, "keep");
-	scratch_write(at->scratch, "etc/crontab", "# new\n2 2 2 2 2 root other\n1 1 1 1 1 root keep\n");
+	scratch_write(at->scratch, "etc/crontab",
+	    "# new\n2 2 2 2 2 root other\n1 1 1 1 1 root keep\n");
 	while (find(at, "other") == NULL)
 		collecting_turn(at);
 	assert_ptr_equal(find(at, "keep"), fact);

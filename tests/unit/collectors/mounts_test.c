@@ -56,10 +56,11 @@ static void escapes_are_undone_and_broken_lines_passed_over(void **test)
 {
 	struct collecting *at = *test;
 
-	begin(at, "1 0 0:1 / /mnt/a\\040b\\134c rw - nfs host:/x\\040y rw\n"
-		  "rubbish\n\n2 1 0:2 / relative rw - tmpfs t rw\n3 1 0:2 / /no-type rw shared:1 -\n"
-		  "4 1 0:2 / /odd\\04 rw - tmpfs t\\9 rw\n"
-		  "5 1 0:2 / /bytes-\xff\xfe rw - tmpfs \xc3( rw");
+	begin(at,
+	    "1 0 0:1 / /mnt/a\\040b\\134c rw - nfs host:/x\\040y rw\n"
+	    "rubbish\n\n2 1 0:2 / relative rw - tmpfs t rw\n3 1 0:2 / /no-type rw shared:1 -\n"
+	    "4 1 0:2 / /odd\\04 rw - tmpfs t\\9 rw\n"
+	    "5 1 0:2 / /bytes-\xff\xfe rw - tmpfs \xc3( rw");
 	collecting_await_passes(at, 1);
 	assert_int_equal(observer_fake_count(at->observer, "mount/"), 3);
 	assert_string_equal(text(at, "mount/mnt/a b\\c", "source"), "host:/x y");

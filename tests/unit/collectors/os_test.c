@@ -38,11 +38,12 @@ static void the_release_is_told_and_followed(void **test)
 {
 	struct collecting *at = *test;
 
-	scratch_write(at->scratch, "usr/lib/os-release", "ID=debian\nVERSION_ID=\"12\"\n"
-		"VERSION_CODENAME=bookworm\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n");
+	scratch_write(at->scratch, "usr/lib/os-release",
+	    "ID=debian\nVERSION_ID=\"12\"\n"
+	    "VERSION_CODENAME=bookworm\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n");
 	scratch_write(at->scratch, "etc/hostname", "h\n");
-	assert_int_equal(symlink("../usr/lib/os-release", scratch_path(at->scratch,
-	    "etc/os-release")), 0);
+	assert_int_equal(
+	    symlink("../usr/lib/os-release", scratch_path(at->scratch, "etc/os-release")), 0);
 	begin(at);
 	assert_string_equal(observer_fake_text(at->observer, "os/release", "id"), "debian");
 	assert_string_equal(observer_fake_text(at->observer, "os/release", "version_id"), "12");
@@ -52,7 +53,8 @@ static void the_release_is_told_and_followed(void **test)
 	    "Debian GNU/Linux 12");
 	scratch_write(at->scratch, "usr/lib/os-release.new", "ID=debian\nVERSION_ID=\"13\"\n");
 	assert_int_equal(rename(scratch_path(at->scratch, "usr/lib/os-release.new"),
-	    scratch_path(at->scratch, "usr/lib/os-release")), 0);
+			     scratch_path(at->scratch, "usr/lib/os-release")),
+	    0);
 	collecting_await_text(at, "os/release", "version_id", "13");
 }
 

@@ -101,7 +101,8 @@ static void a_plan_of_nothing_is_a_plan(void **test)
 
 static void what_is_no_plan_is_rejected(void **test)
 {
-	const struct request requests[] = { { NULL, 0 } }, not_utf8[] = { { "/caf\xe9", 0 }, { NULL, 0 } };
+	const struct request requests[] = { { NULL, 0 } },
+			     not_utf8[] = { { "/caf\xe9", 0 }, { NULL, 0 } };
 	struct arena arena = { 0 };
 	struct buffer many = { 0 };
 	struct plan *plan;
@@ -111,7 +112,9 @@ static void what_is_no_plan_is_rejected(void **test)
 	assert_int_equal(decode(requests, 0, &arena, &plan), STATUS_REJECT);
 	assert_int_equal(decode(not_utf8, HASH_SIZE, &arena, &plan), STATUS_REJECT);
 	assert_int_equal(plan_decode(bytes_of_text("\xff\xff"), &arena, &plan), STATUS_REJECT);
-	buffer_append(&many, BYTES("\x0a\x10" "hash of the plan", 18));
+	buffer_append(&many, BYTES("\x0a\x10"
+				   "hash of the plan",
+				 18));
 	for (int i = 0; i < 20001; i++)
 		buffer_append(&many, BYTES("\x12\x00", 2));
 	assert_int_equal(plan_decode(buffer_bytes(&many), &arena, &plan), STATUS_REJECT);

@@ -24,8 +24,8 @@ static void begin(struct collecting *at, const char *upgrades, const char *holds
 	if (upgrades != NULL)
 		scratch_write(at->scratch, "apt.out", upgrades);
 	scratch_write(at->scratch, "dpkg.out", holds);
-	asked = (struct updates_settings){ .reread = 3600 * 1000, .apt_get = apt,
-		.dpkg_query = dpkg };
+	asked =
+	    (struct updates_settings){ .reread = 3600 * 1000, .apt_get = apt, .dpkg_query = dpkg };
 	collecting_start(at, &updates_collector, &asked);
 }
 
@@ -48,8 +48,8 @@ static void what_would_be_upgraded_is_told_with_where_it_comes_from(void **test)
 {
 	struct collecting *at = *test;
 
-	scratch_write(at->scratch, "var/lib/apt/lists/deb.debian.org_main_binary-amd64_Packages.lz4",
-	    "");
+	scratch_write(at->scratch,
+	    "var/lib/apt/lists/deb.debian.org_main_binary-amd64_Packages.lz4", "");
 	begin(at, usual, "libssl3:i386 hold\nlibpam-modules-bin:amd64 install\n");
 	collecting_await_passes(at, 1);
 	assert_int_equal(observer_fake_count(at->observer, "update/dpkg/"), 2);
@@ -70,9 +70,11 @@ static void broken_lines_are_passed_over(void **test)
 {
 	struct collecting *at = *test;
 
-	begin(at, "Inst\nInst a\nInst a [1\nInst a [1] 2 b [amd64])\nInst a [1] (2 b [amd64]\n"
-		  "Inst a [1] (2)\nInst a [1] ()\nInst a [1] (2 b [])\nInst a [] (2 [all])\n"
-		  "\xff\xfe Inst a [1] (2 b [all])\nInst z [1] (2 b [all])", "");
+	begin(at,
+	    "Inst\nInst a\nInst a [1\nInst a [1] 2 b [amd64])\nInst a [1] (2 b [amd64]\n"
+	    "Inst a [1] (2)\nInst a [1] ()\nInst a [1] (2 b [])\nInst a [] (2 [all])\n"
+	    "\xff\xfe Inst a [1] (2 b [all])\nInst z [1] (2 b [all])",
+	    "");
 	collecting_await_passes(at, 1);
 	assert_int_equal(observer_fake_count(at->observer, "update/dpkg/"), 2);
 	assert_string_equal(text(at, "update/dpkg/z:all", "candidate"), "2");

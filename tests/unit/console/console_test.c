@@ -43,12 +43,28 @@ static const struct argp_option options[] = {
 };
 
 static const struct command commands[] = {
-	{ .noun = "finds", .verb = "list", .group = "See", .summary = "list", .options = options,
+	{ .noun = "finds",
+	    .verb = "list",
+	    .group = "See",
+	    .summary = "list",
+	    .options = options,
 	    .run = note },
-	{ .noun = "finds", .verb = "show", .group = "See", .summary = "show", .arguments = "ID",
-	    .arguments_least = 1, .arguments_most = 1, .run = note },
-	{ .noun = "facts", .group = "See", .summary = "facts", .arguments = "ASSET [PREFIX]",
-	    .arguments_least = 1, .arguments_most = 2, .options = options, .run = note },
+	{ .noun = "finds",
+	    .verb = "show",
+	    .group = "See",
+	    .summary = "show",
+	    .arguments = "ID",
+	    .arguments_least = 1,
+	    .arguments_most = 1,
+	    .run = note },
+	{ .noun = "facts",
+	    .group = "See",
+	    .summary = "facts",
+	    .arguments = "ASSET [PREFIX]",
+	    .arguments_least = 1,
+	    .arguments_most = 2,
+	    .options = options,
+	    .run = note },
 	{ .noun = "log", .verb = "dump", .group = "See", .summary = "dump", .run = note },
 	{ .noun = NULL },
 };
@@ -121,11 +137,23 @@ static void what_follows_two_dashes_is_no_option(void **test)
 static void what_is_mistyped_is_refused(void **test)
 {
 	const char *const lines[] = {
-		"fettle findz", "fettle finds shwo", "fettle log", "fettle log dmup",
-		"fettle finds --asst web1", "fettle --fromat json finds", "fettle finds -x",
-		"fettle facts", "fettle facts a b c", "fettle finds --asset", "fettle finds --all=1",
-		"fettle finds --format xml", "fettle finds --limit -3", "fettle finds --limit many",
-		"fettle finds --since yesterday", "fettle finds --color blue", "fettle help findz",
+		"fettle findz",
+		"fettle finds shwo",
+		"fettle log",
+		"fettle log dmup",
+		"fettle finds --asst web1",
+		"fettle --fromat json finds",
+		"fettle finds -x",
+		"fettle facts",
+		"fettle facts a b c",
+		"fettle finds --asset",
+		"fettle finds --all=1",
+		"fettle finds --format xml",
+		"fettle finds --limit -3",
+		"fettle finds --limit many",
+		"fettle finds --since yesterday",
+		"fettle finds --color blue",
+		"fettle help findz",
 		"fettle finds --data=",
 	};
 
@@ -140,8 +168,14 @@ static void what_is_mistyped_is_refused(void **test)
 static void help_runs_nothing(void **test)
 {
 	const char *const lines[] = {
-		"fettle", "fettle help", "fettle --help", "fettle finds --help", "fettle help finds",
-		"fettle finds show --help", "fettle facts -h", "fettle --version",
+		"fettle",
+		"fettle help",
+		"fettle --help",
+		"fettle finds --help",
+		"fettle help finds",
+		"fettle finds show --help",
+		"fettle facts -h",
+		"fettle --version",
 	};
 
 	(void)test;

@@ -16,11 +16,11 @@ static void utf8_is_what_the_standard_says(void **test)
 	assert_true(is_utf8(""));
 	assert_true(is_utf8("plain, caf\xc3\xa9, \xe2\x82\xac, \xf0\x9f\x98\x80"));
 	assert_true(is_utf8("\xf4\x8f\xbf\xbf"));
-	assert_false(is_utf8("\xf4\x90\x80\x80"));     /* beyond U+10FFFF */
-	assert_false(is_utf8("\xed\xa0\x80"));         /* a surrogate */
-	assert_false(is_utf8("\xc0\xaf"));             /* '/' in two bytes */
-	assert_false(is_utf8("\xe0\x80\xaf"));         /* in three */
-	assert_false(is_utf8("\xf0\x80\x80\xaf"));     /* in four */
+	assert_false(is_utf8("\xf4\x90\x80\x80")); /* beyond U+10FFFF */
+	assert_false(is_utf8("\xed\xa0\x80"));     /* a surrogate */
+	assert_false(is_utf8("\xc0\xaf"));         /* '/' in two bytes */
+	assert_false(is_utf8("\xe0\x80\xaf"));     /* in three */
+	assert_false(is_utf8("\xf0\x80\x80\xaf")); /* in four */
 	assert_false(is_utf8("\x80"));
 	assert_false(is_utf8("\xc3"));
 	assert_false(is_utf8("\xe2\x82"));

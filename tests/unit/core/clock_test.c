@@ -56,8 +56,8 @@ static void reads(const char *text, uint64_t expected)
 static void a_duration_is_a_number_and_a_unit(void **test)
 {
 	uint64_t ms;
-	static const char *const wrong[] = { "", "s", "-1s", "+1s", " 1s", "1 s", "1.5h", "1y", "1ss",
-		"18446744073709551616", "30500568905w" };
+	static const char *const wrong[] = { "", "s", "-1s", "+1s", " 1s", "1 s", "1.5h", "1y",
+		"1ss", "18446744073709551616", "30500568905w" };
 
 	(void)test;
 	reads("90", 90000);

@@ -23,8 +23,11 @@ static enum status on_event(struct stage_io *io, const struct event *event)
 	return STATUS_OK;
 }
 
-static const struct stage talker = { .name = "talker", .summary = "talks",
-	.consumes = (const enum event_kind[]){ EVENT_NONE }, .tick_ms = 1, .on_event = on_event,
+static const struct stage talker = { .name = "talker",
+	.summary = "talks",
+	.consumes = (const enum event_kind[]){ EVENT_NONE },
+	.tick_ms = 1,
+	.on_event = on_event,
 	.on_tick = on_tick };
 static const struct stage *const stages[] = { &talker, NULL };
 static const char *const tables[] = { HOST_TABLE_NAMES, NULL };

@@ -18,7 +18,8 @@ enum { TABLE_NOTES = HOST_TABLES, TABLE_ECHOES, TABLES };
 enum { TICK_MS = 60 * 1000, START_MS = 1000 * 1000, RECORDS_MAX = 256, WORK = 7 };
 
 static const char *const tables[] = { HOST_TABLE_NAMES, "notes", "echoes", NULL };
-static const uint8_t agent[AGENT_ID_SIZE] = "\x03" "an agent's id.";
+static const uint8_t agent[AGENT_ID_SIZE] = "\x03"
+					    "an agent's id.";
 
 static unsigned caches_made;
 
@@ -116,16 +117,22 @@ static enum status on_work(struct stage_io *io, struct stage_work *work)
 			buffer_append(work->next, key);
 		else if (status == STATUS_OK)
 			say(io, arena_format(io->arena, "work %.*s", (int)key.size,
-			    (const char *)key.data));
+				    (const char *)key.data));
 	}
 	txn_scan_close(scan);
 	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-static const struct stage notes_stage = { .name = "notes", .summary = "keeps notes",
+static const struct stage notes_stage = { .name = "notes",
+	.summary = "keeps notes",
 	.consumes = (const enum event_kind[]){ EVENT_FACT_SET, EVENT_POLICY, EVENT_NONE },
-	.tick_ms = TICK_MS, .cache_new = cache_new, .cache_free = free, .on_event = on_event,
-	.on_tick = on_tick, .on_timer = on_timer, .on_work = on_work };
+	.tick_ms = TICK_MS,
+	.cache_new = cache_new,
+	.cache_free = free,
+	.on_event = on_event,
+	.on_tick = on_tick,
+	.on_timer = on_timer,
+	.on_work = on_work };
 
 static enum status on_echo(struct stage_io *io, const struct event *event)
 {
@@ -133,7 +140,8 @@ static enum status on_echo(struct stage_io *io, const struct event *event)
 	return STATUS_OK;
 }
 
-static const struct stage echo_stage = { .name = "echo", .summary = "echoes",
+static const struct stage echo_stage = { .name = "echo",
+	.summary = "echoes",
 	.consumes = (const enum event_kind[]){ EVENT_FACT_CHANGED, EVENT_NONE },
 	.on_event = on_echo };
 
@@ -212,7 +220,8 @@ static void give(struct fixture *at, uint32_t flow, struct bytes record)
 	struct kept *kept = &at->log[at->kept++];
 
 	assert_true(at->kept <= RECORDS_MAX);
-	*kept = (struct kept){ .flow = flow, .number = ++at->heads[flow],
+	*kept = (struct kept){ .flow = flow,
+		.number = ++at->heads[flow],
 		.bytes = arena_bytes(&at->arena, record) };
 	host_take(at->host, flow, kept->number, &kept->bytes, 1);
 }
@@ -328,12 +337,12 @@ static const char *verdict(struct fixture *at, uint64_t number)
 			text = ((Fettle__QuarantinedVerdict *)record_unpack(
 				    &fettle__quarantined_verdict__descriptor,
 				    record_bytes(record->body), &at->arena))
-				   ->reason;
+			           ->reason;
 		else
-			text = ((Fettle__LossVerdict *)record_unpack(
-				    &fettle__loss_verdict__descriptor, record_bytes(record->body),
-				    &at->arena))
-				   ->reason;
+			text =
+			    ((Fettle__LossVerdict *)record_unpack(&fettle__loss_verdict__descriptor,
+				 record_bytes(record->body), &at->arena))
+				->reason;
 	}
 	host_release(at->host);
 	return text;
@@ -469,8 +478,7 @@ static void an_endpoint_cannot_say_what_only_operators_may(void **test)
 	step(at);
 	assert_int_equal(count(at, HOST_WORK), 0);
 	assert_int_equal(count(at, HOST_QUARANTINE), 1);
-	assert_string_equal(last_verdict(at),
-	    "a record of this kind may not come by this stream");
+	assert_string_equal(last_verdict(at), "a record of this kind may not come by this stream");
 }
 
 static void an_operator_cannot_forge_what_was_observed(void **test)
@@ -819,16 +827,14 @@ static void a_replay_without_the_record_it_needs_changes_nothing(void **test)
 	batch.n_ranges = 1;
 	batch.ranges = &ranges;
 	record_pack(&packed, &batch.base);
-	assert_int_equal(host_replay(at->host, buffer_bytes(&packed), fetch, at),
-	    STATUS_NOT_FOUND);
+	assert_int_equal(host_replay(at->host, buffer_bytes(&packed), fetch, at), STATUS_NOT_FOUND);
 	assert_int_equal(host_batches(at->host), 0);
 	assert_int_equal(host_replay(at->host, bytes_of_text("\xff"), fetch, at), STATUS_CORRUPT);
 	buffer_clear(&packed);
 	batch.n_ranges = 0;
 	RECORD_SET_BYTES(&batch, work, bytes_of_text("no such work"));
 	record_pack(&packed, &batch.base);
-	assert_int_equal(host_replay(at->host, buffer_bytes(&packed), fetch, at),
-	    STATUS_NOT_FOUND);
+	assert_int_equal(host_replay(at->host, buffer_bytes(&packed), fetch, at), STATUS_NOT_FOUND);
 	assert_int_equal(host_batches(at->host), 0);
 	buffer_fini(&packed);
 }

@@ -219,8 +219,13 @@ static void a_cursor_finds_the_neighbours_of_a_key(void **test)
 	static const struct {
 		const char *sought, *at_least, *at_most;
 	} rows[] = {
-		{ "", "b", NULL }, { "a", "b", NULL }, { "b", "b", "b" },  { "c", "d", "b" },
-		{ "d", "d", "d" }, { "f", "f", "f" },  { "g", NULL, "f" },
+		{ "", "b", NULL },
+		{ "a", "b", NULL },
+		{ "b", "b", "b" },
+		{ "c", "d", "b" },
+		{ "d", "d", "d" },
+		{ "f", "f", "f" },
+		{ "g", NULL, "f" },
 	};
 	struct kv *kv = open_kv(*test, true);
 	struct kv_cursor *cursor;
@@ -577,7 +582,7 @@ static bool is_denied_to_a_stranger(const char *directory)
 	struct kv *kv;
 
 	return setgroups(0, NULL) == 0 && setgid(65534) == 0 && setuid(65534) == 0
-	       && kv_open(directory, &how, &kv) == STATUS_DENIED;
+	    && kv_open(directory, &how, &kv) == STATUS_DENIED;
 }
 
 static void whoever_may_not_read_is_denied(void **test)
@@ -781,8 +786,8 @@ static void a_thread_that_reads_keeps_its_map_from_growing_but_does_not_hang(voi
 static bool mount_small(const char *directory)
 {
 	return geteuid() == 0 && unshare(CLONE_NEWNS) == 0
-	       && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0
-	       && mount("none", directory, "tmpfs", 0, "size=6m") == 0;
+	    && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0
+	    && mount("none", directory, "tmpfs", 0, "size=6m") == 0;
 }
 
 static void take_bytes(const char *directory, off_t size)
@@ -898,9 +903,9 @@ static void mdb_stat_reads_it(void **test)
 	if (system("command -v mdb_stat >/dev/null 2>&1") != 0)
 		skip(); /* lmdb-utils is not installed */
 	kv_close(open_kv(*test, true));
-	command =
-	    text_format("test $(mdb_stat -a '%s' | grep -c 'Status of \\(fruit\\|roots\\)') = 2",
-	                (const char *)*test);
+	command = text_format(
+	    "test $(mdb_stat -a '%s' | grep -c 'Status of \\(fruit\\|roots\\)') = 2",
+	    (const char *)*test);
 	assert_int_equal(system(command), 0);
 	free(command);
 }

@@ -23,8 +23,8 @@ struct frame {
 struct wire {
 	struct frame frames[FRAMES];
 	size_t count;
-	bool is_full;  /* transmit says AGAIN */
-	bool is_cut;   /* what is sent is lost */
+	bool is_full; /* transmit says AGAIN */
+	bool is_cut;  /* what is sent is lost */
 };
 
 /* One flow's receiving host: it commits what it was handed when told to. */
@@ -38,15 +38,15 @@ struct world;
 struct side {
 	struct world *world;
 	struct link *link;
-	struct wire *out; /* to the other side */
+	struct wire *out;     /* to the other side */
 	uint64_t head, acked; /* of what it sends */
-	unsigned deliveries; /* frames of records */
-	uint64_t first; /* of the last delivery */
+	unsigned deliveries;  /* frames of records */
+	uint64_t first;       /* of the last delivery */
 	size_t last_count, last_size;
 	unsigned opened, closed, welcomes, acks;
-	enum status welcome; /* what on_welcome answers */
-	enum status reading; /* what read answers */
-	size_t record_size; /* 0: the default */
+	enum status welcome;   /* what on_welcome answers */
+	enum status reading;   /* what read answers */
+	size_t record_size;    /* 0: the default */
 	bool has_record_sizes; /* each record has another */
 };
 
@@ -198,10 +198,15 @@ static void on_closed(void *self, const char *reason)
 }
 
 static const struct link_operations dialler_operations = { .transmit = transmit,
-	.read = read_records, .on_acked = on_acked, .on_hello = on_hello, .on_welcome = on_welcome,
-	.on_open = on_open, .on_closed = on_closed };
-static const struct link_operations acceptor_operations = { .transmit = transmit,
-	.on_acked = on_acked, .on_data = on_data, .on_open = on_open };
+	.read = read_records,
+	.on_acked = on_acked,
+	.on_hello = on_hello,
+	.on_welcome = on_welcome,
+	.on_open = on_open,
+	.on_closed = on_closed };
+static const struct link_operations acceptor_operations = {
+	.transmit = transmit, .on_acked = on_acked, .on_data = on_data, .on_open = on_open
+};
 
 /* ---- turns ---- */
 
@@ -261,8 +266,8 @@ static void deliver_at(struct world *world, struct wire *wire, size_t index)
 	if (wire == &world->to_acceptor)
 		acceptor_takes(world, buffer_bytes(&frame.bytes));
 	else
-		assert_int_equal(link_frame(world->dialler.link, buffer_bytes(&frame.bytes),
-				     world->now_ms),
+		assert_int_equal(
+		    link_frame(world->dialler.link, buffer_bytes(&frame.bytes), world->now_ms),
 		    STATUS_OK);
 	buffer_fini(&frame.bytes);
 }
@@ -1023,7 +1028,8 @@ static void one_seed(uint64_t seed, unsigned steps)
 	for (unsigned i = 0; i < steps; i++)
 		step_by_chance(world);
 	heal(world);
-	/* Ten minutes are enough for whatever was going on: the longest wait is twice 60 seconds. */
+	/* Ten minutes are enough for whatever was going on: the longest wait is twice 60 seconds.
+	 */
 	while (world->dialler.acked < world->dialler.head && turns++ < 600) {
 		pass(world, 1000);
 		turn(world);

@@ -42,14 +42,20 @@ static void control_characters_become_escapes(void **test)
 	(void)test;
 	escapes("a\nb\r\tc\x7f", "a\\u000ab\\u000d\\u0009c\\u007f");
 	escapes("\x1b[2J", "\\u001b[2J");
-	escapes("\xc2\x9b" "2J", "\\u009b2J"); /* the same in one character */
+	escapes("\xc2\x9b"
+		"2J",
+	    "\\u009b2J"); /* the same in one character */
 }
 
 static void characters_that_deceive_become_escapes(void **test)
 {
 	(void)test;
-	escapes("\xe2\x80\xae" "txt.exe", "\\u202etxt.exe");
-	escapes("a\xe2\x80\x8b" "b", "a\\u200bb");
+	escapes("\xe2\x80\xae"
+		"txt.exe",
+	    "\\u202etxt.exe");
+	escapes("a\xe2\x80\x8b"
+		"b",
+	    "a\\u200bb");
 	escapes("\xe2\x80\xa8", "\\u2028");
 	escapes("\xef\xbb\xbf", "\\ufeff");
 }
@@ -64,8 +70,8 @@ static void what_is_not_utf8_becomes_escapes_and_the_rest_stays(void **test)
 
 static void write_field(const char *text)
 {
-	log_write(LOG_WARN, "test-line", LOG_FIELDS(LOG_TEXT("field", text), LOG_NUMBER("count", 3)),
-	    "%s", text);
+	log_write(LOG_WARN, "test-line",
+	    LOG_FIELDS(LOG_TEXT("field", text), LOG_NUMBER("count", 3)), "%s", text);
 }
 
 static void a_logfmt_line_is_one_line_whatever_the_endpoint_sent(void **test)
@@ -76,9 +82,9 @@ static void a_logfmt_line_is_one_line_whatever_the_endpoint_sent(void **test)
 	log_configure(LOG_INFO, LOG_LOGFMT);
 	line = captured(write_field, "x\nlevel=error id=forged \"quoted\"");
 	assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
-	assert_non_null(strstr(line,
-	    " level=warn role=fettle id=test-line "
-	    "field=\"x\\u000alevel=error id=forged \\\"quoted\\\"\" count=3 msg="));
+	assert_non_null(
+	    strstr(line, " level=warn role=fettle id=test-line "
+			 "field=\"x\\u000alevel=error id=forged \\\"quoted\\\"\" count=3 msg="));
 	line = captured(write_field, "plain");
 	assert_non_null(strstr(line, " field=plain "));
 }

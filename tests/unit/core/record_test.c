@@ -110,7 +110,8 @@ static void a_body_longer_than_the_record_cannot_swallow_the_stamp(void **test)
 	struct fixture *at = *test;
 
 	put_record(&at->record, FETTLE__KIND__KIND_FACT_SET, BYTES_NONE);
-	buffer_append(&at->record, BYTES("\x12\x20", 2)); /* 32 bytes of body, of which none is there */
+	buffer_append(&at->record,
+	    BYTES("\x12\x20", 2)); /* 32 bytes of body, of which none is there */
 	is_malformed(at, buffer_bytes(&at->record));
 	buffer_append(&at->record, bytes_of_text("too few of them"));
 	is_malformed(at, buffer_bytes(&at->record));
@@ -138,7 +139,9 @@ static void lengths_and_tags_that_no_encoder_writes_are_malformed(void **test)
 		{ (const uint8_t *)"\x12\x80\x00", 3 },
 		{ (const uint8_t *)"\x12\x80\x80\x80\x80\x80\x00", 7 },
 		{ (const uint8_t *)"\x12\x80\x80\x80\x80\x80\x80\x80\x80\x80\x02", 11 },
-		{ (const uint8_t *)"\x12\x81\x80\x80\x80\x10" "A", 7 },
+		{ (const uint8_t *)"\x12\x81\x80\x80\x80\x10"
+				   "A",
+		    7 },
 		{ (const uint8_t *)"\x92\x00\x00", 3 },
 		{ (const uint8_t *)"\x13", 1 }, /* a group */
 		{ (const uint8_t *)"\x08\x01", 2 },
@@ -222,7 +225,8 @@ static void text_that_is_not_utf8_is_refused(void **test)
 
 	reset.reason = RECORD_TEXT("caf\xe9");
 	record_pack(&at->record, &reset.base);
-	assert_null(record_unpack(&fettle__reset__descriptor, buffer_bytes(&at->record), &at->arena));
+	assert_null(
+	    record_unpack(&fettle__reset__descriptor, buffer_bytes(&at->record), &at->arena));
 }
 
 static void more_than_32_unknown_fields_are_refused(void **test)
@@ -231,10 +235,11 @@ static void more_than_32_unknown_fields_are_refused(void **test)
 
 	for (int i = 0; i < 32; i++)
 		buffer_append(&at->record, BYTES("\xf8\x07\x01", 3));
-	assert_non_null(record_unpack(&fettle__ping__descriptor, buffer_bytes(&at->record),
-	    &at->arena));
+	assert_non_null(
+	    record_unpack(&fettle__ping__descriptor, buffer_bytes(&at->record), &at->arena));
 	buffer_append(&at->record, BYTES("\xf8\x07\x01", 3));
-	assert_null(record_unpack(&fettle__ping__descriptor, buffer_bytes(&at->record), &at->arena));
+	assert_null(
+	    record_unpack(&fettle__ping__descriptor, buffer_bytes(&at->record), &at->arena));
 }
 
 static void small_wire_does_not_become_a_large_heap(void **test)
@@ -244,7 +249,8 @@ static void small_wire_does_not_become_a_large_heap(void **test)
 	/* 500,000 empty records in one frame. */
 	for (int i = 0; i < 500 * 1000; i++)
 		buffer_append(&at->record, BYTES("\x1a\x00", 2));
-	assert_null(record_unpack(&fettle__data__descriptor, buffer_bytes(&at->record), &at->arena));
+	assert_null(
+	    record_unpack(&fettle__data__descriptor, buffer_bytes(&at->record), &at->arena));
 	assert_true(at->arena.used <= 3 * 1024 * 1024);
 }
 
@@ -254,8 +260,8 @@ static void deep_nesting_is_only_unknown_bytes(void **test)
 
 	for (int i = 0; i < 100 * 1000; i++)
 		buffer_append_u8(&at->record, 0x0b); /* groups within groups */
-	assert_null(record_unpack(&fettle__record__descriptor, buffer_bytes(&at->record),
-	    &at->arena));
+	assert_null(
+	    record_unpack(&fettle__record__descriptor, buffer_bytes(&at->record), &at->arena));
 }
 
 /* ---- events ---- */
@@ -304,7 +310,8 @@ static void a_kind_that_is_not_known_or_malformed_is_rejected(void **test)
 	assert_int_equal(event.envelope->kind, 9999); /* so that it can be said who sent what */
 	assert_int_equal(decode_event(at, FETTLE__KIND__KIND_MALFORMED, BYTES_NONE, &event),
 	    STATUS_REJECT);
-	assert_int_equal(decode_event(at, FETTLE__KIND__KIND_FACT_SET, bytes_of_text("\xff"), &event),
+	assert_int_equal(
+	    decode_event(at, FETTLE__KIND__KIND_FACT_SET, bytes_of_text("\xff"), &event),
 	    STATUS_REJECT);
 }
 

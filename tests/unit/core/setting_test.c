@@ -16,38 +16,34 @@ struct gateway {
 	struct setting_list peers;
 };
 
-static const struct setting gateway_table[] = {
-	SETTING_TEXT(struct gateway, listen, "tcp://127.0.0.1:7070", "where agents connect"),
+static const struct setting gateway_table[] = { SETTING_TEXT(struct gateway, listen,
+						    "tcp://127.0.0.1:7070", "where agents connect"),
 	SETTING_U32(struct gateway, backlog, 128, 1, 4096, "connections that may wait"),
 	SETTING_BOOL(struct gateway, verbose, false, "say more | or less"),
 	SETTING_SIZE(struct gateway, map_size, 1 << 20, 1 << 12, UINT64_MAX, "of the map"),
 	SETTING_DURATION(struct gateway, idle, 90 * 1000, 1000, 24 * 60 * 60 * 1000, "then drop"),
-	SETTING_LIST(struct gateway, peers, "a, b", "other gateways"),
-	SETTING_END
-};
+	SETTING_LIST(struct gateway, peers, "a, b", "other gateways"), SETTING_END };
 
 struct siem {
 	char *name;
 	uint32_t port;
 };
 
-static const struct setting siem_table[] = {
-	SETTING_TEXT(struct siem, name, NULL, "shown in log lines"),
-	SETTING_U32(struct siem, port, 514, 1, 65535, "of the receiver"),
-	SETTING_END
-};
+static const struct setting siem_table[] = { SETTING_TEXT(struct siem, name, NULL,
+						 "shown in log lines"),
+	SETTING_U32(struct siem, port, 514, 1, 65535, "of the receiver"), SETTING_END };
 
 struct store {
 	char *path;
 };
 
-static const struct setting store_table[] = {
-	SETTING_TEXT(struct store, path, "", "its folder"),
-	SETTING_END
-};
+static const struct setting store_table[] = { SETTING_TEXT(struct store, path, "", "its folder"),
+	SETTING_END };
 
 static const struct setting_section sections[] = {
-	{ .name = "gateway", .settings = gateway_table, .size = sizeof(struct gateway),
+	{ .name = "gateway",
+	    .settings = gateway_table,
+	    .size = sizeof(struct gateway),
 	    .help = "Faces the endpoints." },
 	{ .name = "gateway-store", .settings = store_table, .size = sizeof(struct store) },
 	{ .name = "siem", .settings = siem_table, .size = sizeof(struct siem), .is_list = true },
@@ -169,8 +165,8 @@ static void environment_and_flags_set_every_type(void **test)
 		"FETTLE_GATEWAY_PEERS= x ,, y z,", "FETTLE_GATEWAY_STORE_PATH=/data", NULL };
 	const char *const flags[] = { "gateway.backlog=7", "gateway.verbose=on",
 		"gateway.map_size=1G", "gateway-store.path=/a.b=c", NULL };
-	struct loaded loaded = load((struct settings_sources){ .environment = environment,
-	    .flags = flags });
+	struct loaded loaded = load(
+	    (struct settings_sources){ .environment = environment, .flags = flags });
 	const struct gateway *gateway = gateway_of(&loaded);
 	const struct store *store = settings_of(loaded.settings, "gateway-store");
 
@@ -215,8 +211,8 @@ static void bounds_themselves_are_allowed(void **test)
 
 static void a_later_source_overrides_an_earlier_one(void **test)
 {
-	const char *const environment[] = { "FETTLE_GATEWAY_VERBOSE=no",
-		"FETTLE_GATEWAY_IDLE=4s", NULL };
+	const char *const environment[] = { "FETTLE_GATEWAY_VERBOSE=no", "FETTLE_GATEWAY_IDLE=4s",
+		NULL };
 	const char *const flags[] = { "gateway.idle=5s", "gateway.idle=6s", NULL };
 	const struct gateway *gateway;
 	struct loaded loaded;
@@ -227,7 +223,8 @@ static void a_later_source_overrides_an_earlier_one(void **test)
 	scratch_write(*test, "conf.d/30.yaml.bak", "rubbish");
 	scratch_write(*test, "conf.d/.40.yaml", "rubbish");
 	loaded = load((struct settings_sources){ .file = scratch_path(*test, "fettle.yaml"),
-	    .directory = scratch_path(*test, "conf.d"), .environment = environment,
+	    .directory = scratch_path(*test, "conf.d"),
+	    .environment = environment,
 	    .flags = flags });
 	gateway = gateway_of(&loaded);
 	assert_string_equal(gateway->listen, "file");
@@ -240,9 +237,10 @@ static void a_later_source_overrides_an_earlier_one(void **test)
 
 static void a_default_file_and_a_directory_may_be_missing(void **test)
 {
-	struct loaded loaded = load((struct settings_sources){
-	    .file = scratch_path(*test, "none.yaml"), .file_may_be_missing = true,
-	    .directory = scratch_path(*test, "none") });
+	struct loaded loaded = load(
+	    (struct settings_sources){ .file = scratch_path(*test, "none.yaml"),
+		.file_may_be_missing = true,
+		.directory = scratch_path(*test, "none") });
 
 	assert_int_equal(gateway_of(&loaded)->backlog, 128);
 	assert_int_equal(loaded.errors.count, 0);
@@ -252,8 +250,8 @@ static void a_default_file_and_a_directory_may_be_missing(void **test)
 
 static void a_file_that_was_asked_for_must_be_there(void **test)
 {
-	struct loaded loaded = load((struct settings_sources){
-	    .file = scratch_path(*test, "none.yaml") });
+	struct loaded loaded = load(
+	    (struct settings_sources){ .file = scratch_path(*test, "none.yaml") });
 
 	assert_int_equal(loaded.status, STATUS_NOT_FOUND);
 	assert_null(loaded.settings);
@@ -317,7 +315,8 @@ static void every_mistake_is_told(void **test)
 	scratch_write(*test, "conf.d/a.yaml", "gateway: [");
 	scratch_write(*test, "conf.d/b.yaml", "gateway: x\n");
 	loaded = load((struct settings_sources){ .file = scratch_path(*test, "fettle.yaml"),
-	    .directory = scratch_path(*test, "conf.d"), .environment = environment,
+	    .directory = scratch_path(*test, "conf.d"),
+	    .environment = environment,
 	    .flags = flags });
 	assert_int_equal(loaded.status, STATUS_INVALID);
 	assert_int_equal(loaded.errors.count, 7);

@@ -244,8 +244,8 @@ static void a_read_stops_at_most_and_at_the_size_of_a_batch(void **test)
 
 	memset(buffer_extend(&body, 30 * 1024), 'x', 30 * 1024);
 	for (int i = 0; i < 5; i++)
-		assert_int_equal(spool_append(at->spool, LANE_CRITICAL, KIND, 0,
-				     buffer_bytes(&body)),
+		assert_int_equal(
+		    spool_append(at->spool, LANE_CRITICAL, KIND, 0, buffer_bytes(&body)),
 		    STATUS_OK);
 	commit(at);
 	assert_int_equal(spool_read(at->spool, LANE_CRITICAL, 1, 5, &batch), STATUS_OK);
@@ -419,8 +419,8 @@ static void an_idle_lane_writes_nothing_after_a_new_epoch(void **test)
 
 static void mark(struct fixture *at)
 {
-	assert_int_equal(spool_append(at->spool, LANE_DELTA, FETTLE__KIND__KIND_PASS, 0, BYTES_NONE),
-	    STATUS_OK);
+	assert_int_equal(
+	    spool_append(at->spool, LANE_DELTA, FETTLE__KIND__KIND_PASS, 0, BYTES_NONE), STATUS_OK);
 }
 
 static void nothing_is_lost_where_marks_were_dropped_again_and_again(void **test)
@@ -512,7 +512,9 @@ static void a_command_counts_once_it_is_committed(void **test)
 static enum status observe(struct fixture *at, const char *key, const char *text)
 {
 	struct fact_field field = FACT_FIELD_TEXT("text", text);
-	struct fact seen = { .key = bytes_of_text(key), .status = FACT_PRESENT, .fields = &field,
+	struct fact seen = { .key = bytes_of_text(key),
+		.status = FACT_PRESENT,
+		.fields = &field,
 		.fields_count = 1 };
 
 	return observer_set(at->observer, "test", LANE_DELTA, &seen);
@@ -542,8 +544,8 @@ static void an_unset_is_sent_once(void **test)
 	    STATUS_OK);
 	assert_int_equal(observe(at, "a", "1"), STATUS_OK);
 	for (int i = 0; i < 2; i++)
-		assert_int_equal(observer_unset(at->observer, "test", LANE_DELTA,
-				     bytes_of_text("a")),
+		assert_int_equal(
+		    observer_unset(at->observer, "test", LANE_DELTA, bytes_of_text("a")),
 		    STATUS_OK);
 	commit(at);
 	assert_int_equal(spool_kept(at->spool), 2);
@@ -595,8 +597,10 @@ static void a_file_of_64_kib_fits_a_record(void **test)
 	struct fixture *at = *test;
 	struct buffer content = { 0 };
 	struct fact_field field;
-	struct fact seen = { .key = bytes_of_text("file/etc/large"), .status = FACT_PRESENT,
-		.fields = &field, .fields_count = 1 };
+	struct fact seen = { .key = bytes_of_text("file/etc/large"),
+		.status = FACT_PRESENT,
+		.fields = &field,
+		.fields_count = 1 };
 	struct link_batch batch = { .count = 0 };
 
 	memset(buffer_extend(&content, FACT_CONTENT_MAX), 'x', FACT_CONTENT_MAX);
@@ -681,8 +685,10 @@ static void a_pass_that_the_spool_refused_a_part_of_is_not_complete(void **test)
 	struct observer_pass *pass = begin_pass(at);
 	struct buffer large = { 0 };
 	struct fact_field field;
-	struct fact seen = { .key = bytes_of_text("p/large"), .status = FACT_PRESENT,
-		.fields = &field, .fields_count = 1 };
+	struct fact seen = { .key = bytes_of_text("p/large"),
+		.status = FACT_PRESENT,
+		.fields = &field,
+		.fields_count = 1 };
 	unsigned taken = 0;
 
 	memset(buffer_extend(&large, 60 * 1024), 'x', 60 * 1024);

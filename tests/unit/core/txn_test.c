@@ -222,7 +222,7 @@ static void a_scan_merges_overlay_and_store(void **test)
 
 /* What the scanning code does at each key, and what it must see. */
 static void scans_and_writes(struct fixture *at, void (*write)(struct fixture *, const char *key),
-                             const char *seen)
+    const char *seen)
 {
 	struct buffer out = { 0 };
 	struct txn_scan *open;
@@ -294,7 +294,7 @@ static void a_scan_stays_valid_while_its_table_is_written(void **test)
 	scans_and_writes(at, roll_back_ahead, "abdef");
 	scans_and_writes(at, write_behind, "abdef");
 	assert_string_equal(scan(at, "", ""),
-	                    "0=behind 00=behind a=again b=again d=again e=again f=again ");
+	    "0=behind 00=behind a=again b=again d=again e=again f=again ");
 	delete (at, "0");
 	delete (at, "00");
 	scans_and_writes(at, drop_ahead, "abf");
@@ -331,12 +331,10 @@ static unsigned random_below(struct trial *trial, unsigned bound)
 /* Keys of one to three bytes, of which many begin with another. */
 static struct bytes model_key(unsigned number)
 {
-	static const char *const keys[KEYS] = { "a",   "aa",  "aaa", "aab", "ab",  "aba", "abb",
-		                                "ac",  "aca", "acc", "b",   "ba",  "baa", "bab",
-		                                "bb",  "bba", "bbb", "bc",  "bca", "bcc", "c",
-		                                "ca",  "caa", "cab", "cb",  "cba", "cbb", "cc",
-		                                "cca", "ccc", "d",   "da",  "daa", "dab", "db",
-		                                "dba", "dbb", "dc",  "dca", "dcc" };
+	static const char *const keys[KEYS] = { "a", "aa", "aaa", "aab", "ab", "aba", "abb", "ac",
+		"aca", "acc", "b", "ba", "baa", "bab", "bb", "bba", "bbb", "bc", "bca", "bcc", "c",
+		"ca", "caa", "cab", "cb", "cba", "cbb", "cc", "cca", "ccc", "d", "da", "daa", "dab",
+		"db", "dba", "dbb", "dc", "dca", "dcc" };
 
 	return bytes_of_text(keys[number]);
 }
@@ -413,7 +411,7 @@ static void step_scan(struct trial *trial)
 	struct bytes key, value;
 
 	assert_int_equal(txn_scan_open(trial->at->txn, FRUIT, prefix, model_key(from), &open),
-	                 STATUS_OK);
+	    STATUS_OK);
 	while (txn_scan_next(open, &key, &value) == STATUS_OK) {
 		assert_true(wanted < KEYS);
 		assert_true(bytes_equal(key, model_key(wanted)));

@@ -138,7 +138,8 @@ static void an_empty_file_is_an_empty_mapping(void **test)
 
 static void a_byte_order_mark_moves_no_column(void **test)
 {
-	struct parsed parsed = parse("\xef\xbb\xbf" "a: b\n");
+	struct parsed parsed = parse("\xef\xbb\xbf"
+				     "a: b\n");
 
 	(void)test;
 	assert_int_equal(yaml_get(root_of(&parsed), "a")->mark.column, 4);
@@ -324,7 +325,9 @@ static void what_is_not_utf8_is_refused_at_its_place(void **test)
 	assert_refused(&parsed,
 	    "test.yaml:2:5: invalid leading UTF-8 octet\n  c: \xc3\xa9\\u00ff\n      ^\n");
 	refuses("a: \xed\xa0\x80\n", "test.yaml:1:4: ");
-	parsed = parse_bytes(BYTES("\xff\xfe" "a\0:\0 \0b\0", 10));
+	parsed = parse_bytes(BYTES("\xff\xfe"
+				   "a\0:\0 \0b\0",
+	    10));
 	assert_refused(&parsed, "test.yaml:1:1: ");
 }
 
@@ -359,12 +362,11 @@ static void a_hostile_line_is_shown_escaped_and_the_caret_still_fits(void **test
 	struct parsed parsed = parse("\"\xe2\x80\xae\": [x\xe2\x80\x8b]\n");
 
 	(void)test;
-	yaml_error(&parsed.errors, parsed.yaml,
-	    root_of(&parsed)->values[0]->values[0]->mark, "a\nb\x1b");
-	assert_string_equal(yaml_errors_text(&parsed.errors),
-	    "test.yaml:1:7: a\\u000ab\\u001b\n"
-	    "  \"\\u202e\": [x\\u200b]\n"
-	    "             ^\n");
+	yaml_error(&parsed.errors, parsed.yaml, root_of(&parsed)->values[0]->values[0]->mark,
+	    "a\nb\x1b");
+	assert_string_equal(yaml_errors_text(&parsed.errors), "test.yaml:1:7: a\\u000ab\\u001b\n"
+							      "  \"\\u202e\": [x\\u200b]\n"
+							      "             ^\n");
 	finish(&parsed);
 }
 
@@ -381,8 +383,7 @@ static void a_long_line_is_cut_around_the_place(void **test)
 		buffer_append_text(&text, " ");
 	buffer_append_text(&text, "# end");
 	parsed = parse_bytes(buffer_bytes(&text));
-	yaml_error(&parsed.errors, parsed.yaml,
-	    yaml_get(root_of(&parsed), "last")->mark, "here");
+	yaml_error(&parsed.errors, parsed.yaml, yaml_get(root_of(&parsed), "last")->mark, "here");
 	buffer_append_text(&expected, "test.yaml:1:529: here\n  ...");
 	memset(buffer_extend(&expected, 68), 'k', 68);
 	buffer_append_format(&expected, "': v, last: {} }%36s...\n%85s^\n", "", "");
@@ -394,7 +395,9 @@ static void a_long_line_is_cut_around_the_place(void **test)
 
 static void every_kind_of_line_break_counts_as_libyaml_counts_it(void **test)
 {
-	struct parsed parsed = parse("a: 1\r\nb: 2\rc: 3\xc2\x85" "d: 4\xe2\x80\xa8" "e: [x]\n");
+	struct parsed parsed = parse("a: 1\r\nb: 2\rc: 3\xc2\x85"
+				     "d: 4\xe2\x80\xa8"
+				     "e: [x]\n");
 
 	(void)test;
 	yaml_error(&parsed.errors, parsed.yaml, yaml_get(root_of(&parsed), "e")->mark, "here");
@@ -469,8 +472,8 @@ static void a_missing_file_is_not_found(void **test)
 
 	assert_int_equal(parsed.status, STATUS_NOT_FOUND);
 	assert_null(parsed.yaml);
-	assert_non_null(strstr(yaml_errors_text(&parsed.errors),
-	    "none.yaml: No such file or directory\n"));
+	assert_non_null(
+	    strstr(yaml_errors_text(&parsed.errors), "none.yaml: No such file or directory\n"));
 	finish(&parsed);
 }
 
@@ -503,9 +506,33 @@ static const char sample[] =
     "    line two\n  folded: >-\n    some\n    words\nagain: *p\ntagged: !!str 5\nempty:\n";
 
 static const char *const tokens[] = {
-	"&p ", "*p", "[", "]", "{", "}", "? ", ": ", "- ", "---\n", "...\n", "|\n", ">2\n", "\"",
-	"'", "\\0", "\\U0010ffff", "%TAG ! x\n", "!!binary ", "\t", "\r", "\xc2\x85", "\xff",
-	"\xef\xbb\xbf", "#", "<<: *p\n", "\n\n    ",
+	"&p ",
+	"*p",
+	"[",
+	"]",
+	"{",
+	"}",
+	"? ",
+	": ",
+	"- ",
+	"---\n",
+	"...\n",
+	"|\n",
+	">2\n",
+	"\"",
+	"'",
+	"\\0",
+	"\\U0010ffff",
+	"%TAG ! x\n",
+	"!!binary ",
+	"\t",
+	"\r",
+	"\xc2\x85",
+	"\xff",
+	"\xef\xbb\xbf",
+	"#",
+	"<<: *p\n",
+	"\n\n    ",
 };
 
 static uint64_t next_random(uint64_t *state)

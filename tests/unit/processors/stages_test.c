@@ -20,13 +20,16 @@ enum { START_MS = 1000 * 1000 };
 static const char *const tables[] = { STATE_TABLE_NAMES };
 
 /* Two agents of one slot. */
-static const uint8_t one[16] = "\x01" "agent one", two[16] = "\x01" "agent two";
+static const uint8_t one[16] = "\x01"
+			       "agent one",
+		     two[16] = "\x01"
+			       "agent two";
 
 #define POLICY(id, checks) "dialect: fettle\npolicy: {id: " id ", name: P}\nchecks:\n" checks
-#define CHECK_SSH                                                                                  \
-	"  - {id: ssh, title: T, severity: high, remediation: fix it, condition: none,"            \
+#define CHECK_SSH \
+	"  - {id: ssh, title: T, severity: high, remediation: fix it, condition: none," \
 	" rules: ['f:/etc/ssh -> r:^root yes']}\n"
-#define CHECK_MOTD                                                                                 \
+#define CHECK_MOTD \
 	"  - {id: motd, title: T, condition: all, rules: ['f:/etc/motd -> r:^welcome']}\n"
 
 struct fixture {
@@ -99,7 +102,7 @@ struct said {
 static void give(struct fixture *at, const struct said *said)
 {
 	uint32_t flow = said->agent == NULL ? (uint32_t)SUBLOG_INTENT
-					    : sublog_flow(sublog_slot_of(said->agent), said->lane);
+	                                    : sublog_flow(sublog_slot_of(said->agent), said->lane);
 	Fettle__Record record = FETTLE__RECORD__INIT;
 	Fettle__Envelope envelope = FETTLE__ENVELOPE__INIT;
 	Fettle__Stamp stamp = FETTLE__STAMP__INIT;
@@ -143,10 +146,12 @@ static void say(struct fixture *at, const uint8_t *agent, uint64_t epoch, uint64
 		RECORD_SET(&fact, status, FETTLE__FACT_STATUS__FACT_STATUS_PRESENT);
 		RECORD_SET_BYTES(&fact, value, buffer_bytes(&value));
 	}
-	give(at, &(struct said){ .agent = agent, .epoch = epoch, .revision = revision,
+	give(at, &(struct said){ .agent = agent,
+		     .epoch = epoch,
+		     .revision = revision,
 		     .lane = LANE_DELTA,
 		     .kind = content == NULL ? FETTLE__KIND__KIND_FACT_UNSET
-					     : FETTLE__KIND__KIND_FACT_SET,
+	                                     : FETTLE__KIND__KIND_FACT_SET,
 		     .message = &fact.base });
 	buffer_fini(&value);
 	settle(at);
@@ -160,8 +165,11 @@ static void complete(struct fixture *at, const uint8_t *agent, uint64_t epoch, c
 	pass.collector = RECORD_TEXT("files");
 	RECORD_SET_BYTES(&pass, prefix, bytes_of_text(prefix));
 	RECORD_SET_BYTES(&pass, plan, bytes_of_text(plan));
-	give(at, &(struct said){ .agent = agent, .epoch = epoch, .lane = LANE_DELTA,
-		     .kind = FETTLE__KIND__KIND_PASS, .message = &pass.base });
+	give(at, &(struct said){ .agent = agent,
+		     .epoch = epoch,
+		     .lane = LANE_DELTA,
+		     .kind = FETTLE__KIND__KIND_PASS,
+		     .message = &pass.base });
 	settle(at);
 }
 
@@ -246,8 +254,8 @@ static const Fettle__FindingVerdict *finding(struct fixture *at)
 {
 	Fettle__FindingVerdict *out = NULL;
 
-	assert_int_equal(verdicts(at, FETTLE__KIND__KIND_FINDING,
-			     &fettle__finding_verdict__descriptor, &out),
+	assert_int_equal(
+	    verdicts(at, FETTLE__KIND__KIND_FINDING, &fettle__finding_verdict__descriptor, &out),
 	    1);
 	return out;
 }
@@ -319,8 +327,8 @@ static void a_change_says_what_was_and_what_is(void **test)
 
 	say(at, one, 1, 1, "file/a", "before, in more than the sixty-four bytes that stand inline");
 	say(at, one, 1, 2, "file/a", "after");
-	assert_int_equal(verdicts(at, FETTLE__KIND__KIND_CHANGE,
-			     &fettle__change_verdict__descriptor, &change),
+	assert_int_equal(
+	    verdicts(at, FETTLE__KIND__KIND_CHANGE, &fettle__change_verdict__descriptor, &change),
 	    1);
 	assert_int_equal(change->before->status, FACT_PRESENT);
 	assert_non_null(memmem(change->before->value.data, change->before->value.len, "before", 6));
@@ -393,7 +401,8 @@ static void a_pass_of_an_older_epoch_that_comes_late_changes_nothing(void **test
 static void a_value_is_kept_once_and_goes_with_its_last_holder(void **test)
 {
 	struct fixture *at = *test;
-	static const char large[] = "more than sixty-four bytes of content, so that it stands apart";
+	static const char large[] =
+	    "more than sixty-four bytes of content, so that it stands apart";
 
 	say(at, one, 1, 1, "file/a", large);
 	say(at, two, 1, 1, "file/a", large);
@@ -412,8 +421,11 @@ static void rejects(struct fixture *at, Fettle__Fact *fact, uint64_t revision)
 {
 	uint64_t before = count(at, HOST_QUARANTINE);
 
-	give(at, &(struct said){ .agent = one, .epoch = 1, .revision = revision,
-		     .lane = LANE_DELTA, .kind = FETTLE__KIND__KIND_FACT_SET,
+	give(at, &(struct said){ .agent = one,
+		     .epoch = 1,
+		     .revision = revision,
+		     .lane = LANE_DELTA,
+		     .kind = FETTLE__KIND__KIND_FACT_SET,
 		     .message = &fact->base });
 	settle(at);
 	assert_int_equal(count(at, HOST_QUARANTINE), before + 1);
@@ -466,8 +478,11 @@ static void beat(struct fixture *at, const char *host_name)
 
 	heartbeat.host_name = RECORD_TEXT(host_name);
 	heartbeat.agent_version = RECORD_TEXT(host_name);
-	give(at, &(struct said){ .agent = one, .epoch = 1, .lane = LANE_DELTA,
-		     .kind = FETTLE__KIND__KIND_HEARTBEAT, .message = &heartbeat.base });
+	give(at, &(struct said){ .agent = one,
+		     .epoch = 1,
+		     .lane = LANE_DELTA,
+		     .kind = FETTLE__KIND__KIND_HEARTBEAT,
+		     .message = &heartbeat.base });
 	settle(at);
 }
 
@@ -508,8 +523,11 @@ static void the_longest_key_and_collector_are_taken(void **test)
 	    "more than sixty-four bytes of content, so that it stands apart from it");
 	pass.collector = name;
 	RECORD_SET_BYTES(&pass, prefix, bytes_of_text(key));
-	give(at, &(struct said){ .agent = one, .epoch = 1, .lane = LANE_DELTA,
-		     .kind = FETTLE__KIND__KIND_PASS, .message = &pass.base });
+	give(at, &(struct said){ .agent = one,
+		     .epoch = 1,
+		     .lane = LANE_DELTA,
+		     .kind = FETTLE__KIND__KIND_PASS,
+		     .message = &pass.base });
 	settle(at);
 	assert_int_equal(count(at, HOST_QUARANTINE), 0);
 	assert_int_equal(count(at, STATE_PASS), 1);
@@ -523,12 +541,14 @@ static void a_gap_is_said(void **test)
 	Fettle__LossVerdict *loss = NULL;
 
 	RECORD_SET(&gap, count, 12);
-	give(at, &(struct said){ .agent = one, .epoch = 1, .lane = LANE_DELTA,
-		     .kind = FETTLE__KIND__KIND_GAP, .message = &gap.base });
+	give(at, &(struct said){ .agent = one,
+		     .epoch = 1,
+		     .lane = LANE_DELTA,
+		     .kind = FETTLE__KIND__KIND_GAP,
+		     .message = &gap.base });
 	settle(at);
-	assert_int_equal(verdicts(at, FETTLE__KIND__KIND_LOSS, &fettle__loss_verdict__descriptor,
-			     &loss),
-	    1);
+	assert_int_equal(
+	    verdicts(at, FETTLE__KIND__KIND_LOSS, &fettle__loss_verdict__descriptor, &loss), 1);
 	assert_int_equal(loss->count, 12);
 }
 
@@ -651,10 +671,12 @@ static void say_update(struct fixture *at, uint64_t revision, const char *candid
 		RECORD_SET(&fact, status, FETTLE__FACT_STATUS__FACT_STATUS_PRESENT);
 		RECORD_SET_BYTES(&fact, value, buffer_bytes(&value));
 	}
-	give(at, &(struct said){ .agent = one, .epoch = 1, .revision = revision,
+	give(at, &(struct said){ .agent = one,
+		     .epoch = 1,
+		     .revision = revision,
 		     .lane = LANE_DELTA,
 		     .kind = candidate == NULL ? FETTLE__KIND__KIND_FACT_UNSET
-					       : FETTLE__KIND__KIND_FACT_SET,
+	                                       : FETTLE__KIND__KIND_FACT_SET,
 		     .message = &fact.base });
 	settle(at);
 	buffer_fini(&value);
@@ -706,8 +728,10 @@ static void every_verdict_fits_a_frame_whatever_an_endpoint_has(void **test)
 	line[sizeof(line) - 1] = '\0';
 	buffer_append_text(&policy, "dialect: fettle\npolicy: {id: p, name: P}\nchecks:\n");
 	for (int i = 0; i < 1500; i++)
-		buffer_append_format(&policy, "  - {id: c%d, title: T, condition: all,"
-					      " rules: ['f:/etc/motd -> r:^w']}\n", i);
+		buffer_append_format(&policy,
+		    "  - {id: c%d, title: T, condition: all,"
+		    " rules: ['f:/etc/motd -> r:^w']}\n",
+		    i);
 	say(at, one, 1, 1, "file/etc/motd", line);
 	assign(at, "p", buffer_text(&policy));
 	buffer_fini(&policy);
@@ -826,9 +850,8 @@ static void an_asset_is_announced_with_its_counts_a_little_later(void **test)
 	look_from_here(at);
 	at->now_ms += 2000;
 	settle(at);
-	assert_int_equal(verdicts(at, FETTLE__KIND__KIND_ASSET, &fettle__asset_verdict__descriptor,
-			     &asset),
-	    1);
+	assert_int_equal(
+	    verdicts(at, FETTLE__KIND__KIND_ASSET, &fettle__asset_verdict__descriptor, &asset), 1);
 	assert_int_equal(asset->facts, 2);
 	assert_int_equal(asset->passed, 1);
 	assert_int_equal(asset->failed, 1);

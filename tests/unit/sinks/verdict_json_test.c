@@ -36,7 +36,9 @@ static void what_misleads_a_terminal_or_a_person_is_escaped(void **test)
 {
 	(void)test;
 	is_written(verdict_json_text(bytes_of_text("\x1b[31m\n")), "\"\\u001B[31m\\n\"");
-	is_written(verdict_json_text(bytes_of_text("\xe2\x80\xae" "cod.exe")), "\"\\u202ecod.exe\"");
+	is_written(verdict_json_text(bytes_of_text("\xe2\x80\xae"
+						   "cod.exe")),
+	    "\"\\u202ecod.exe\"");
 	is_written(verdict_json_text(bytes_of_text("\x7f")), "\"\\u007f\"");
 	is_written(verdict_json_text(BYTES("a\xff\x00", 3)), "\"a\\\\u00ff\\\\u0000\"");
 }
@@ -77,8 +79,8 @@ static void an_asset_without_a_name_is_called_by_its_id(void **test)
 
 	(void)test;
 	assert_string_equal(json_string_value(json_object_get(named, "asset")), "web1");
-	assert_true(json_equal(json_object_get(unnamed, "asset"),
-	    json_object_get(named, "asset_id")));
+	assert_true(
+	    json_equal(json_object_get(unnamed, "asset"), json_object_get(named, "asset_id")));
 	json_decref(unnamed);
 	json_decref(named);
 }

@@ -8,7 +8,8 @@
 
 enum { NOW_MS = 1000 * 1000, KIND = FETTLE__KIND__KIND_FACT_SET };
 
-static const uint8_t agent[16] = "\x05" "an agent's id.";
+static const uint8_t agent[16] = "\x05"
+				 "an agent's id.";
 static const uint8_t spool[16] = "a spool's uuid.";
 static const uint8_t other_spool[16] = "another spool's";
 static const uint8_t operator_id[16] = "an operator's id";
@@ -95,7 +96,8 @@ static uint64_t hello(struct fixture *at, const uint8_t *uuid, uint64_t epoch)
 	uint64_t given = 0;
 
 	begin(at);
-	assert_int_equal(log_store_hello(at->store, agent, BYTES(uuid, 16), epoch, 1, NOW_MS, &given),
+	assert_int_equal(
+	    log_store_hello(at->store, agent, BYTES(uuid, 16), epoch, 1, NOW_MS, &given),
 	    STATUS_OK);
 	commit(at);
 	return given;

@@ -16,7 +16,8 @@ enum { SCOPES = 4 };
 #define KEY "AAAAC3NzaC1lZDI1NTE5AAAAIBPat23uQt4HcgPKQCZKG76su3ggMcuZJdPf8MuH1D53"
 #define FINGERPRINT "SHA256:4sqYj4SA69Kn9O8X0Pg9BQSrZAmwt9i18OFvWKZ58Fg"
 #define OTHER_KEY \
-	"AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBJrGhdarKS56BXsksPURt2jr8hszh3+ckaVw48KyUt0przTq2PactfWgvyrPQDUXyKlIGpDSbEbARBquVU0UU9I="
+	"AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBJrGhdarKS56BXsksPURt2jr8hszh3+" \
+	"ckaVw48KyUt0przTq2PactfWgvyrPQDUXyKlIGpDSbEbARBquVU0UU9I="
 #define OTHER_FINGERPRINT "SHA256:YiauEis6RXuAF+OAxU+i843TlhslrfN2ZEgF2lb/7cQ"
 
 static void begin(struct collecting *at)
@@ -70,14 +71,25 @@ static void of_a_password_only_its_class_is_told(void **test)
 	static const struct {
 		const char *stored, *class;
 	} examples[] = {
-		{ "", "empty" }, { "*", "none" }, { "!", "none" }, { "!!", "none" },
-		{ "!*", "none" }, { "*LK*", "none" }, { "!$y$j9T$abc$def", "locked" },
-		{ "!!$6$abc$def", "locked" }, { "!abJnggxhB/yWI", "locked" },
-		{ "$y$j9T$abc$def", "hash:yescrypt" }, { "$gy$j9T$abc$def", "hash:gost-yescrypt" },
-		{ "$7$abc", "hash:scrypt" }, { "$5$abc$def", "hash:sha256" },
-		{ "$2b$12$abc", "hash:bcrypt" }, { "$1$abc$def", "hash:md5" },
-		{ "abJnggxhB/yWI", "hash:des" }, { "_J9..abc", "hash:bsdi" },
-		{ "tr0ub4dor", "hash:unknown" }, { "\xff\xfe", "hash:unknown" },
+		{ "", "empty" },
+		{ "*", "none" },
+		{ "!", "none" },
+		{ "!!", "none" },
+		{ "!*", "none" },
+		{ "*LK*", "none" },
+		{ "!$y$j9T$abc$def", "locked" },
+		{ "!!$6$abc$def", "locked" },
+		{ "!abJnggxhB/yWI", "locked" },
+		{ "$y$j9T$abc$def", "hash:yescrypt" },
+		{ "$gy$j9T$abc$def", "hash:gost-yescrypt" },
+		{ "$7$abc", "hash:scrypt" },
+		{ "$5$abc$def", "hash:sha256" },
+		{ "$2b$12$abc", "hash:bcrypt" },
+		{ "$1$abc$def", "hash:md5" },
+		{ "abJnggxhB/yWI", "hash:des" },
+		{ "_J9..abc", "hash:bsdi" },
+		{ "tr0ub4dor", "hash:unknown" },
+		{ "\xff\xfe", "hash:unknown" },
 	};
 	struct collecting *at = *test;
 	struct buffer passwd = { 0 }, shadow = { 0 };
@@ -115,9 +127,11 @@ static void broken_lines_are_passed_over_and_the_first_of_a_name_counts(void **t
 {
 	struct collecting *at = *test;
 
-	write_files(at, "\n:x:1:1::/:/bin/sh\nx:x:-1:1::/:/bin/sh\ny:x:99999999999999999999:1::/:\n"
-			"short:x:1\n# no:x:a:1::/:\n+::::::\n\xff\xfe:x:7:7::/:/bin/sh\n"
-			"twice:x:1:1::/:/bin/sh\ntwice:x:0:0::/:/bin/sh", "broken\n::\n");
+	write_files(at,
+	    "\n:x:1:1::/:/bin/sh\nx:x:-1:1::/:/bin/sh\ny:x:99999999999999999999:1::/:\n"
+	    "short:x:1\n# no:x:a:1::/:\n+::::::\n\xff\xfe:x:7:7::/:/bin/sh\n"
+	    "twice:x:1:1::/:/bin/sh\ntwice:x:0:0::/:/bin/sh",
+	    "broken\n::\n");
 	begin(at);
 	assert_int_equal(observer_fake_count(at->observer, "user/"), 2);
 	assert_int_equal(number(at, "user/\xff\xfe", "uid"), 7);
@@ -145,7 +159,8 @@ static void a_changed_file_is_told_within_a_second(void **test)
 	begin(at);
 	scratch_write(at->scratch, "etc/shadow.new", "root::2::::::\n");
 	assert_int_equal(rename(scratch_path(at->scratch, "etc/shadow.new"),
-	    scratch_path(at->scratch, "etc/shadow")), 0);
+			     scratch_path(at->scratch, "etc/shadow")),
+	    0);
 	collecting_await_text(at, "user/root", "password", "empty");
 	assert_int_equal(observer_fake_find(at->observer, "group/root")->changes, 1);
 }
@@ -220,8 +235,9 @@ static void a_new_rule_is_seen_and_the_others_stay_what_they_are(void **test)
 	scratch_write(at->scratch, "etc/sudoers.d/new", "bo ALL=ALL\n");
 	while (find_rule(at, "bo ALL=ALL") == NULL)
 		collecting_turn(at);
-	scratch_write(at->scratch, "etc/sudoers", "\n# x\nal  ALL=ALL\n@includedir /etc/sudoers.d\n"
-		"zoe ALL=ALL");
+	scratch_write(at->scratch, "etc/sudoers",
+	    "\n# x\nal  ALL=ALL\n@includedir /etc/sudoers.d\n"
+	    "zoe ALL=ALL");
 	while (find_rule(at, "zoe ALL=ALL") == NULL)
 		collecting_turn(at);
 	assert_ptr_equal(find_rule(at, "al ALL=ALL"), rule);
@@ -233,7 +249,8 @@ static void files_that_include_each_other_come_to_an_end(void **test)
 	struct collecting *at = *test;
 
 	write_files(at, "root:x:0:0::/root:/bin/sh\n", NULL);
-	scratch_write(at->scratch, "etc/sudoers", "@include /etc/sudoers\n@include\n@include \"\"\n");
+	scratch_write(at->scratch, "etc/sudoers",
+	    "@include /etc/sudoers\n@include\n@include \"\"\n");
 	begin(at);
 	assert_int_equal(observer_fake_status(at->observer, "sudo/etc/sudoers"), FACT_FAILED);
 }
@@ -277,7 +294,8 @@ static void what_is_no_key_is_not_told_of(void **test)
 	mkdir(scratch_path(at->scratch, "home/al"), 0755);
 	mkdir(scratch_path(at->scratch, "home/al/.ssh"), 0755);
 	assert_int_equal(symlink("../../../etc/shadow",
-	    scratch_path(at->scratch, "home/al/.ssh/authorized_keys")), 0);
+			     scratch_path(at->scratch, "home/al/.ssh/authorized_keys")),
+	    0);
 	scratch_write(at->scratch, "home/al/.ssh/authorized_keys2",
 	    "ssh-rsa " KEY " type and bytes differ\nssh-ed25519 !!!!\nssh-ed25519\n"
 	    "ssh-ed25519 AAAA\nssh-ed25519 " KEY "=\n\"\nssh-\xff AAAA\n");
@@ -292,9 +310,11 @@ static void a_fifo_or_a_huge_file_is_not_waited_for(void **test)
 	write_files(at, "al:x:1:1::/home/al:/bin/sh\nbo:x:2:2::/home/bo:/bin/sh\n", NULL);
 	scratch_write(at->scratch, "home/al/.ssh/x", "");
 	scratch_write(at->scratch, "home/bo/.ssh/authorized_keys", "");
-	assert_int_equal(mkfifo(scratch_path(at->scratch, "home/al/.ssh/authorized_keys"), 0600), 0);
-	assert_int_equal(truncate(scratch_path(at->scratch, "home/bo/.ssh/authorized_keys"),
-	    64 * 1024 * 1024), 0);
+	assert_int_equal(mkfifo(scratch_path(at->scratch, "home/al/.ssh/authorized_keys"), 0600),
+	    0);
+	assert_int_equal(
+	    truncate(scratch_path(at->scratch, "home/bo/.ssh/authorized_keys"), 64 * 1024 * 1024),
+	    0);
 	begin(at);
 	assert_int_equal(observer_fake_status(at->observer, "authorized_key/al"), FACT_FAILED);
 	assert_int_equal(observer_fake_status(at->observer, "authorized_key/bo"), FACT_FAILED);

@@ -64,8 +64,7 @@ static void observe(struct collecting *at, const char *path)
 
 static void move_over(struct collecting *at, const char *from, const char *to)
 {
-	assert_int_equal(rename(scratch_path(at->scratch, from),
-	    scratch_path(at->scratch, to)), 0);
+	assert_int_equal(rename(scratch_path(at->scratch, from), scratch_path(at->scratch, to)), 0);
 }
 
 static void without_a_plan_nothing_is_observed_and_no_pass_made(void **test)
@@ -140,8 +139,7 @@ static void what_is_appended_is_told_at_once(void **test)
 	await_content(at, "file/etc/a", "one\ntwo\n");
 	/* 100 ms are the aim; a machine under load, with sanitizers, is granted more. */
 	assert_in_range(uv_hrtime() / 1000000 - before_ms, 0, 1000);
-	assert_int_equal(observer_fake_find(at->observer, "file/etc/a")->lane,
-	    LANE_DELTA);
+	assert_int_equal(observer_fake_find(at->observer, "file/etc/a")->lane, LANE_DELTA);
 	assert_int_equal(observer_fake_passes(at->observer), 1);
 }
 
@@ -188,8 +186,7 @@ static void a_file_is_seen_whose_directories_come_later(void **test)
 	struct collecting *at = *test;
 
 	observe(at, "/etc/one/two/a");
-	assert_int_equal(observer_fake_status(at->observer, "file/etc/one/two/a"),
-	    FACT_ABSENT);
+	assert_int_equal(observer_fake_status(at->observer, "file/etc/one/two/a"), FACT_ABSENT);
 	scratch_write(at->scratch, "etc/one/two/a", "here\n");
 	await_content(at, "file/etc/one/two/a", "here\n");
 	scratch_write(at->scratch, "etc/one/two/a", "there\n");
@@ -260,8 +257,7 @@ static void a_full_spool_abandons_the_pass_and_refresh_makes_it_again(void **tes
 
 static void the_re_read_finds_what_no_event_told(void **test)
 {
-	static const struct files_settings often = { .roots = { anywhere, 1 },
-		.reread = 20 };
+	static const struct files_settings often = { .roots = { anywhere, 1 }, .reread = 20 };
 	struct collecting *at = *test;
 
 	collecting_stop(at);

@@ -33,8 +33,11 @@ static int stop_group(void **test)
 
 static void look_in(const char *root, const char *path, uint64_t limit, struct look *look)
 {
-	struct look_request request = { .root = root, .path = path, .content_limit = limit,
-		.secret = secret, .digest = digest };
+	struct look_request request = { .root = root,
+		.path = path,
+		.content_limit = limit,
+		.secret = secret,
+		.digest = digest };
 
 	*look = (struct look){ 0 };
 	look_at(&request, look);
@@ -259,7 +262,9 @@ static void what_is_too_large_has_no_digest(void **test)
 static void a_redacted_file_has_a_keyed_digest_and_says_by_which_version(void **test)
 {
 	static const uint8_t other[COLLECTOR_SECRET_SIZE] = { 9 };
-	struct look_request request = { .root = *test, .path = "/etc/app.conf", .secret = other,
+	struct look_request request = { .root = *test,
+		.path = "/etc/app.conf",
+		.secret = other,
 		.digest = digest };
 	struct look look, second = { 0 };
 
@@ -356,13 +361,12 @@ static int check_unreadable(const char *root)
 	struct look look;
 	bool holds;
 
-	if (geteuid() == 0 && (setgroups(0, NULL) != 0 || setgid(65534) != 0
-	                       || setuid(65534) != 0))
+	if (geteuid() == 0 && (setgroups(0, NULL) != 0 || setgid(65534) != 0 || setuid(65534) != 0))
 		return 2;
 	look_in(root, "/etc/shadowed", 100, &look);
 	holds = look.status == FACT_UNREADABLE && field(&look, "mode") != NULL
-	        && field(&look, "size")->number == 7 && field(&look, "content") == NULL
-	        && strstr(look.reason, "Permission denied") != NULL;
+	     && field(&look, "size")->number == 7 && field(&look, "content") == NULL
+	     && strstr(look.reason, "Permission denied") != NULL;
 	look_fini(&look);
 	look_in(root, "/closed/file", 100, &look);
 	holds = holds && look.status == FACT_UNREADABLE && look.fields_count == 0;
@@ -442,8 +446,12 @@ static void content_outside_the_roots_is_not_read_not_even_through_a_link(void *
 {
 	char *items[] = { (char[]){ "/etc" } };
 	struct setting_list roots = { .items = items, .count = 1 };
-	struct look_request request = { .root = *test, .path = "/etc/link", .content_limit = 100,
-		.secret = secret, .digest = digest, .roots = &roots };
+	struct look_request request = { .root = *test,
+		.path = "/etc/link",
+		.content_limit = 100,
+		.secret = secret,
+		.digest = digest,
+		.roots = &roots };
 	struct look look = { 0 };
 
 	scratch_write(*test, "etc/in", "inside\n");

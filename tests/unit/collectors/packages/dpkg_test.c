@@ -14,8 +14,8 @@ static void a_line_is_taken_apart(void **test)
 	struct buffer key = { 0 };
 
 	(void)test;
-	assert_true(parses("util-linux-extra\tamd64\t2.38.1-5+b1\tutil-linux\t2.38.1-5\tii ",
-	    &package));
+	assert_true(
+	    parses("util-linux-extra\tamd64\t2.38.1-5+b1\tutil-linux\t2.38.1-5\tii ", &package));
 	assert_true(bytes_equal(package.name, bytes_of_text("util-linux-extra")));
 	assert_true(bytes_equal(package.architecture, bytes_of_text("amd64")));
 	assert_true(bytes_equal(package.version, bytes_of_text("2.38.1-5+b1")));
@@ -71,15 +71,27 @@ static void a_package_that_is_not_installed_is_told_apart(void **test)
 static void broken_lines_are_refused(void **test)
 {
 	static const char *const lines[] = {
-		"", "\t", "\t\t\t\t\t", "a", "a\tall\t1\ta\t1",          /* too few */
-		"a\tall\t1\ta\t1\tii \tmore",                            /* too many */
-		"\tall\t1\ta\t1\tii ",                                   /* no name */
-		"a b\tall\t1\ta\t1\tii ", "a\tall\t1 2\ta\t1\tii ",      /* blanks */
-		"a:all\tall\t1\ta\t1\tii ", "../a\tall\t1\ta\t1\tii ",   /* signs that keys have */
-		"a\tall/x\t1\ta\t1\tii ", "a\x01\tall\t1\ta\t1\tii ",
-		"a\xff\tall\t1\ta\t1\tii ", "a\tall\t1\xff\ta\t1\tii ",  /* not UTF-8 */
-		"a\tall\t1\ta\t1\t", "a\tall\t1\ta\t1\ti", "a\tall\t1\ta\t1\tzz ",
-		"a\tall\t1\ta\t1\tiiX", "a\tall\t1\ta\t1\tiiRR", "a\tall\t1\ta\t1\tii \r",
+		"",
+		"\t",
+		"\t\t\t\t\t",
+		"a",
+		"a\tall\t1\ta\t1",            /* too few */
+		"a\tall\t1\ta\t1\tii \tmore", /* too many */
+		"\tall\t1\ta\t1\tii ",        /* no name */
+		"a b\tall\t1\ta\t1\tii ",
+		"a\tall\t1 2\ta\t1\tii ", /* blanks */
+		"a:all\tall\t1\ta\t1\tii ",
+		"../a\tall\t1\ta\t1\tii ", /* signs that keys have */
+		"a\tall/x\t1\ta\t1\tii ",
+		"a\x01\tall\t1\ta\t1\tii ",
+		"a\xff\tall\t1\ta\t1\tii ",
+		"a\tall\t1\xff\ta\t1\tii ", /* not UTF-8 */
+		"a\tall\t1\ta\t1\t",
+		"a\tall\t1\ta\t1\ti",
+		"a\tall\t1\ta\t1\tzz ",
+		"a\tall\t1\ta\t1\tiiX",
+		"a\tall\t1\ta\t1\tiiRR",
+		"a\tall\t1\ta\t1\tii \r",
 	};
 	struct dpkg_package package;
 

@@ -13,8 +13,7 @@
 
 static char program[] = "dpkg-query", no_program[] = "fettle-has-no-such-program";
 static const struct packages_settings usual = { .reread = 3600 * 1000, .dpkg_query = program };
-static const struct packages_settings without = { .reread = 3600 * 1000,
-	.dpkg_query = no_program };
+static const struct packages_settings without = { .reread = 3600 * 1000, .dpkg_query = no_program };
 
 static const char two_packages[] =
     "Package: alpha\nStatus: install ok installed\nArchitecture: all\nVersion: 1:2.0-1\n"
@@ -87,7 +86,8 @@ static void a_database_that_is_renamed_into_place_is_read_within_a_second(void *
 	scratch_write(at->scratch, STATUS_FILE "-new", one_package);
 	before_ms = uv_hrtime() / 1000000;
 	assert_int_equal(rename(scratch_path(at->scratch, STATUS_FILE "-new"),
-	    scratch_path(at->scratch, STATUS_FILE)), 0);
+			     scratch_path(at->scratch, STATUS_FILE)),
+	    0);
 	collecting_await_text(at, "package/dpkg/alpha:all", "version", "1:2.0-2");
 	collecting_await_status(at, "package/dpkg/beta:amd64", FACT_NONE);
 	assert_in_range(uv_hrtime() / 1000000 - before_ms, 0, 3000);
@@ -157,7 +157,8 @@ static void output_that_breaks_off_within_a_line_fails(void **test)
 {
 	struct collecting *at = *test;
 
-	start_with(at, "#!/bin/sh\nprintf 'a\\tall\\t1\\ta\\t1\\tii \\nb\\tall\\t1\\tb\\t1\\tii '\n");
+	start_with(at,
+	    "#!/bin/sh\nprintf 'a\\tall\\t1\\ta\\t1\\tii \\nb\\tall\\t1\\tb\\t1\\tii '\n");
 	collecting_await_status(at, "package/dpkg", FACT_FAILED);
 	assert_int_equal(observer_fake_passes(at->observer), 0);
 }
@@ -166,7 +167,8 @@ static void what_is_printed_before_a_failure_is_not_believed(void **test)
 {
 	struct collecting *at = *test;
 
-	start_with(at, "#!/bin/sh\nprintf 'a\\tall\\t1\\ta\\t1\\tii \\n'\necho broken >&2\nexit 1\n");
+	start_with(at,
+	    "#!/bin/sh\nprintf 'a\\tall\\t1\\ta\\t1\\tii \\n'\necho broken >&2\nexit 1\n");
 	collecting_await_status(at, "package/dpkg", FACT_FAILED);
 	assert_string_equal(observer_fake_find(at->observer, "package/dpkg")->reason,
 	    "dpkg-query exited with 1: broken");
@@ -211,7 +213,8 @@ static void this_machine_is_told_as_dpkg_query_tells_it(void **test)
 	collecting_start(at, &packages_collector, &usual);
 	collecting_await_status(at, "package/dpkg", FACT_PRESENT);
 	pipe = popen("dpkg-query -W -f='${db:Status-Abbrev} ${Version} ${Package} "
-		     "${Architecture}\\n'", "r");
+		     "${Architecture}\\n'",
+	    "r");
 	assert_non_null(pipe);
 	while (fscanf(pipe, "%7s %127s %127s %31s", state, version, name, architecture) == 4) {
 		snprintf(key, sizeof(key), "package/dpkg/%s:%s", name, architecture);

@@ -12,7 +12,7 @@
 static struct units_settings chosen;
 
 #define VENDOR "usr/lib/systemd/system/"
-#define ADMIN  "etc/systemd/system/"
+#define ADMIN "etc/systemd/system/"
 
 static void start(struct collecting *at)
 {
@@ -58,7 +58,8 @@ static void install_systemctl(struct collecting *at, const char *files, const ch
 	mkdir(scratch_path(at->scratch, "run/systemd/system"), 0755);
 	scratch_write(at->scratch, "files", files);
 	scratch_write(at->scratch, "units", units);
-	scratch_write(at->scratch, "systemctl", "#!/bin/sh\n"
+	scratch_write(at->scratch, "systemctl",
+	    "#!/bin/sh\n"
 	    "case \"$*\" in *list-unit-files) exec cat \"${0%/*}/files\";;\n"
 	    "*show\\ \\*) exec cat \"${0%/*}/units\";; *) exit 9;; esac\n");
 	chmod(scratch_path(at->scratch, "systemctl"), 0755);
@@ -70,11 +71,13 @@ static void states_are_those_that_systemctl_would_say(void **test)
 {
 	struct collecting *at = *test;
 
-	scratch_write(at->scratch, VENDOR "on.service", "[Service]\nExecStart=/bin/on -x\n"
-		"[Install]\nWantedBy=multi-user.target\n");
+	scratch_write(at->scratch, VENDOR "on.service",
+	    "[Service]\nExecStart=/bin/on -x\n"
+	    "[Install]\nWantedBy=multi-user.target\n");
 	scratch_write(at->scratch, VENDOR "off.service", "[Install]\nRequiredBy = a.target\n");
-	scratch_write(at->scratch, VENDOR "still.service", "[Service]\nExecStart=/bin/s\n"
-		"[Install]\n# WantedBy=x\nWantedBy=\n[Other]\nWantedBy=x.target\n");
+	scratch_write(at->scratch, VENDOR "still.service",
+	    "[Service]\nExecStart=/bin/s\n"
+	    "[Install]\n# WantedBy=x\nWantedBy=\n[Other]\nWantedBy=x.target\n");
 	scratch_write(at->scratch, VENDOR "side.socket", "[Install]\nAlso=on.service\n");
 	scratch_write(at->scratch, VENDOR "vendor.service", "[Service]\nExecStart=/bin/v\n");
 	make_link(at, "../vendor.service", VENDOR "sysinit.target.wants/vendor.service");
@@ -109,8 +112,9 @@ static void an_instance_that_is_wanted_has_the_file_of_its_template(void **test)
 {
 	struct collecting *at = *test;
 
-	scratch_write(at->scratch, VENDOR "getty@.service", "[Service]\nExecStart=-/sbin/agetty %I\n"
-		"[Install]\nWantedBy=getty.target\n");
+	scratch_write(at->scratch, VENDOR "getty@.service",
+	    "[Service]\nExecStart=-/sbin/agetty %I\n"
+	    "[Install]\nWantedBy=getty.target\n");
 	make_link(at, "/lib/systemd/system/getty@.service",
 	    ADMIN "getty.target.wants/getty@tty1.service");
 	begin(at);
@@ -127,15 +131,19 @@ static void the_administrators_file_and_drop_ins_come_first(void **test)
 	struct collecting *at = *test;
 
 	scratch_write(at->scratch, VENDOR "a.service", "[Service]\nExecStart=/bin/vendor\n");
-	scratch_write(at->scratch, ADMIN "a.service", "[Service]\nExecStart=/bin/one\\\n# x\n  two\n"
-		"ExecStart=/bin/three\n");
+	scratch_write(at->scratch, ADMIN "a.service",
+	    "[Service]\nExecStart=/bin/one\\\n# x\n  two\n"
+	    "ExecStart=/bin/three\n");
 	scratch_write(at->scratch, VENDOR "b.service", "[Service]\nExecStart=/bin/vendor\n");
-	scratch_write(at->scratch, ADMIN "b.service.d/20-x.conf", "[Service]\nExecStart=/bin/last\n");
+	scratch_write(at->scratch, ADMIN "b.service.d/20-x.conf",
+	    "[Service]\nExecStart=/bin/last\n");
 	scratch_write(at->scratch, ADMIN "b.service.d/10-x.conf", "[Service]\nExecStart=\n");
-	scratch_write(at->scratch, VENDOR "b.service.d/20-x.conf", "[Service]\nExecStart=/hidden\n");
+	scratch_write(at->scratch, VENDOR "b.service.d/20-x.conf",
+	    "[Service]\nExecStart=/hidden\n");
 	scratch_write(at->scratch, ADMIN "b.service.d/note.txt", "[Service]\nExecStart=/never\n");
 	begin(at);
-	assert_string_equal(text(at, "unit/a.service", "fragment"), "/etc/systemd/system/a.service");
+	assert_string_equal(text(at, "unit/a.service", "fragment"),
+	    "/etc/systemd/system/a.service");
 	assert_string_equal(text(at, "unit/a.service", "exec_start"), "/bin/one two ; /bin/three");
 	assert_string_equal(text(at, "unit/b.service", "exec_start"), "/bin/last");
 }
@@ -149,8 +157,10 @@ static void odd_files_and_names_do_no_harm(void **test)
 	memcpy(long_line, "[Service]\nExecStart=", 20);
 	scratch_write(at->scratch, VENDOR "long.service", long_line);
 	free(long_line);
-	scratch_write(at->scratch, VENDOR "bytes-\xff.service", "[Service]\nExecStart=/x \xff\xfe\n=\n[\n");
-	scratch_write(at->scratch, VENDOR "broken.service", "[Service\nExecStart=/no\n]\n[]\n\\\n\\");
+	scratch_write(at->scratch, VENDOR "bytes-\xff.service",
+	    "[Service]\nExecStart=/x \xff\xfe\n=\n[\n");
+	scratch_write(at->scratch, VENDOR "broken.service",
+	    "[Service\nExecStart=/no\n]\n[]\n\\\n\\");
 	scratch_write(at->scratch, VENDOR "README", "x\n");
 	scratch_write(at->scratch, VENDOR ".service", "x\n");
 	scratch_write(at->scratch, VENDOR "dir.service/x", "x\n");
@@ -196,16 +206,19 @@ static void what_runs_is_asked_of_systemd(void **test)
 	scratch_write(at->scratch, VENDOR "ssh.service", "[Service]\nExecStart=/bin/disk\n");
 	scratch_write(at->scratch, VENDOR "idle.service", "[Service]\nExecStart=/bin/idle\n");
 	scratch_write(at->scratch, VENDOR "t@.service", "[Service]\nExecStart=/bin/t\n");
-	install_systemctl(at, "ssh.service enabled enabled\ncron.service generated -\nt@.service static -\n"
-			      "run-x.service transient -\nbroken\n\n\xff\xfe x\n",
+	install_systemctl(at,
+	    "ssh.service enabled enabled\ncron.service generated -\nt@.service static -\n"
+	    "run-x.service transient -\nbroken\n\n\xff\xfe x\n",
 	    "Id=ssh.service\nActiveState=reloading\nUnitFileState=enabled\n"
 	    "FragmentPath=/lib/systemd/system/ssh.service\n"
 	    "ExecStart={ path=/usr/sbin/sshd ; argv[]=/usr/sbin/sshd -D $OPTS ; ignore_errors=no ; "
-	    "start_time=[Mon 2026-11-23 10:00:00 UTC] ; stop_time=[n/a] ; pid=12 ; code=(null) }\n\n"
+	    "start_time=[Mon 2026-11-23 10:00:00 UTC] ; stop_time=[n/a] ; pid=12 ; code=(null) "
+	    "}\n\n"
 	    "Id=session-1.scope\nActiveState=active\n\n"
 	    "Id=proc.mount\nActiveState=active\nFragmentPath=\n\n"
 	    "Id=t@7.service\nActiveState=active\nFragmentPath=/lib/systemd/system/t@.service\n\n"
-	    "Id=tmp.service\nActiveState=active\nFragmentPath=/run/systemd/transient/tmp.service\n\n"
+	    "Id=tmp.service\nActiveState=active\nFragmentPath=/run/systemd/transient/"
+	    "tmp.service\n\n"
 	    "ActiveState=active\n=\nnonsense\n\n"
 	    "Id=fresh.service\nActiveState=failed\nFragmentPath=/etc/systemd/system/fresh.service");
 	begin(at);

@@ -9,19 +9,31 @@ static const struct {
 	const char *outcomes;
 	char result;
 } cases[] = {
-	{ CHECK_ALL, "F", 'P' },     { CHECK_ALL, "FF", 'P' },
-	{ CHECK_ALL, "FN", 'F' },    { CHECK_ALL, "FI", 'A' },
-	{ CHECK_ALL, "IN", 'F' },    { CHECK_ALL, "RN", 'F' },
-	{ CHECK_ALL, "RF", 'R' },    { CHECK_ALL, "IR", 'R' },
+	{ CHECK_ALL, "F", 'P' },
+	{ CHECK_ALL, "FF", 'P' },
+	{ CHECK_ALL, "FN", 'F' },
+	{ CHECK_ALL, "FI", 'A' },
+	{ CHECK_ALL, "IN", 'F' },
+	{ CHECK_ALL, "RN", 'F' },
+	{ CHECK_ALL, "RF", 'R' },
+	{ CHECK_ALL, "IR", 'R' },
 	{ CHECK_ALL, "", 'A' },
-	{ CHECK_ANY, "N", 'F' },     { CHECK_ANY, "NF", 'P' },
-	{ CHECK_ANY, "IF", 'P' },    { CHECK_ANY, "RF", 'P' },
-	{ CHECK_ANY, "NI", 'A' },    { CHECK_ANY, "NR", 'R' },
-	{ CHECK_ANY, "IR", 'R' },    { CHECK_ANY, "", 'A' },
-	{ CHECK_NONE, "N", 'P' },    { CHECK_NONE, "NF", 'F' },
-	{ CHECK_NONE, "IF", 'F' },   { CHECK_NONE, "RF", 'F' },
-	{ CHECK_NONE, "NI", 'A' },   { CHECK_NONE, "NR", 'R' },
-	{ CHECK_NONE, "IR", 'R' },   { CHECK_NONE, "", 'A' },
+	{ CHECK_ANY, "N", 'F' },
+	{ CHECK_ANY, "NF", 'P' },
+	{ CHECK_ANY, "IF", 'P' },
+	{ CHECK_ANY, "RF", 'P' },
+	{ CHECK_ANY, "NI", 'A' },
+	{ CHECK_ANY, "NR", 'R' },
+	{ CHECK_ANY, "IR", 'R' },
+	{ CHECK_ANY, "", 'A' },
+	{ CHECK_NONE, "N", 'P' },
+	{ CHECK_NONE, "NF", 'F' },
+	{ CHECK_NONE, "IF", 'F' },
+	{ CHECK_NONE, "RF", 'F' },
+	{ CHECK_NONE, "NI", 'A' },
+	{ CHECK_NONE, "NR", 'R' },
+	{ CHECK_NONE, "IR", 'R' },
+	{ CHECK_NONE, "", 'A' },
 };
 
 static void outcomes_fold_as_the_condition_says(void **test)
@@ -32,7 +44,8 @@ static void outcomes_fold_as_the_condition_says(void **test)
 			struct outcome outcomes[4] = { 0 };
 			struct rule rules[4] = { 0 };
 			size_t count = strlen(cases[i].outcomes);
-			struct check check = { .condition = cases[i].condition, .rules = rules,
+			struct check check = { .condition = cases[i].condition,
+				.rules = rules,
 				.rules_count = count,
 				.dialect = dialect_of((enum dialect_id)dialect) };
 			struct check_outcome out;
@@ -60,7 +73,9 @@ static void the_rule_that_decided_is_named(void **test)
 		{ .kind = OUTCOME_NOT_FOUND, .reason = "third" },
 	};
 	struct rule rules[3] = { 0 };
-	struct check check = { .condition = CHECK_ALL, .rules = rules, .rules_count = 3,
+	struct check check = { .condition = CHECK_ALL,
+		.rules = rules,
+		.rules_count = 3,
 		.dialect = dialect_of(DIALECT_FETTLE) };
 	struct check_outcome out;
 
@@ -91,8 +106,11 @@ static unsigned lookups(enum dialect_id dialect, enum check_condition condition)
 	struct arena arena = { 0 };
 	struct rule rules[4];
 	struct pattern_context context = { .dialect = dialect_of(dialect),
-		.set = regex_set_new(), .arena = &arena };
-	struct check check = { .condition = condition, .rules = rules, .rules_count = 4,
+		.set = regex_set_new(),
+		.arena = &arena };
+	struct check check = { .condition = condition,
+		.rules = rules,
+		.rules_count = 4,
 		.dialect = context.dialect };
 	struct check_outcome out;
 

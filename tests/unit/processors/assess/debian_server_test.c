@@ -10,37 +10,32 @@
 #include "tests/unit/processors/assess/world.h"
 
 /* As Debian 12 installs it, hardened where the policy asks for more. */
-static const char sshd_config[] =
-    "# This is the sshd server system-wide configuration file.\n"
-    "Include /etc/ssh/sshd_config.d/*.conf\n"
-    "#PermitRootLogin yes\n"
-    "#MaxAuthTries 60\n"
-    "#PermitEmptyPasswords yes\n"
-    "PasswordAuthentication no\n"
-    "KbdInteractiveAuthentication no\n"
-    "UsePAM yes\n"
-    "X11Forwarding yes\n";
-static const char passwd[] =
-    "root:x:0:0:root:/root:/bin/bash\n"
-    "daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n"
-    "anna:x:1000:1000:,,,:/home/anna:/bin/bash\n";
-static const char shadow[] =
-    "root:*:19000:0:99999:7:::\n"
-    "daemon:!:19000:0:99999:7:::\n"
-    "anna:$y$:19000:0:99999:7:::\n";
-static const char common_auth[] =
-    "# here are the per-package modules\n"
-    "auth\t[success=1 default=ignore]\tpam_unix.so nullok\n"
-    "auth\trequisite\t\t\tpam_deny.so\n"
-    "auth\trequired\t\t\tpam_permit.so\n";
+static const char sshd_config[] = "# This is the sshd server system-wide configuration file.\n"
+				  "Include /etc/ssh/sshd_config.d/*.conf\n"
+				  "#PermitRootLogin yes\n"
+				  "#MaxAuthTries 60\n"
+				  "#PermitEmptyPasswords yes\n"
+				  "PasswordAuthentication no\n"
+				  "KbdInteractiveAuthentication no\n"
+				  "UsePAM yes\n"
+				  "X11Forwarding yes\n";
+static const char passwd[] = "root:x:0:0:root:/root:/bin/bash\n"
+			     "daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n"
+			     "anna:x:1000:1000:,,,:/home/anna:/bin/bash\n";
+static const char shadow[] = "root:*:19000:0:99999:7:::\n"
+			     "daemon:!:19000:0:99999:7:::\n"
+			     "anna:$y$:19000:0:99999:7:::\n";
+static const char common_auth[] = "# here are the per-package modules\n"
+				  "auth\t[success=1 default=ignore]\tpam_unix.so nullok\n"
+				  "auth\trequisite\t\t\tpam_deny.so\n"
+				  "auth\trequired\t\t\tpam_permit.so\n";
 static const char common_password[] =
     "password\t[success=1 default=ignore]\tpam_unix.so obscure yescrypt\n"
     "password\trequisite\t\t\tpam_deny.so\n";
-static const char sudoers[] =
-    "Defaults\tenv_reset\n"
-    "Defaults\tuse_pty\n"
-    "Defaults\tlogfile=\"/var/log/sudo.log\"\n"
-    "root\tALL=(ALL:ALL) ALL\n";
+static const char sudoers[] = "Defaults\tenv_reset\n"
+			      "Defaults\tuse_pty\n"
+			      "Defaults\tlogfile=\"/var/log/sudo.log\"\n"
+			      "root\tALL=(ALL:ALL) ALL\n";
 
 static const struct world_file in_order[] = {
 	{ .path = "/etc/os-release", .content = "NAME=\"Debian\"\nVERSION_ID=\"12\"\nID=debian\n" },
@@ -66,9 +61,18 @@ static const struct world_file in_order[] = {
 
 enum { FILES = sizeof(in_order) / sizeof(in_order[0]) };
 
-#define SSHD(text) { .path = "/etc/ssh/sshd_config", .content = text }
-#define SUDOERS(text) { .path = "/etc/sudoers", .content = text, .mode = 0440 }
-#define MODE(path_, mode_) { .path = path_, .content = "", .mode = mode_ }
+#define SSHD(text) \
+	{ \
+		.path = "/etc/ssh/sshd_config", .content = text \
+	}
+#define SUDOERS(text) \
+	{ \
+		.path = "/etc/sudoers", .content = text, .mode = 0440 \
+	}
+#define MODE(path_, mode_) \
+	{ \
+		.path = path_, .content = "", .mode = mode_ \
+	}
 
 /* One file replaced, and what the check then is. */
 static const struct {
@@ -86,7 +90,7 @@ static const struct {
 	{ "ssh-password-logins", CHECK_FAILED, SSHD("PasswordAuthentication no\n") },
 	{ "ssh-password-logins", CHECK_FAILED,
 	    SSHD("PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
-	         "Match User git\n  PasswordAuthentication yes\n") },
+		 "Match User git\n  PasswordAuthentication yes\n") },
 	{ "ssh-password-logins", CHECK_PASSED,
 	    SSHD("PasswordAuthentication no\nChallengeResponseAuthentication no\n") },
 	{ "ssh-auth-tries", CHECK_FAILED, SSHD("MaxAuthTries 7\n") },
@@ -106,7 +110,7 @@ static const struct {
 	{ "accounts-hashes-private", CHECK_PASSED, MODE("/etc/shadow", 07000) },
 	{ "accounts-one-root", CHECK_FAILED,
 	    { .path = "/etc/passwd",
-	        .content = "root:x:0:0::/:/bin/sh\ntoor:x:0:0::/:/bin/sh\n" } },
+		.content = "root:x:0:0::/:/bin/sh\ntoor:x:0:0::/:/bin/sh\n" } },
 	{ "accounts-one-root", CHECK_FAILED,
 	    { .path = "/etc/passwd", .content = "rooter:x:00:1::/:/bin/sh\n" } },
 	{ "accounts-no-empty-passwords", CHECK_FAILED,
@@ -120,20 +124,20 @@ static const struct {
 	{ "login-umask", CHECK_PASSED, { .path = "/etc/login.defs", .content = "UID_MIN 1\n" } },
 	{ "pam-password-hash", CHECK_FAILED,
 	    { .path = "/etc/pam.d/common-password",
-	        .content = "password required pam_unix.so md5\n" } },
+		.content = "password required pam_unix.so md5\n" } },
 	{ "pam-password-hash", CHECK_FAILED,
 	    { .path = "/etc/pam.d/common-password",
-	        .content = "password required pam_unix.so # yescrypt\n" } },
+		.content = "password required pam_unix.so # yescrypt\n" } },
 	{ "pam-password-hash", CHECK_PASSED,
 	    { .path = "/etc/pam.d/common-password",
-	        .content = "password required pam_unix.so sha512\n" } },
+		.content = "password required pam_unix.so sha512\n" } },
 	{ "pam-no-bypass", CHECK_FAILED,
 	    { .path = "/etc/pam.d/common-auth",
-	        .content = "auth sufficient pam_permit.so\nauth requisite pam_deny.so\n" } },
+		.content = "auth sufficient pam_permit.so\nauth requisite pam_deny.so\n" } },
 	{ "pam-no-bypass", CHECK_FAILED,
 	    { .path = "/etc/pam.d/common-auth",
-	        .content = "auth [success=done default=ignore] pam_permit.so\n"
-	                   "auth requisite pam_deny.so\n" } },
+		.content = "auth [success=done default=ignore] pam_permit.so\n"
+			   "auth requisite pam_deny.so\n" } },
 	{ "pam-no-bypass", CHECK_FAILED,
 	    { .path = "/etc/pam.d/common-auth", .content = "auth optional pam_unix.so\n" } },
 	{ "sysctl-address-randomisation", CHECK_FAILED,
@@ -267,8 +271,9 @@ static void every_check_has_a_case_in_which_it_fails(void **test)
 	for (size_t i = 0; i < policy->checks_count; i++) {
 		size_t j = 0;
 
-		while (j < CASES && (cases[j].result != CHECK_FAILED
-		                     || strcmp(cases[j].check, policy->checks[i].id) != 0))
+		while (j < CASES
+		       && (cases[j].result != CHECK_FAILED
+			   || strcmp(cases[j].check, policy->checks[i].id) != 0))
 			j++;
 		if (j == CASES)
 			fail_msg("%s", policy->checks[i].id);

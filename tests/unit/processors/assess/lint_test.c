@@ -81,15 +81,16 @@ static unsigned lint_one(const struct lint_case *one)
 	    "policy: {id: p, file: f, name: n, description: d}\n"
 	    "checks:\n"
 	    "  - {id: 7, title: t, condition: all,\n"
-	    "     rules: ['%s']}\n", one->rule);
+	    "     rules: ['%s']}\n",
+	    one->rule);
 	struct policy *policy = policy_of(one->dialect, text);
 	size_t count;
 	struct lint_finding *findings = policy_lint(policy, &arena, &count);
 
 	if (count != (one->why != NULL)
 	    || (one->why != NULL && strstr(findings[0].why, one->why) == NULL)) {
-		print_error("%s: %s: %zu findings, the first: %s\n", one->dialect, one->rule,
-		    count, count == 0 ? "" : findings[0].why);
+		print_error("%s: %s: %zu findings, the first: %s\n", one->dialect, one->rule, count,
+		    count == 0 ? "" : findings[0].why);
 		wrong++;
 	}
 	if (count == 1) {
@@ -118,23 +119,25 @@ static void unknown_keys_and_doubled_rules_are_found_in_the_order_of_the_file(vo
 {
 	struct arena arena = { 0 };
 	size_t count;
-	struct policy *policy = policy_of("fettle",
-	    "polcy: x\n"
-	    "policy: {id: p, name: n, versoin: 2}\n"
-	    "checks:\n"
-	    "  - id: one\n"
-	    "    titel: no\n"
-	    "    title: t\n"
-	    "    regex_type: pcre2\n"
-	    "    condition: all\n"
-	    "    rules: ['f:/a', 'f:/a']\n");
+	struct policy *policy = policy_of("fettle", "polcy: x\n"
+						    "policy: {id: p, name: n, versoin: 2}\n"
+						    "checks:\n"
+						    "  - id: one\n"
+						    "    titel: no\n"
+						    "    title: t\n"
+						    "    regex_type: pcre2\n"
+						    "    condition: all\n"
+						    "    rules: ['f:/a', 'f:/a']\n");
 	struct lint_finding *findings = policy_lint(policy, &arena, &count);
 	static const struct {
 		unsigned line, column;
 		const char *why;
 	} expected[] = {
-		{ 1, 1, "\"polcy\"" }, { 2, 26, "\"versoin\"" }, { 5, 5, "\"titel\"" },
-		{ 7, 17, "regex_type" }, { 9, 21, "already" },
+		{ 1, 1, "\"polcy\"" },
+		{ 2, 26, "\"versoin\"" },
+		{ 5, 5, "\"titel\"" },
+		{ 7, 17, "regex_type" },
+		{ 9, 21, "already" },
 	};
 
 	(void)test;
@@ -170,8 +173,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_mistake_is_found_once_and_good_rules_have_none),
-		cmocka_unit_test(
-		    unknown_keys_and_doubled_rules_are_found_in_the_order_of_the_file),
+		cmocka_unit_test(unknown_keys_and_doubled_rules_are_found_in_the_order_of_the_file),
 		cmocka_unit_test(a_severity_outside_fettle_is_not_read_and_says_so),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

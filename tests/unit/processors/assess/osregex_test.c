@@ -9,9 +9,9 @@ static const struct {
 	const char *subject;
 	bool matches;
 } cases[] = {
-	{ "a.b", "a.b", true },        /* a plain dot is a dot */
+	{ "a.b", "a.b", true }, /* a plain dot is a dot */
 	{ "a.b", "axb", false },
-	{ "a\\.b", "axb", true },      /* an escaped one is anything */
+	{ "a\\.b", "axb", true }, /* an escaped one is anything */
 	{ "a\\.+b", "axyzb", true },
 	{ "a\\.*b", "ab", true },
 	{ "^\\w+$", "root@host-1_x", true },
@@ -21,13 +21,13 @@ static const struct {
 	{ "^\\d+$", "0123", true },
 	{ "^\\D+$", "a1", false },
 	{ "a\\sb", "a b", true },
-	{ "a\\sb", "a\tb", false },    /* \s is a space and nothing else */
+	{ "a\\sb", "a\tb", false }, /* \s is a space and nothing else */
 	{ "a\\tb", "a\tb", true },
 	{ "a\\s*\\t*b", "a  \t\tb", true },
 	{ "^\\S$", "\t", true },
 	{ "^\\p+$", "()*+,-.:;<=>?[]!\"'#$%&|{}", true },
 	{ "\\p", "a/b@c_d\\", false },
-	{ "a+b", "a+b", true },        /* + and * count only after a class */
+	{ "a+b", "a+b", true }, /* + and * count only after a class */
 	{ "a+b", "aab", false },
 	{ "a*", "a*", true },
 	{ "\\(+", "(+", true },
@@ -39,7 +39,7 @@ static const struct {
 	{ "^a|b$", "xax", false },
 	{ "x(^a)", "x^a", true },
 	{ "(a$)", "a$", true },
-	{ "a^b", "a^b", true },        /* an anchor in the middle is a character */
+	{ "a^b", "a^b", true }, /* an anchor in the middle is a character */
 	{ "a$b", "a$b", true },
 	{ "a\\|^b", "a|^b", true },
 	{ "a\\|b", "a|b", true },

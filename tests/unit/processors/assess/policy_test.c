@@ -28,37 +28,36 @@ static struct policy *parsed(const char *text)
 
 static void a_policy_is_all_that_its_file_says(void **test)
 {
-	static const char text[] =
-	    "dialect: fettle\n"
-	    "policy:\n"
-	    "  id: base\n"
-	    "  name: Base\n"
-	    "  references: [https://example.org/]\n"
-	    "variables:\n"
-	    "  $conf: /etc/a,/etc/b\n"
-	    "requirements:\n"
-	    "  title: R\n"
-	    "  condition: any\n"
-	    "  rules: ['f:/etc/debian_version']\n"
-	    "checks:\n"
-	    "  - id: one\n"
-	    "    title: First\n"
-	    "    severity: high\n"
-	    "    rationale: why\n"
-	    "    remediation: how\n"
-	    "    references: [a, b]\n"
-	    "    compliance:\n"
-	    "      - cis: ['1.2', '1.3']\n"
-	    "      - pci: ['2']\n"
-	    "    condition: none\n"
-	    "    rules:\n"
-	    "      - 'f:$conf -> r:$conf'\n"
-	    "      - 'not f:/etc/a'\n"
-	    "  - id: two\n"
-	    "    name: Second\n"
-	    "    compliance: {nist: [AC-1]}\n"
-	    "    condition: all\n"
-	    "    rules: ['f:/etc/c']\n";
+	static const char text[] = "dialect: fettle\n"
+				   "policy:\n"
+				   "  id: base\n"
+				   "  name: Base\n"
+				   "  references: [https://example.org/]\n"
+				   "variables:\n"
+				   "  $conf: /etc/a,/etc/b\n"
+				   "requirements:\n"
+				   "  title: R\n"
+				   "  condition: any\n"
+				   "  rules: ['f:/etc/debian_version']\n"
+				   "checks:\n"
+				   "  - id: one\n"
+				   "    title: First\n"
+				   "    severity: high\n"
+				   "    rationale: why\n"
+				   "    remediation: how\n"
+				   "    references: [a, b]\n"
+				   "    compliance:\n"
+				   "      - cis: ['1.2', '1.3']\n"
+				   "      - pci: ['2']\n"
+				   "    condition: none\n"
+				   "    rules:\n"
+				   "      - 'f:$conf -> r:$conf'\n"
+				   "      - 'not f:/etc/a'\n"
+				   "  - id: two\n"
+				   "    name: Second\n"
+				   "    compliance: {nist: [AC-1]}\n"
+				   "    condition: all\n"
+				   "    rules: ['f:/etc/c']\n";
 	struct policy *policy = parsed(text);
 	const struct check *one = policy_check(policy, "one"), *two = policy_check(policy, "two");
 	uint8_t hash[HASH_SIZE];
@@ -128,7 +127,8 @@ static const struct {
 	{ HEAD "checks:\n  - {id: 1, title: T, condition: all, rules: ['f:/a -> r:(']}\n", "yyn",
 	    "does not compile" },
 	{ HEAD "checks:\n  - id: 1\n    title: T\n    condition: all\n"
-	       "    rules:\n      - f:/a -> r:x: y\n", "nnn", "quotes" },
+	       "    rules:\n      - f:/a -> r:x: y\n",
+	    "nnn", "quotes" },
 	{ HEAD "checks:\n  - {id: 1, title: T, condition: all, severity: grave, rules: ['f:/a']}\n",
 	    "yyn", "critical" },
 	{ HEAD "variables: {conf: /etc/a}\nchecks:\n" CHECK("1"), "nnn", "starts with $" },
@@ -137,8 +137,9 @@ static const struct {
 	    "title" },
 	{ HEAD "requirements: {title: R, condition: all, rules: ['f:/a']}\nchecks:\n" CHECK("1"),
 	    "yyy", NULL },
-	{ "policy: {id: p, file: f, name: n, description: d, regex_type: perl}\nchecks:\n"
-	    CHECK("1"), "nyy", "osregex or pcre2" },
+	{ "policy: {id: p, file: f, name: n, description: d, regex_type: perl}\nchecks:\n" CHECK(
+	      "1"),
+	    "nyy", "osregex or pcre2" },
 };
 
 static void mistakes_are_refused_with_their_place(void **test)
@@ -172,9 +173,10 @@ static void all_mistakes_are_reported_and_not_only_the_first(void **test)
 
 	(void)test;
 	assert_int_equal(parse("dialect: fettle\n" HEAD "checks:\n"
-	    "  - {id: a, title: T, condition: all, rules: ['x:/a', 'f:b']}\n"
-	    "  - {id: b, title: T, condition: most, rules: ['f:/a -> r:(']}\n", NULL, &policy,
-	    &errors), STATUS_INVALID);
+			       "  - {id: a, title: T, condition: all, rules: ['x:/a', 'f:b']}\n"
+			       "  - {id: b, title: T, condition: most, rules: ['f:/a -> r:(']}\n",
+			     NULL, &policy, &errors),
+	    STATUS_INVALID);
 	assert_int_equal(errors.count, 4);
 	yaml_errors_fini(&errors);
 }
@@ -189,19 +191,22 @@ static void a_policy_that_names_no_dialect_is_wazuh4(void **test)
 	assert_true(policy->is_osregex);
 	policy_free(policy);
 	/* What is asked for stands above what the file says. */
-	assert_int_equal(parse("dialect: wazuh5\n" HEAD "checks:\n" CHECK("1"), "fettle", &policy,
-	    &errors), STATUS_OK);
+	assert_int_equal(
+	    parse("dialect: wazuh5\n" HEAD "checks:\n" CHECK("1"), "fettle", &policy, &errors),
+	    STATUS_OK);
 	assert_int_equal(policy->dialect->id, DIALECT_FETTLE);
 	policy_free(policy);
-	assert_int_equal(parse("dialect: cobol\n" HEAD "checks:\n" CHECK("1"), NULL, &policy,
-	    &errors), STATUS_INVALID);
+	assert_int_equal(
+	    parse("dialect: cobol\n" HEAD "checks:\n" CHECK("1"), NULL, &policy, &errors),
+	    STATUS_INVALID);
 	assert_non_null(strstr(yaml_errors_text(&errors), "wazuh4, wazuh5, fettle"));
 	yaml_errors_fini(&errors);
 }
 
 static void a_check_may_have_a_regex_type_of_its_own(void **test)
 {
-	struct policy *policy = parsed(HEAD "checks:\n"
+	struct policy *policy = parsed(HEAD
+	    "checks:\n"
 	    "  - {id: 1, title: T, condition: all, rules: ['f:/a -> r:x']}\n"
 	    "  - {id: 2, title: T, condition: all, regex_type: pcre2, rules: ['f:/a -> r:x']}\n");
 
@@ -213,11 +218,10 @@ static void a_check_may_have_a_regex_type_of_its_own(void **test)
 
 static void wazuh5_replaces_variables_everywhere_and_drops_bad_rules(void **test)
 {
-	struct policy *policy = parsed("dialect: wazuh5\n" HEAD
-	    "variables: {$x: one, $xy: two}\n"
-	    "checks:\n"
-	    "  - {id: $x, title: 'T $xy', condition: all,\n"
-	    "     rules: ['NOT f:/a', 'f:/b -> r:$x$']}\n");
+	struct policy *policy = parsed("dialect: wazuh5\n" HEAD "variables: {$x: one, $xy: two}\n"
+				       "checks:\n"
+				       "  - {id: $x, title: 'T $xy', condition: all,\n"
+				       "     rules: ['NOT f:/a', 'f:/b -> r:$x$']}\n");
 	const struct check *check = policy_check(policy, "one");
 
 	(void)test;
@@ -262,8 +266,10 @@ static enum policy_gate gate_of(const char *dialect, const char *rule, struct ch
 {
 	struct world world = WORLD(debian);
 	struct lookup lookup = WORLD_LOOKUP(&world);
-	const char *text = arena_format(arena, "dialect: %s\n" HEAD "requirements: {title: R, "
-	    "condition: all, rules: ['%s']}\nchecks:\n" CHECK("1"), dialect, rule);
+	const char *text = arena_format(arena,
+	    "dialect: %s\n" HEAD "requirements: {title: R, "
+	    "condition: all, rules: ['%s']}\nchecks:\n" CHECK("1"),
+	    dialect, rule);
 	struct policy *policy = parsed(text);
 	enum policy_gate gate;
 
@@ -298,7 +304,8 @@ static void requirements_decide_what_becomes_of_the_checks(void **test)
 
 static void keys_are_named_once_and_in_order(void **test)
 {
-	struct policy *policy = parsed("dialect: fettle\n" HEAD
+	struct policy *policy = parsed(
+	    "dialect: fettle\n" HEAD
 	    "requirements: {title: R, condition: all, rules: ['f:/etc/os-release -> r:x']}\n"
 	    "checks:\n"
 	    "  - {id: a, title: T, condition: all,\n"
@@ -340,8 +347,7 @@ static void stock_policies_load(void **test)
 		data = arena_format(&arena, "%s/../shared/data", source == NULL ? "." : source);
 	for (size_t i = 0; i < sizeof(stock) / sizeof(stock[0]); i++)
 		for (int dialect = 1; dialect <= 2; dialect++) {
-			char *path = arena_format(&arena, "%s/policy/wazuh-sca/%s", data,
-			    stock[i]);
+			char *path = arena_format(&arena, "%s/policy/wazuh-sca/%s", data, stock[i]);
 			FILE *file = fopen(path, "r");
 			struct buffer text = { 0 };
 			struct yaml_errors errors = { 0 };
@@ -355,7 +361,7 @@ static void stock_policies_load(void **test)
 			text.size -= 65536 - got;
 			fclose(file);
 			if (policy_parse(stock[i], buffer_bytes(&text),
-			        dialect_of((enum dialect_id)dialect)->name, &policy, &errors)
+				dialect_of((enum dialect_id)dialect)->name, &policy, &errors)
 			    != STATUS_OK)
 				fail_msg("%s", yaml_errors_text(&errors));
 			assert_true(policy->checks_count > 100);

@@ -19,8 +19,9 @@ static const struct world_file files[] = {
 	{ .path = "/etc/latin", .content = "caf\xe9 no\n" },
 	{ .path = "/etc/and", .content = "x && y\n" },
 	{ .path = "/etc/arrow", .content = "a -> b\n" },
-	{ .path = "/etc/numbers", .content = "max 365\nmin 007\nword x\nneg -5\nbig 3000000000\n"
-	                             "huge 99999999999999999999\npart 12x\n" },
+	{ .path = "/etc/numbers",
+	    .content = "max 365\nmin 007\nword x\nneg -5\nbig 3000000000\n"
+		       "huge 99999999999999999999\npart 12x\n" },
 	{ .path = "/etc/gone", .status = FACT_ABSENT },
 	{ .path = "/etc/secret", .status = FACT_UNREADABLE },
 	{ .path = "/etc/hidden", .status = FACT_UNREADABLE, .is_bare = true },
@@ -454,11 +455,14 @@ static void a_hash_covers_all_that_an_outcome_depends_on(void **test)
 		bool is_osregex;
 		const char *text;
 	} rules[] = {
-		{ DIALECT_WAZUH4, true, "f:/a -> r:b" },  { DIALECT_WAZUH4, false, "f:/a -> r:b" },
-		{ DIALECT_WAZUH5, false, "f:/a -> r:b" }, { DIALECT_FETTLE, false, "f:/a -> r:b" },
+		{ DIALECT_WAZUH4, true, "f:/a -> r:b" },
+		{ DIALECT_WAZUH4, false, "f:/a -> r:b" },
+		{ DIALECT_WAZUH5, false, "f:/a -> r:b" },
+		{ DIALECT_FETTLE, false, "f:/a -> r:b" },
 		{ DIALECT_FETTLE, false, "not f:/a -> r:b" },
 		{ DIALECT_FETTLE, false, "f:/a -> b" },
-		{ DIALECT_FETTLE, false, "f:/a" },        { DIALECT_WAZUH4, true, "f:/a" },
+		{ DIALECT_FETTLE, false, "f:/a" },
+		{ DIALECT_WAZUH4, true, "f:/a" },
 		{ DIALECT_WAZUH4, true, "f:/a -> " },
 	};
 	enum { COUNT = sizeof(rules) / sizeof(rules[0]) };

@@ -81,7 +81,9 @@ static const char *output(const char *text, struct world_file file, struct arena
 static void modes_owners_and_types_are_printed_as_stat_does(void **test)
 {
 	struct arena arena = { 0 };
-	struct world_file file = { .path = "/etc/x", .content = "text", .mode = 0640,
+	struct world_file file = { .path = "/etc/x",
+		.content = "text",
+		.mode = 0640,
 		.group = "shadow" };
 
 	(void)test;
@@ -177,8 +179,11 @@ static void rules_ask_it_like_any_command(void **test)
 
 static const char *type_name(mode_t mode)
 {
-	return S_ISREG(mode) ? "file" : S_ISDIR(mode) ? "directory" : S_ISFIFO(mode) ? "fifo"
-	     : S_ISCHR(mode) ? "character" : "block";
+	return S_ISREG(mode)  ? "file"
+	     : S_ISDIR(mode)  ? "directory"
+	     : S_ISFIFO(mode) ? "fifo"
+	     : S_ISCHR(mode)  ? "character"
+	                      : "block";
 }
 
 static void compare_with_the_real_one(const char *path, const char *format, struct arena *arena)

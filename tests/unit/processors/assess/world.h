@@ -24,7 +24,7 @@ struct world_file {
 	const char *group;       /* the same */
 	const char *link;        /* NULL: PATH is no symbolic link */
 	const char *reason;
-	bool is_bare;            /* no field at all */
+	bool is_bare; /* no field at all */
 };
 
 struct world {
@@ -81,7 +81,8 @@ static inline enum status world_get(void *self, struct bytes key, const struct f
 		memset(world->fields, 0, sizeof(world->fields));
 		world->fact = (struct fact){ .key = bytes_of_text(world->key),
 			.status = file->status == FACT_NONE ? FACT_PRESENT : file->status,
-			.reason = file->reason, .fields = world->fields };
+			.reason = file->reason,
+			.fields = world->fields };
 		if (world->fact.status != FACT_ABSENT && world->fact.status != FACT_FAILED
 		    && !file->is_bare)
 			world_describe(world, file);

@@ -93,8 +93,9 @@ static const struct {
 	{ "NOT B", 0, "\"NOT\" must be written in small letters" },
 	{ "1 of nothing_*", 5, "no selection is meant by \"nothing_*\"" },
 	{ "1 of", 4, "no selection is meant by \"\"" },
-	{ "2 of them", 0, "\"2\" is not supported as a number of selections: only \"1 of\" and "
-	                  "\"all of\" are" },
+	{ "2 of them", 0,
+	    "\"2\" is not supported as a number of selections: only \"1 of\" and "
+	    "\"all of\" are" },
 	{ "any of them", 0, "\"any of\" is not supported: write \"1 of\"" },
 	{ "B | count() > 5", 2, "aggregations (what follows \"|\") are not supported" },
 	{ "B near C", 2, "\"near\" is not supported" },

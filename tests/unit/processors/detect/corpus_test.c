@@ -85,8 +85,9 @@ static void read_as_it_is(struct corpus *corpus, const char *path, const char *t
 	counts->read += rule != NULL;
 	counts->refused += rule == NULL;
 	/* Nothing but the logsource is in the way of these. */
-	if (rule == NULL && (corpus->rules->errors.count != 1
-	                        || strstr(said, "the logsource (product: ") == NULL))
+	if (rule == NULL
+	    && (corpus->rules->errors.count != 1
+		|| strstr(said, "the logsource (product: ") == NULL))
 		fail_msg("%s: %s", path, said);
 	detection_free(rule);
 }
@@ -149,7 +150,8 @@ static void the_grammar_of_all_public_rules_is_understood(void **test)
 
 static bool fires(struct rules *rules, const char *text, const char *key)
 {
-	struct change change = { .key = bytes_of_text(key), .before = { .status = FACT_ABSENT },
+	struct change change = { .key = bytes_of_text(key),
+		.before = { .status = FACT_ABSENT },
 		.after = { .status = FACT_PRESENT } };
 	struct detection *rule = rules_parse(rules, text);
 	struct match_result result;
@@ -167,14 +169,18 @@ static void a_public_rule_fires_as_its_author_meant(void **test)
 
 	if (corpus->directory == NULL)
 		skip();
-	text = (const char *)rules_read(&rules->arena, arena_format(&rules->arena,
-	    "%s/sigma/file_event_lnx_susp_cron_file_created.yml", corpus->directory)).data;
+	text = (const char *)rules_read(&rules->arena,
+	    arena_format(&rules->arena, "%s/sigma/file_event_lnx_susp_cron_file_created.yml",
+		corpus->directory))
+	           .data;
 	assert_true(fires(rules, text, "file/etc/cron.d/backup"));
 	assert_true(fires(rules, text, "file/etc/crontab"));
 	assert_false(fires(rules, text, "file/etc/cron.daily/apt"));
 	assert_false(fires(rules, text, "file/etc/hosts"));
-	text = (const char *)rules_read(&rules->arena, arena_format(&rules->arena,
-	    "%s/sigma/file_event_lnx_persistence_sudoers_files.yml", corpus->directory)).data;
+	text = (const char *)rules_read(&rules->arena,
+	    arena_format(&rules->arena, "%s/sigma/file_event_lnx_persistence_sudoers_files.yml",
+		corpus->directory))
+	           .data;
 	assert_true(fires(rules, text, "file/etc/sudoers.d/x"));
 	/* Its filter asks who wrote it, which is not observed. */
 	assert_true(fires(rules, text, "file/etc/sudoers.d/README.dpkg-new"));

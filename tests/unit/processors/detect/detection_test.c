@@ -57,14 +57,14 @@ static void what_is_left_out_is_empty_and_the_level_medium(void **test)
 
 static void selections_are_maps_lists_of_maps_and_keywords(void **test)
 {
-	struct detection *rule = rules_parse(*test, RULE_CHANGE
-	    "detection:\n"
-	    "  map: {Key: a, Status: [present, absent]}\n"
-	    "  maps:\n    - Key: a\n      Writer: b\n    - Key: c\n"
-	    "  words: [one, 'two*']\n"
-	    "  all_words: {'|all': [one, two]}\n"
-	    "  mixed:\n    - one\n    - Key: a\n"
-	    "  condition: 1 of them\n");
+	struct detection *rule = rules_parse(*test,
+	    RULE_CHANGE "detection:\n"
+			"  map: {Key: a, Status: [present, absent]}\n"
+			"  maps:\n    - Key: a\n      Writer: b\n    - Key: c\n"
+			"  words: [one, 'two*']\n"
+			"  all_words: {'|all': [one, two]}\n"
+			"  mixed:\n    - one\n    - Key: a\n"
+			"  condition: 1 of them\n");
 
 	assert_int_equal(rule->selections_count, 5);
 	assert_int_equal(rule->selections[0].maps_count, 1);
@@ -84,11 +84,11 @@ static void selections_are_maps_lists_of_maps_and_keywords(void **test)
 
 static void a_field_that_is_never_observed_is_noted(void **test)
 {
-	struct detection *rule = rules_parse(*test, RULE_FILE
-	    "detection:\n"
-	    "  selection: {TargetFilename: /etc/x, Image: /bin/dd}\n"
-	    "  unused: {TargetFilename: /y}\n"
-	    "  condition: selection\n");
+	struct detection *rule = rules_parse(*test,
+	    RULE_FILE "detection:\n"
+		      "  selection: {TargetFilename: /etc/x, Image: /bin/dd}\n"
+		      "  unused: {TargetFilename: /y}\n"
+		      "  condition: selection\n");
 
 	assert_int_equal(rule->notes_count, 2);
 	assert_string_equal(rule->notes[0].text,
@@ -109,49 +109,53 @@ static const struct {
 	const char *message;
 } refused[] = {
 	{ "id: x\nlogsource: {product: fettle, category: change}\n"
-	  "detection: {s: {Key: a}, condition: s}\n", "1:1", "a rule needs \"title\"" },
+	  "detection: {s: {Key: a}, condition: s}\n",
+	    "1:1", "a rule needs \"title\"" },
 	{ "title: x\nlogsource: {product: fettle, category: change}\n"
-	  "detection: {s: {Key: a}, condition: s}\n", "1:1", "a rule needs \"id\"" },
+	  "detection: {s: {Key: a}, condition: s}\n",
+	    "1:1", "a rule needs \"id\"" },
 	{ "title: T\nid: 'a b'\nlogsource: {product: fettle, category: change}\n"
-	  "detection: {s: {Key: a}, condition: s}\n", "2:5", "an id is made of" },
+	  "detection: {s: {Key: a}, condition: s}\n",
+	    "2:5", "an id is made of" },
 	{ RULE_HEAD "detection: {s: {Key: a}, condition: s}\n", "1:1",
-	  "a rule needs \"logsource\"" },
+	    "a rule needs \"logsource\"" },
 	{ RULE_CHANGE, "1:1", "a rule needs \"detection\"" },
 	{ RULE_CHANGE "detection: {s: {Key: a}}\n", "4:12", "a detection needs \"condition\"" },
 	{ RULE_CHANGE "detection: {s: {Key: a}, condition: [s, s]}\n", "4:37",
-	  "a list of conditions is not supported" },
+	    "a list of conditions is not supported" },
 	{ RULE_CHANGE "detection:\n  s: {Key: a}\n  condition: s and t\n", "6:20",
-	  "the condition: no selection is named \"t\"" },
+	    "the condition: no selection is named \"t\"" },
 	{ RULE_CHANGE "detection:\n  s: {Key: a}\n  condition: s | count() > 3\n", "6:16",
-	  "aggregations (what follows \"|\") are not supported" },
+	    "aggregations (what follows \"|\") are not supported" },
 	{ RULE_CHANGE "detection: {s: {Key: a}, timeframe: 5m, condition: s}\n", "4:26",
-	  "\"timeframe\" is not supported" },
+	    "\"timeframe\" is not supported" },
 	{ RULE_HEAD "logsource: {product: linux, service: auditd}\n"
-	  "detection: {s: {Key: a}, condition: s}\n", "3:12",
-	  "the logsource (product: linux, service: auditd) is not supported" },
+		    "detection: {s: {Key: a}, condition: s}\n",
+	    "3:12", "the logsource (product: linux, service: auditd) is not supported" },
 	{ RULE_HEAD "logsource: {category: file_event}\n"
-	  "detection: {s: {Key: a}, condition: s}\n", "3:12",
-	  "the logsource (category: file_event) is not supported" },
+		    "detection: {s: {Key: a}, condition: s}\n",
+	    "3:12", "the logsource (category: file_event) is not supported" },
 	{ RULE_CHANGE "level: worst\ndetection: {s: {Key: a}, condition: s}\n", "4:8",
-	  "\"level\" is informational, low, medium, high or critical" },
+	    "\"level\" is informational, low, medium, high or critical" },
 	{ RULE_CHANGE "status: good\ndetection: {s: {Key: a}, condition: s}\n", "4:9",
-	  "\"status\" is stable" },
+	    "\"status\" is stable" },
 	{ RULE_CHANGE "tags: {a: b}\ndetection: {s: {Key: a}, condition: s}\n", "4:11",
-	  "\"tags\" must be a list of texts" },
+	    "\"tags\" must be a list of texts" },
 	{ "correlation: {type: event_count}\n" RULE_CHANGE
-	  "detection: {s: {Key: a}, condition: s}\n", "1:14", "\"correlation\" is not supported" },
+	  "detection: {s: {Key: a}, condition: s}\n",
+	    "1:14", "\"correlation\" is not supported" },
 	{ "action: global\n" RULE_CHANGE "detection: {s: {Key: a}, condition: s}\n", "1:9",
-	  "\"action\" is not supported" },
+	    "\"action\" is not supported" },
 	{ "filter: {rules: [a]}\n" RULE_CHANGE "detection: {s: {Key: a}, condition: s}\n", "1:9",
-	  "\"filter\" is not supported" },
+	    "\"filter\" is not supported" },
 	{ "taxonomy: ours\n" RULE_CHANGE "detection: {s: {Key: a}, condition: s}\n", "1:11",
-	  "\"taxonomy\" is not supported" },
+	    "\"taxonomy\" is not supported" },
 	{ "- a\n", "1:1", "a rule is a mapping" },
 	{ RULE_CHANGE "detection: {s: {Key: a}, condition: s}\n---\ntitle: second\n", "5:1",
-	  "a second document begins here; a file holds one" },
+	    "a second document begins here; a file holds one" },
 	{ SELECTION("Key|base64: a"), "6:5", "the modifier \"base64\" is not supported" },
 	{ SELECTION("Key|contains|windash: a"), "6:5",
-	  "the modifier \"windash\" is not supported" },
+	    "the modifier \"windash\" is not supported" },
 	{ SELECTION("After.uid|lt: 5"), "6:5", "the modifier \"lt\" is not supported" },
 	{ SELECTION("Key|fieldref: Writer"), "6:5", "the modifier \"fieldref\" is not supported" },
 	{ SELECTION("Key|exists: true"), "6:5", "the modifier \"exists\" is not supported" },
@@ -159,7 +163,7 @@ static const struct {
 	{ SELECTION("Key|starts: a"), "6:5", "the modifier \"starts\" is none that Sigma has" },
 	{ SELECTION("Key|: a"), "6:5", "the modifier \"\" is none that Sigma has" },
 	{ SELECTION("Key|contains|startswith: a"), "6:5",
-	  "the modifier \"startswith\" does not go together with the modifier before it" },
+	    "the modifier \"startswith\" does not go together with the modifier before it" },
 	{ SELECTION("Key|contains|re: a"), "6:5", "the modifier \"re\" does not go together" },
 	{ SELECTION("Key|cidr|contains: a"), "6:5", "the modifier \"contains\" does not go" },
 	{ SELECTION("Key|re|cased: a"), "6:5", "the modifier \"cased\" has no meaning after" },
@@ -192,8 +196,7 @@ static void what_is_not_supported_refuses_the_rule_by_name_and_place(void **test
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
 		struct detection *rule = rules_try(rules, refused[i].text);
 		const char *said = yaml_errors_text(&rules->errors);
-		const char *start = arena_format(&rules->arena, "rule.yaml:%s: ",
-		    refused[i].place);
+		const char *start = arena_format(&rules->arena, "rule.yaml:%s: ", refused[i].place);
 
 		if (rule != NULL)
 			fail_msg("accepted:\n%s", refused[i].text);
@@ -208,8 +211,8 @@ static void all_mistakes_of_a_file_are_reported(void **test)
 {
 	struct rules *rules = *test;
 
-	assert_null(rules_try(rules, RULE_CHANGE
-	    "level: worst\ndetection: {s: {Kye|lt: a, Key|re: '('}, condition: t}\n"));
+	assert_null(rules_try(rules,
+	    RULE_CHANGE "level: worst\ndetection: {s: {Kye|lt: a, Key|re: '('}, condition: t}\n"));
 	assert_int_equal(rules->errors.count, 5);
 }
 
@@ -234,8 +237,8 @@ static void ten_thousand_selections_are_refused_and_five_hundred_are_not(void **
 	struct rules *rules = *test;
 
 	assert_null(rules_try(rules, many_selections(&rules->arena, 10000)));
-	assert_non_null(strstr(yaml_errors_text(&rules->errors),
-	    "a rule has at most 500 selections"));
+	assert_non_null(
+	    strstr(yaml_errors_text(&rules->errors), "a rule has at most 500 selections"));
 	assert_null(rules_try(rules, many_selections(&rules->arena, 501)));
 	detection_free(rules_parse(rules, many_selections(&rules->arena, 500)));
 }

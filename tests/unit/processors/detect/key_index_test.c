@@ -35,8 +35,8 @@ static const char *joined(struct arena *arena, const struct bytes *items, size_t
 	const char *text = "";
 
 	for (size_t i = 0; i < count; i++)
-		text = arena_format(arena, "%s%s%.*s", text, i == 0 ? "" : " ",
-		    (int)items[i].size, (const char *)items[i].data);
+		text = arena_format(arena, "%s%s%.*s", text, i == 0 ? "" : " ", (int)items[i].size,
+		    (const char *)items[i].data);
 	return text;
 }
 
@@ -45,15 +45,15 @@ static void a_rule_needs_what_all_its_matches_begin_with(void **test)
 	struct rules *rules = *test;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct detection *rule = rules_parse(rules, arena_format(&rules->arena,
-		    RULE_CHANGE "detection: %s\n", cases[i].detection));
+		struct detection *rule = rules_parse(rules,
+		    arena_format(&rules->arena, RULE_CHANGE "detection: %s\n", cases[i].detection));
 		struct bytes *items;
 		size_t count;
 		bool is_limited = key_index_prefixes(rule, &rules->arena, &items, &count);
 
 		if (is_limited != (cases[i].prefixes != NULL)
-		    || (is_limited && strcmp(joined(&rules->arena, items, count),
-		                          cases[i].prefixes) != 0))
+		    || (is_limited
+			&& strcmp(joined(&rules->arena, items, count), cases[i].prefixes) != 0))
 			fail_msg("%s: %s", cases[i].detection,
 			    is_limited ? joined(&rules->arena, items, count) : "any");
 		detection_free(rule);
@@ -65,10 +65,10 @@ static void a_rule_on_files_needs_a_file(void **test)
 	struct rules *rules = *test;
 	struct bytes *items;
 	size_t count;
-	struct detection *named = rules_parse(rules, RULE_FILE
-	    "detection: {s: {TargetFilename|startswith: /etc/Cron}, condition: s}\n");
-	struct detection *any = rules_parse(rules, RULE_FILE
-	    "detection: {s: {TargetFilename|endswith: .sh}, condition: s}\n");
+	struct detection *named = rules_parse(rules,
+	    RULE_FILE "detection: {s: {TargetFilename|startswith: /etc/Cron}, condition: s}\n");
+	struct detection *any = rules_parse(rules,
+	    RULE_FILE "detection: {s: {TargetFilename|endswith: .sh}, condition: s}\n");
 
 	assert_true(key_index_prefixes(named, &rules->arena, &items, &count));
 	assert_string_equal(joined(&rules->arena, items, count), "file/etc/cron");
@@ -89,8 +89,9 @@ static void a_key_finds_the_rules_that_it_may_concern_in_order(void **test)
 	size_t count, *found;
 
 	for (size_t i = 0; i < 5; i++)
-		list[i] = rules_parse(rules, arena_format(&rules->arena,
-		    RULE_CHANGE "detection: {s: {%s}, condition: s}\n", selections[i]));
+		list[i] = rules_parse(rules,
+		    arena_format(&rules->arena, RULE_CHANGE "detection: {s: {%s}, condition: s}\n",
+			selections[i]));
 	index = key_index_new(list, 5);
 	found = key_index_find(index, bytes_of_text("file/etc/Passwd"), &rules->arena, &count);
 	assert_int_equal(count, 4);
@@ -134,8 +135,9 @@ static void a_long_prefix_is_cut_so_that_shortened_keys_are_found(void **test)
 
 	memset(path, 'x', 700);
 	path[700] = '\0';
-	rule = rules_parse(rules, arena_format(&rules->arena,
-	    RULE_CHANGE "detection: {s: {Key: file/%s}, condition: s}\n", path));
+	rule = rules_parse(rules,
+	    arena_format(&rules->arena,
+		RULE_CHANGE "detection: {s: {Key: file/%s}, condition: s}\n", path));
 	index = key_index_new(&rule, 1);
 	fact_key(&key, "file", bytes_of_text(path));
 	key_index_find(index, buffer_bytes(&key), &rules->arena, &count);
@@ -154,8 +156,10 @@ static void of_five_thousand_rules_only_those_concerned_are_found(void **test)
 	size_t count, *found;
 
 	for (size_t i = 0; i < MANY; i++)
-		list[i] = rules_parse(rules, arena_format(&rules->arena,
-		    RULE_CHANGE "detection: {s: {Key|startswith: file/%zu/}, condition: s}\n", i));
+		list[i] = rules_parse(rules,
+		    arena_format(&rules->arena,
+			RULE_CHANGE "detection: {s: {Key|startswith: file/%zu/}, condition: s}\n",
+			i));
 	index = key_index_new(list, MANY);
 	found = key_index_find(index, bytes_of_text("file/4321/x"), &rules->arena, &count);
 	assert_int_equal(count, 1);

@@ -4,9 +4,17 @@
 #include "tests/unit/processors/detect/rules.h"
 
 /* FACT_FIELD_TEXT is no constant. */
-#define TEXT(name_, text_) { .name = (name_), .type = FACT_TEXT,                                   \
-	.bytes = { (const uint8_t *)(text_), sizeof(text_) - 1 } }
-#define NUMBER(name_, number_) { .name = (name_), .type = FACT_NUMBER, .number = (number_) }
+#define TEXT(name_, text_) \
+	{ \
+		.name = (name_), .type = FACT_TEXT, .bytes = { \
+			(const uint8_t *)(text_), \
+			sizeof(text_) - 1 \
+		} \
+	}
+#define NUMBER(name_, number_) \
+	{ \
+		.name = (name_), .type = FACT_NUMBER, .number = (number_) \
+	}
 
 static const struct fact_field before_fields[] = { NUMBER("uid", 1000), TEXT("shell", "/bin/sh"),
 	TEXT("home", "/home/anna") };
@@ -120,8 +128,8 @@ static void values_match_as_sigma_says(void **test)
 	struct rules *rules = *test;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct detection *rule = rules_parse(rules, rule_of(&rules->arena,
-		    cases[i].selection));
+		struct detection *rule = rules_parse(rules,
+		    rule_of(&rules->arena, cases[i].selection));
 
 		if (rules_match(rules, rule, &change, &result) != cases[i].answer)
 			fail_msg("%s is %d", cases[i].selection, (int)result.answer);
@@ -217,7 +225,8 @@ static void what_could_not_be_read_is_not_taken_for_missing(void **test)
 static void a_limit_is_reported_and_no_miss(void **test)
 {
 	char text[64];
-	struct fact_field content = { .name = "content", .type = FACT_TEXT,
+	struct fact_field content = { .name = "content",
+		.type = FACT_TEXT,
 		.bytes = BYTES(text, sizeof(text)) };
 	struct change change = { .key = bytes_of_text("file/x"),
 		.after = { .status = FACT_PRESENT, .fields = &content, .fields_count = 1 } };
@@ -230,8 +239,9 @@ static void a_limit_is_reported_and_no_miss(void **test)
 	assert_string_equal(result.reason, "After.content|re: looking for it took too many steps");
 	assert_int_equal(ask(*test, &change, "{After.content|re: '(a|aa)+$', Key: y}", &result),
 	    ANSWER_NO);
-	assert_int_equal(ask(*test, &change, "[{After.content|re: '(a|aa)+$'}, {Key: file/x}]",
-	    &result), ANSWER_YES);
+	assert_int_equal(
+	    ask(*test, &change, "[{After.content|re: '(a|aa)+$'}, {Key: file/x}]", &result),
+	    ANSWER_YES);
 	assert_null(result.reason);
 }
 
@@ -241,7 +251,8 @@ static void a_rule_has_one_budget_for_all_its_strings(void **test)
 	enum { WORDS = 9999 };
 	struct rules *rules = *test;
 	uint8_t *value = arena_take(&rules->arena, FACT_CONTENT_MAX);
-	struct fact_field content = { .name = "content", .type = FACT_TEXT,
+	struct fact_field content = { .name = "content",
+		.type = FACT_TEXT,
 		.bytes = BYTES(value, FACT_CONTENT_MAX) };
 	struct change change = { .key = bytes_of_text("file/x"),
 		.after = { .status = FACT_PRESENT, .fields = &content, .fields_count = 1 } };
@@ -299,8 +310,9 @@ static void changed_is_not_known_where_a_side_is_not(void **test)
 static enum answer ask_file(struct rules *rules, const struct change *change, const char *selection)
 {
 	struct match_result result;
-	struct detection *rule = rules_parse(rules, arena_format(&rules->arena,
-	    RULE_FILE "detection:\n  s: {%s}\n  condition: s\n", selection));
+	struct detection *rule = rules_parse(rules,
+	    arena_format(&rules->arena, RULE_FILE "detection:\n  s: {%s}\n  condition: s\n",
+		selection));
 	enum answer answer = rules_match(rules, rule, change, &result);
 
 	detection_free(rule);
@@ -329,10 +341,12 @@ static void a_file_event_is_an_unexpected_change_of_a_file_that_is_there(void **
 static void who_wrote_a_file_is_not_observed_and_never_matches(void **test)
 {
 	struct change change = { .key = bytes_of_text("file/tmp/x"),
-		.after = { .status = FACT_PRESENT }, .writer = "/usr/bin/wget" };
+		.after = { .status = FACT_PRESENT },
+		.writer = "/usr/bin/wget" };
 
-	assert_int_equal(ask_file(*test, &change,
-	    "TargetFilename|startswith: /tmp/, Image|endswith: /wget"), ANSWER_NO);
+	assert_int_equal(
+	    ask_file(*test, &change, "TargetFilename|startswith: /tmp/, Image|endswith: /wget"),
+	    ANSWER_NO);
 	assert_int_equal(ask_file(*test, &change, "TargetFilename: /tmp/x, User: null"),
 	    ANSWER_YES);
 }

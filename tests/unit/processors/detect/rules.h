@@ -49,7 +49,8 @@ static inline struct detection *rules_try(struct rules *rules, const char *text)
 	yaml_errors_fini(&rules->errors);
 	rules->errors = (struct yaml_errors){ 0 };
 	if (detection_parse("rule.yaml", bytes_of_text(text), rules->regexes, &detection,
-	    &rules->errors) != STATUS_OK)
+		&rules->errors)
+	    != STATUS_OK)
 		return NULL;
 	return detection;
 }

@@ -21,14 +21,73 @@ struct side {
 };
 
 #define PRESENT FACT_PRESENT
-#define CONTENT(text) { PRESENT, { { "content", (text), 0 } } }
-#define UNIT(program, state) { PRESENT, { { "fragment", "/etc/systemd/system/x.service", 0 },      \
-	{ "exec_start", (program), 0 }, { "active_state", (state), 0 } } }
-#define SUDO(rule) { PRESENT, { { "rule", (rule), 0 } } }
-#define UID(uid) { PRESENT, { { "uid", NULL, (uid) }, { "shell", "/bin/sh", 0 } } }
-#define OTHER_SHELL(uid) { PRESENT, { { "uid", NULL, (uid) }, { "shell", "/bin/zsh", 0 } } }
-#define ABSENT_SIDE { FACT_ABSENT, { { 0 } } }
-#define BARE { PRESENT, { { "mode", "0644", 0 } } }
+#define CONTENT(text) \
+	{ \
+		PRESENT, \
+		{ \
+			{ \
+				"content", (text), 0 \
+			} \
+		} \
+	}
+#define UNIT(program, state) \
+	{ \
+		PRESENT, \
+		{ \
+			{ "fragment", "/etc/systemd/system/x.service", 0 }, \
+			    { "exec_start", (program), 0 }, \
+			{ \
+				"active_state", (state), 0 \
+			} \
+		} \
+	}
+#define SUDO(rule) \
+	{ \
+		PRESENT, \
+		{ \
+			{ \
+				"rule", (rule), 0 \
+			} \
+		} \
+	}
+#define UID(uid) \
+	{ \
+		PRESENT, \
+		{ \
+			{ "uid", NULL, (uid) }, \
+			{ \
+				"shell", "/bin/sh", 0 \
+			} \
+		} \
+	}
+#define OTHER_SHELL(uid) \
+	{ \
+		PRESENT, \
+		{ \
+			{ "uid", NULL, (uid) }, \
+			{ \
+				"shell", "/bin/zsh", 0 \
+			} \
+		} \
+	}
+#define ABSENT_SIDE \
+	{ \
+		FACT_ABSENT, \
+		{ \
+			{ \
+				0 \
+			} \
+		} \
+	}
+#define BARE \
+	{ \
+		PRESENT, \
+		{ \
+			{ \
+				"mode", "0644", 0 \
+			} \
+		} \
+	}
 
 #define UNITS "file/etc/systemd/system/x.service"
 #define SSHD "file/etc/ssh/sshd_config"
@@ -55,34 +114,33 @@ static const struct {
 	{ "file/etc/cron.daily/x.dpkg-new", "", ABSENT_SIDE, BARE },
 	{ "unit/x.timer", "scheduled-job", ABSENT_SIDE, BARE },
 	{ "unit/x.timer", "", { PRESENT, { { "active_state", "active", 0 } } },
-	  { PRESENT, { { "active_state", "inactive", 0 } } } },
+	    { PRESENT, { { "active_state", "inactive", 0 } } } },
 
 	{ "unit/x.service", "unit-changed", ABSENT_SIDE, UNIT("/usr/bin/x", "active") },
 	{ "unit/x.service", "unit-changed", UNIT("/usr/bin/x", "active"),
-	  UNIT("/usr/bin/y", "active") },
+	    UNIT("/usr/bin/y", "active") },
 	{ "unit/x.service", "", UNIT("/usr/bin/x", "active"), UNIT("/usr/bin/x", "failed") },
 	{ "unit/x.service", "", UNIT("/usr/bin/x", "active"), ABSENT_SIDE },
 	{ "unit/x.service", "unit-from-temporary-directory", UNIT("/usr/bin/x", "active"),
-	  UNIT("/dev/shm/x", "active") },
+	    UNIT("/dev/shm/x", "active") },
 	{ "unit/x.service", "unit-from-temporary-directory", ABSENT_SIDE,
-	  UNIT("/bin/sh -c '/var/tmp/x'", "active") },
+	    UNIT("/bin/sh -c '/var/tmp/x'", "active") },
 	{ "unit/x.service", "", UNIT("/tmp/x", "active"), UNIT("/tmp/x", "failed") },
 	{ "unit/x.service", "unit-changed", ABSENT_SIDE, UNIT("/opt/tmp/x", "active") },
 	{ UNITS, "unit-from-temporary-directory", ABSENT_SIDE,
-	  CONTENT("[Service]\nExecStart=-/tmp/.x\n") },
+	    CONTENT("[Service]\nExecStart=-/tmp/.x\n") },
 	{ UNITS, "", CONTENT("ExecStart=/tmp/x\n"), CONTENT("ExecStart=/tmp/x\nNice=5\n") },
 	{ UNITS, "", ABSENT_SIDE, CONTENT("ExecStart=/usr/bin/x\nPIDFile=/tmp/x\n") },
 
 	{ "sudo/etc/sudoers/1", "sudo-rule", ABSENT_SIDE, SUDO("anna ALL=(ALL) ALL") },
 	{ "sudo/etc/sudoers/1", "sudo-without-password", ABSENT_SIDE,
-	  SUDO("anna ALL=(ALL) NOPASSWD: ALL") },
+	    SUDO("anna ALL=(ALL) NOPASSWD: ALL") },
 	{ "sudo/etc/sudoers/1", "sudo-without-password", SUDO("Defaults env_reset"),
-	  SUDO("Defaults !authenticate") },
+	    SUDO("Defaults !authenticate") },
 	{ "sudo/etc/sudoers/1", "", SUDO("anna ALL=(ALL) ALL"), ABSENT_SIDE },
 
 	{ "file/etc/ld.so.preload", "ld-so-preload", ABSENT_SIDE, CONTENT("/usr/lib/x.so\n") },
-	{ "file/etc/ld.so.preload", "ld-so-preload", ABSENT_SIDE,
-	  { FACT_UNREADABLE, { { 0 } } } },
+	{ "file/etc/ld.so.preload", "ld-so-preload", ABSENT_SIDE, { FACT_UNREADABLE, { { 0 } } } },
 	{ "file/etc/ld.so.preload", "", CONTENT("/usr/lib/x.so\n"), ABSENT_SIDE },
 
 	{ "file/etc/pam.d/common-auth", "pam-changed", BARE, CONTENT("auth sufficient x.so\n") },
@@ -91,16 +149,16 @@ static const struct {
 	{ "file/etc/pam.d/login.dpkg-new", "", ABSENT_SIDE, BARE },
 
 	{ SSHD, "sshd-weakened", CONTENT("PermitRootLogin no\n"),
-	  CONTENT("PermitRootLogin yes\n") },
+	    CONTENT("PermitRootLogin yes\n") },
 	{ SSHD, "sshd-weakened", CONTENT("\n"), CONTENT("permitrootlogin=yes\n") },
 	{ SSHD, "sshd-weakened", CONTENT("\n"), CONTENT("  PasswordAuthentication \"yes\"\n") },
 	{ SSHD, "sshd-weakened", CONTENT("PasswordAuthentication no\n"), CONTENT("UsePAM yes\n") },
 	{ SSHD, "sshd-weakened", CONTENT("PasswordAuthentication no\n"), ABSENT_SIDE },
 	{ SSHD, "sshd-weakened", CONTENT("\n"), CONTENT("AuthorizedKeysCommand /usr/bin/x\n") },
 	{ "file/etc/ssh/sshd_config.d/9.conf", "sshd-weakened", ABSENT_SIDE,
-	  CONTENT("PermitRootLogin yes\n") },
+	    CONTENT("PermitRootLogin yes\n") },
 	{ SSHD, "", CONTENT("PermitRootLogin yes\n"),
-	  CONTENT("PermitRootLogin yes\nUsePAM yes\n") },
+	    CONTENT("PermitRootLogin yes\nUsePAM yes\n") },
 	{ SSHD, "", CONTENT("\n"), CONTENT("#PermitRootLogin yes\n") },
 	{ SSHD, "", CONTENT("PermitRootLogin yes\n"), CONTENT("PermitRootLogin no\n") },
 	{ SSHD, "", CONTENT("\n"), CONTENT("AuthorizedKeysCommandUser nobody\n") },
@@ -202,9 +260,10 @@ static struct fact fact_of(struct arena *arena, const struct side *side)
 	struct fact fact = { .status = side->status, .fields = fields };
 
 	for (size_t i = 0; i < SIDE_FIELDS && side->fields[i].name != NULL; i++)
-		fields[fact.fields_count++] = side->fields[i].text != NULL
-		    ? FACT_FIELD_TEXT(side->fields[i].name, side->fields[i].text)
-		    : FACT_FIELD_NUMBER(side->fields[i].name, side->fields[i].number);
+		fields[fact.fields_count++] =
+		    side->fields[i].text != NULL
+			? FACT_FIELD_TEXT(side->fields[i].name, side->fields[i].text)
+			: FACT_FIELD_NUMBER(side->fields[i].name, side->fields[i].number);
 	return fact;
 }
 
@@ -308,7 +367,8 @@ static void a_configuration_that_was_cut_is_undecided(void **test)
 	struct shipped *shipped = *test;
 	struct arena *arena = &shipped->rules->arena;
 	struct side before = CONTENT("PermitRootLogin no\n"), after = CONTENT("# padding\n");
-	struct change change = { .key = bytes_of_text(SSHD), .before = fact_of(arena, &before),
+	struct change change = { .key = bytes_of_text(SSHD),
+		.before = fact_of(arena, &before),
 		.after = fact_of(arena, &after) };
 	struct match_result result = { 0 };
 	bool is_found = false;

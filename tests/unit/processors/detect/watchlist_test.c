@@ -16,8 +16,9 @@ static struct watchlist *parse(struct rules *rules, struct bytes text)
 static struct watchlist *shipped(struct rules *rules)
 {
 	const char *source = getenv("FETTLE_SOURCE");
-	struct watchlist *list = parse(rules, rules_read(&rules->arena, arena_format(&rules->arena,
-	    "%s/content/watchlist.yaml", source == NULL ? "." : source)));
+	struct watchlist *list = parse(rules,
+	    rules_read(&rules->arena, arena_format(&rules->arena, "%s/content/watchlist.yaml",
+					  source == NULL ? "." : source)));
 
 	if (list == NULL)
 		fail_msg("%s", yaml_errors_text(&rules->errors));
@@ -34,7 +35,7 @@ static const struct {
 	{ "/etc/ld.so.preload", WATCHLIST_DELETE, NULL, LEVEL_LOW },
 	{ "/lib64/ld-linux-x86-64.so.2", WATCHLIST_MODIFY, "T1574.006", LEVEL_CRITICAL },
 	{ "/lib/x86_64-linux-gnu/security/pam_unix.so", WATCHLIST_MODIFY, "T1556.003",
-	  LEVEL_CRITICAL },
+	    LEVEL_CRITICAL },
 	{ "/usr/bin/sudo", WATCHLIST_MODIFY, "T1554", LEVEL_CRITICAL },
 	{ "/etc/pam.d/common-auth", WATCHLIST_MODIFY, "T1556.003", LEVEL_CRITICAL },
 	{ "/etc/sudoers", WATCHLIST_MODIFY, "T1548.003", LEVEL_HIGH },
@@ -116,15 +117,17 @@ static void the_plan_has_files_and_the_directories_of_globs(void **test)
 	watchlist_free(list);
 }
 
-#define ENTRY(globs) "attack_version: '18.1'\npaths:\n  - globs: " globs "\n"                      \
+#define ENTRY(globs) \
+	"attack_version: '18.1'\npaths:\n  - globs: " globs "\n" \
 	"    technique: T1\n    level: low\n    why: w\n"
 
 static void a_path_is_planned_once_and_with_content_if_any_entry_wants_it(void **test)
 {
 	struct rules *rules = *test;
-	struct watchlist *list = parse(rules, bytes_of_text(ENTRY("[/a/b, '/a/*']")
-	    "  - globs: ['/a/*', /a/b]\n    technique: T1\n    level: low\n    why: w\n"
-	    "    content: true\n"));
+	struct watchlist *list = parse(rules,
+	    bytes_of_text(ENTRY("[/a/b, '/a/*']") "  - globs: ['/a/*', /a/b]\n    technique: T1\n  "
+	                                          "  level: low\n    why: w\n"
+						  "    content: true\n"));
 	size_t count;
 	struct watchlist_path *paths = watchlist_plan(list, &rules->arena, &count);
 
@@ -144,7 +147,7 @@ static const struct {
 	{ "attack_version: '1'\npaths: []\npath: []\n", "3:1: \"path\" means nothing here" },
 	{ "attack_version: '1'\npaths: [a]\n", "2:9: each of \"paths\" must be a mapping" },
 	{ "attack_version: '1'\npaths: [{technique: T1, level: low, why: w}]\n",
-	  "there must be \"globs\"" },
+	    "there must be \"globs\"" },
 	{ ENTRY("[etc/passwd]"), "3:13: \"etc/passwd\" is no absolute path of a file" },
 	{ ENTRY("[/etc/]"), "\"/etc/\" is no absolute path of a file" },
 	{ ENTRY("[/]"), "\"/\" is no absolute path of a file" },
@@ -158,7 +161,7 @@ static const struct {
 	{ ENTRY("[/a/b]") "    content: yes\n", "\"content\" is true or false" },
 	{ ENTRY("[/a/b]") "    writer: x\n", "\"writer\" means nothing here" },
 	{ "attack_version: '1'\npaths: [{globs: [/a/b], technique: T1, level: bad, why: w}]\n",
-	  "\"level\" is informational" },
+	    "\"level\" is informational" },
 };
 
 static void a_list_with_a_mistake_is_refused(void **test)

@@ -43,8 +43,14 @@ static const struct {
 	{ "a?c", "abc", WILDCARD_WHOLE, true },
 	{ "a?c", "ac", WILDCARD_WHOLE, false },
 	{ "a?c", "abbc", WILDCARD_WHOLE, false },
-	{ "a?c", "a\xc3\xa9" "c", WILDCARD_WHOLE, true },
-	{ "a?c", "a\xff" "c", WILDCARD_WHOLE, true },
+	{ "a?c",
+	    "a\xc3\xa9"
+	    "c",
+	    WILDCARD_WHOLE, true },
+	{ "a?c",
+	    "a\xff"
+	    "c",
+	    WILDCARD_WHOLE, true },
 	{ "*?b", "aab", WILDCARD_WHOLE, true },
 	{ "*a?*c", "xabyc", WILDCARD_WHOLE, true },
 	{ "?", "", WILDCARD_WHOLE, false },
@@ -162,7 +168,8 @@ static void the_prefix_ends_at_the_first_wildcard(void **test)
 	(void)test;
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
 		assert_true(bytes_equal(wildcard_prefix(wildcard_new(&arena, prefixes[i].text,
-		    prefixes[i].place, false)), bytes_of_text(prefixes[i].prefix)));
+					    prefixes[i].place, false)),
+		    bytes_of_text(prefixes[i].prefix)));
 	arena_fini(&arena);
 }
 

@@ -100,8 +100,9 @@ static void a_table_with_mistakes_is_refused_with_each_of_them(void **test)
 	refuses("id: t\nversion: '1'\ninputs: { a: { values: [x], assumed: y } }\n"
 		"rows: []\notherwise: { priority: q }\n",
 	    "what is assumed for `a`");
-	refuses("id: t\nversion: '1'\ninputs: { a: { values: [x] } }\n"
-		"rows: [ { when: { a: x }, priority: p, due: soon } ]\notherwise: { priority: q }\n",
+	refuses(
+	    "id: t\nversion: '1'\ninputs: { a: { values: [x] } }\n"
+	    "rows: [ { when: { a: x }, priority: p, due: soon } ]\notherwise: { priority: q }\n",
 	    "t.yaml:4:45");
 	refuses("id: t\nversion: '1'\ninputs: {}\nrows: []\n", "`otherwise`");
 	refuses("id: t\nversion: '1'\ninputs: {}\nrows: []\notherwise: { priority: p }\nx: y\n",
@@ -133,8 +134,8 @@ static void the_shipped_table_decides_every_combination(void **test)
 	for (size_t k = 0; k < 3; k++)
 		for (size_t s = 0; s < 5; s++)
 			for (size_t e = 0; e < 3; e++) {
-				const struct priority_input known[] = {
-					{ "kind", kinds[k], "test", false },
+				const struct priority_input known[] = { { "kind", kinds[k], "test",
+									    false },
 					{ "severity", severities[s], "test", false },
 					{ "exposure", exposures[e], "test", false } };
 

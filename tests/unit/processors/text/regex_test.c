@@ -101,8 +101,7 @@ static void what_does_not_compile_says_where(void **test)
 	assert_non_null(strstr(fixture->problem, "parenthesis"));
 	assert_non_null(strstr(fixture->problem, "character 4"));
 	/* UTF mode would make hostile bytes an error instead of an answer. */
-	assert_null(regex_compile(fixture->set, "(*UTF)a", 0, &fixture->arena,
-	    &fixture->problem));
+	assert_null(regex_compile(fixture->set, "(*UTF)a", 0, &fixture->arena, &fixture->problem));
 }
 
 static void a_pattern_is_at_most_4096_bytes(void **test)
@@ -111,8 +110,8 @@ static void a_pattern_is_at_most_4096_bytes(void **test)
 	char *pattern = memory_new(REGEX_PATTERN_MAX + 2);
 
 	memset(pattern, 'a', REGEX_PATTERN_MAX);
-	assert_non_null(regex_compile(fixture->set, pattern, 0, &fixture->arena,
-	    &fixture->problem));
+	assert_non_null(
+	    regex_compile(fixture->set, pattern, 0, &fixture->arena, &fixture->problem));
 	pattern[REGEX_PATTERN_MAX] = 'a';
 	assert_null(regex_compile(fixture->set, pattern, 0, &fixture->arena, &fixture->problem));
 	free(pattern);

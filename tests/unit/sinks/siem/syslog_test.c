@@ -7,8 +7,7 @@
 #include "tests/support/scratch.h"
 #include "tests/support/verdict.h"
 
-static const struct syslog_style plain = { .facility = 16, .host = "fettle1",
-	.message_max = 8192 };
+static const struct syslog_style plain = { .facility = 16, .host = "fettle1", .message_max = 8192 };
 
 /* A document of an open finding. */
 static struct document document_of(const char *name, const char *severity, const char *title)
@@ -164,7 +163,10 @@ static void feed(struct receiver *receiver, struct bytes piece)
 static void as_many_events_come_out_as_went_in_however_the_stream_is_cut(void **test)
 {
 	static const char *const titles[] = { "plain", "quote \" and \\ back", "7 {\"a\":1}",
-		"new\nline", "\xe2\x80\xae" "bidi", "\x1b[31m", "é → ü", "[x] <34>1 " };
+		"new\nline",
+		"\xe2\x80\xae"
+		"bidi",
+		"\x1b[31m", "é → ü", "[x] <34>1 " };
 	enum { TITLES = sizeof(titles) / sizeof(titles[0]) };
 	struct buffer stream = { 0 };
 

@@ -15,7 +15,7 @@ struct fixture {
 	struct store *store;
 	struct query *query;
 	uint64_t offset;
-	struct buffer seen; /* what a visitor saw, one line each */
+	struct buffer seen;  /* what a visitor saw, one line each */
 	unsigned stop_after; /* 0: never */
 };
 
@@ -25,10 +25,10 @@ static int start(void **test)
 
 	*test = fixture;
 	return scratch_start(&fixture->data) == 0
-		       && store_open(fixture->data, &fixture->store) == STATUS_OK
-		       && query_open(fixture->data, &fixture->query) == STATUS_OK
-		   ? 0
-		   : -1;
+	            && store_open(fixture->data, &fixture->store) == STATUS_OK
+	            && query_open(fixture->data, &fixture->query) == STATUS_OK
+	         ? 0
+	         : -1;
 }
 
 static int stop(void **test)
@@ -46,8 +46,9 @@ static int stop(void **test)
 
 static void put(struct fixture *fixture, uint32_t kind, const void *message)
 {
-	assert_int_equal(store_apply(fixture->store, ++fixture->offset,
-	    verdict_record(kind, message), 1), STATUS_OK);
+	assert_int_equal(
+	    store_apply(fixture->store, ++fixture->offset, verdict_record(kind, message), 1),
+	    STATUS_OK);
 	assert_int_equal(store_commit(fixture->store), STATUS_OK);
 }
 
@@ -94,8 +95,7 @@ static enum status see_asset(void *visitor, const Fettle__AssetVerdict *asset)
 static void findings_are(struct fixture *fixture, struct query_findings wanted, const char *seen)
 {
 	buffer_clear(&fixture->seen);
-	assert_int_equal(query_findings(fixture->query, &wanted, see_finding, fixture),
-	    STATUS_OK);
+	assert_int_equal(query_findings(fixture->query, &wanted, see_finding, fixture), STATUS_OK);
 	assert_string_equal(buffer_text(&fixture->seen), seen);
 }
 
@@ -137,8 +137,10 @@ static void findings_are_filtered(void **test)
 	findings_are(fixture, (struct query_findings){ .states = 1 << FIXED | 1 << EXCEPTED },
 	    "c/3 c/2 ");
 	findings_are(fixture, (struct query_findings){ .ranks = 1 << RANK_LOW }, "c/2 ");
-	findings_are(fixture, (struct query_findings){
-	    .kinds = 1 << FETTLE__FINDING_KIND__FINDING_KIND_VULNERABILITY }, "");
+	findings_are(fixture,
+	    (struct query_findings){
+		.kinds = 1 << FETTLE__FINDING_KIND__FINDING_KIND_VULNERABILITY },
+	    "");
 	findings_are(fixture, (struct query_findings){ .since_ms = 1000 }, "c/1 c/3 c/2 ");
 	findings_are(fixture, (struct query_findings){ .since_ms = 1001 }, "");
 }
@@ -163,8 +165,7 @@ static void a_visitor_may_end_the_visit(void **test)
 	put_finding(fixture, "web1", "c/1", "high", OPEN);
 	put_finding(fixture, "web1", "c/2", "high", OPEN);
 	fixture->stop_after = 1;
-	assert_int_equal(query_findings(fixture->query, &all, see_finding, fixture),
-	    STATUS_CLOSED);
+	assert_int_equal(query_findings(fixture->query, &all, see_finding, fixture), STATUS_CLOSED);
 	assert_string_equal(buffer_text(&fixture->seen), "c/1 ");
 }
 
@@ -179,8 +180,9 @@ static void a_subject_too_long_for_a_key_is_stored_all_the_same(void **test)
 	subject[sizeof(subject) - 2] = 't';
 	put_finding(fixture, "web1", subject, "high", OPEN);
 	put_finding(fixture, "web1", subject, "high", FIXED);
-	assert_int_equal(query_findings(fixture->query, &(struct query_findings){ 0 },
-	    see_finding, fixture), STATUS_OK);
+	assert_int_equal(
+	    query_findings(fixture->query, &(struct query_findings){ 0 }, see_finding, fixture),
+	    STATUS_OK);
 	assert_int_equal(fixture->seen.size, 4000);
 }
 
@@ -236,8 +238,8 @@ static void changes_are_filtered(void **test)
 	changes_are(fixture, (struct query_changes){ .since_ms = 200 }, "user/b file/c ");
 	changes_are(fixture, (struct query_changes){ .asset = record_bytes(web2) },
 	    "user/b file/c ");
-	changes_are(fixture, (struct query_changes){ .asset = record_bytes(web2),
-	    .since_ms = 201 }, "file/c ");
+	changes_are(fixture, (struct query_changes){ .asset = record_bytes(web2), .since_ms = 201 },
+	    "file/c ");
 	changes_are(fixture, (struct query_changes){ .key_prefix = bytes_of_text("file/") },
 	    "file/a file/c ");
 }
@@ -255,10 +257,10 @@ static void a_limit_keeps_the_newest_changes(void **test)
 	changes_are(fixture, (struct query_changes){ .limit = 1, .since_ms = 301 }, "");
 	changes_are(fixture, (struct query_changes){ .limit = 9, .since_ms = 200 },
 	    "user/b file/c ");
-	changes_are(fixture, (struct query_changes){ .limit = 1,
-	    .key_prefix = bytes_of_text("user") }, "user/b ");
-	changes_are(fixture, (struct query_changes){ .limit = 1,
-	    .asset = record_bytes(web1) }, "file/c ");
+	changes_are(fixture,
+	    (struct query_changes){ .limit = 1, .key_prefix = bytes_of_text("user") }, "user/b ");
+	changes_are(fixture, (struct query_changes){ .limit = 1, .asset = record_bytes(web1) },
+	    "file/c ");
 }
 
 static void more_than_a_page_is_visited_once_each(void **test)
@@ -272,15 +274,18 @@ static void more_than_a_page_is_visited_once_each(void **test)
 		snprintf(key, sizeof(key), "k%03u", i);
 		change = verdict_change(key, "web1", key, i / 7);
 		assert_int_equal(store_apply(fixture->store, i + 1,
-		    verdict_record(FETTLE__KIND__KIND_CHANGE, &change.base), 1), STATUS_OK);
+				     verdict_record(FETTLE__KIND__KIND_CHANGE, &change.base), 1),
+		    STATUS_OK);
 	}
 	assert_int_equal(store_commit(fixture->store), STATUS_OK);
-	assert_int_equal(query_changes(fixture->query, &(struct query_changes){ 0 }, see_change,
-	    fixture), STATUS_OK);
+	assert_int_equal(
+	    query_changes(fixture->query, &(struct query_changes){ 0 }, see_change, fixture),
+	    STATUS_OK);
 	assert_int_equal(fixture->seen.size, 1000 * 5);
 	buffer_clear(&fixture->seen);
 	assert_int_equal(query_changes(fixture->query, &(struct query_changes){ .limit = 777 },
-	    see_change, fixture), STATUS_OK);
+			     see_change, fixture),
+	    STATUS_OK);
 	assert_int_equal(fixture->seen.size, 777 * 5);
 }
 
@@ -299,8 +304,8 @@ static void an_asset_is_what_was_last_said_of_it(void **test)
 	assert_int_equal(query_asset(fixture->query, record_bytes(asset.asset), &arena, &found),
 	    STATUS_OK);
 	assert_int_equal(found->facts, 2);
-	assert_int_equal(query_asset(fixture->query, record_bytes(verdict_id("x")), &arena,
-	    &found), STATUS_NOT_FOUND);
+	assert_int_equal(query_asset(fixture->query, record_bytes(verdict_id("x")), &arena, &found),
+	    STATUS_NOT_FOUND);
 	arena_fini(&arena);
 }
 
@@ -321,8 +326,9 @@ static void results_are_those_of_an_asset(void **test)
 		results.policy = RECORD_TEXT(rows[i][1]);
 		put(fixture, FETTLE__KIND__KIND_RESULTS, &results);
 	}
-	assert_int_equal(query_results(fixture->query, record_bytes(verdict_id("web1")),
-	    see_results, fixture), STATUS_OK);
+	assert_int_equal(
+	    query_results(fixture->query, record_bytes(verdict_id("web1")), see_results, fixture),
+	    STATUS_OK);
 	assert_string_equal(buffer_text(&fixture->seen), "p1 p2 ");
 }
 

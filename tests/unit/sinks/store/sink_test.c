@@ -27,8 +27,10 @@ static void on_failed(void *data, enum status status)
 
 static struct sink_context context_of(const char *data, struct host *host)
 {
-	return (struct sink_context){ .data = data, .on_delivered = on_delivered,
-		.on_failed = on_failed, .host = host };
+	return (struct sink_context){ .data = data,
+		.on_delivered = on_delivered,
+		.on_failed = on_failed,
+		.host = host };
 }
 
 static void end(void *self)

@@ -49,8 +49,8 @@ static uint64_t last_stored_ms(const char *data)
 	uint64_t stored_ms = 0;
 
 	assert_int_equal(query_open(data, &query), STATUS_OK);
-	assert_int_equal(query_changes(query, &(struct query_changes){ 0 }, note_stored,
-	    &stored_ms), STATUS_OK);
+	assert_int_equal(
+	    query_changes(query, &(struct query_changes){ 0 }, note_stored, &stored_ms), STATUS_OK);
 	query_close(query);
 	return stored_ms;
 }

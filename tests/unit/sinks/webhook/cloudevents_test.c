@@ -59,7 +59,8 @@ static void a_structured_event_is_one_json_object(void **test)
 
 static void a_binary_event_has_its_attributes_percent_encoded_in_headers(void **test)
 {
-	const struct cloudevents_style style = { .is_binary = true, .source = "/f",
+	const struct cloudevents_style style = { .is_binary = true,
+		.source = "/f",
 		.body_max = 4096 };
 	struct document document = document_of("w \"%\xc3\xa9\r\nEvil: yes");
 	const char *headers[CLOUDEVENTS_HEADERS_MAX + 1];
@@ -73,9 +74,8 @@ static void a_binary_event_has_its_attributes_percent_encoded_in_headers(void **
 	body = cloudevents_split(buffer_bytes(&message), &arena, headers);
 	assert_string_equal(headers[0], "Content-Type: application/json");
 	for (size_t i = 0; headers[i] != NULL; i++)
-		has_subject |= strcmp(headers[i],
-				   "ce-subject: w%20%22%25%C3%A9%0D%0AEvil:%20yes")
-			       == 0;
+		has_subject |= strcmp(headers[i], "ce-subject: w%20%22%25%C3%A9%0D%0AEvil:%20yes")
+		            == 0;
 	assert_true(has_subject);
 	assert_int_equal(body.data[0], '{');
 	document_fini(&document);
@@ -89,12 +89,21 @@ static void an_answer_decides_what_becomes_of_an_event(void **test)
 		unsigned code;
 		enum webhook_fate fate;
 	} rows[] = {
-		{ 200, WEBHOOK_DELIVERED }, { 202, WEBHOOK_DELIVERED }, { 204, WEBHOOK_DELIVERED },
-		{ 0, WEBHOOK_TARGET_DOWN }, { 301, WEBHOOK_TARGET_DOWN },
-		{ 401, WEBHOOK_TARGET_DOWN }, { 403, WEBHOOK_TARGET_DOWN },
-		{ 429, WEBHOOK_TARGET_DOWN }, { 503, WEBHOOK_TARGET_DOWN },
-		{ 408, WEBHOOK_LATER }, { 500, WEBHOOK_LATER }, { 502, WEBHOOK_LATER },
-		{ 400, WEBHOOK_DEAD }, { 404, WEBHOOK_DEAD }, { 413, WEBHOOK_DEAD },
+		{ 200, WEBHOOK_DELIVERED },
+		{ 202, WEBHOOK_DELIVERED },
+		{ 204, WEBHOOK_DELIVERED },
+		{ 0, WEBHOOK_TARGET_DOWN },
+		{ 301, WEBHOOK_TARGET_DOWN },
+		{ 401, WEBHOOK_TARGET_DOWN },
+		{ 403, WEBHOOK_TARGET_DOWN },
+		{ 429, WEBHOOK_TARGET_DOWN },
+		{ 503, WEBHOOK_TARGET_DOWN },
+		{ 408, WEBHOOK_LATER },
+		{ 500, WEBHOOK_LATER },
+		{ 502, WEBHOOK_LATER },
+		{ 400, WEBHOOK_DEAD },
+		{ 404, WEBHOOK_DEAD },
+		{ 413, WEBHOOK_DEAD },
 		{ 422, WEBHOOK_DEAD },
 	};
 
