@@ -126,7 +126,7 @@ static void a_path_is_planned_once_and_with_content_if_any_entry_wants_it(void *
 	struct rules *rules = *test;
 	struct watchlist *list = parse(rules,
 	    bytes_of_text(ENTRY("[/a/b, '/a/*']") "  - globs: ['/a/*', /a/b]\n    technique: T1\n  "
-	                                          "  level: low\n    why: w\n"
+						  "  level: low\n    why: w\n"
 						  "    content: true\n"));
 	size_t count;
 	struct watchlist_path *paths = watchlist_plan(list, &rules->arena, &count);
