@@ -152,6 +152,15 @@ void link_encode_reset(struct buffer *out, uint64_t session, const char *reason)
 	record_pack(out, &frame.base);
 }
 
+Fettle__Flow *link_new_flow(struct arena *arena, uint32_t number)
+{
+	Fettle__Flow *flow = arena_take(arena, sizeof(*flow));
+
+	fettle__flow__init(flow);
+	RECORD_SET(flow, flow, number);
+	return flow;
+}
+
 /* ---- opening ---- */
 
 static void set_up_outs(struct link *link, Fettle__Flow *const *sends, size_t sends_count,

@@ -127,6 +127,9 @@ struct link_counters {
 };
 const struct link_counters *link_counters(const struct link *link);
 
+/* A flow of that number, for a hello or a welcome, in ARENA. */
+Fettle__Flow *link_new_flow(struct arena *arena, uint32_t number);
+
 /* Decodes a frame into ARENA, bounded; NULL if it is none. */
 Fettle__Frame *link_decode(struct bytes bytes, struct arena *arena);
 /* A reset for a session that nobody knows. */

@@ -626,18 +626,9 @@ enum status spool_acked(struct spool *spool, enum lane lane, uint64_t sequence)
 
 /* ---- the session ---- */
 
-static Fettle__Flow *new_flow(struct arena *arena, uint32_t number)
-{
-	Fettle__Flow *flow = arena_take(arena, sizeof(*flow));
-
-	fettle__flow__init(flow);
-	RECORD_SET(flow, flow, number);
-	return flow;
-}
-
 void spool_hello(struct spool *spool, Fettle__Hello *hello, struct arena *arena)
 {
-	Fettle__Flow *command = new_flow(arena, SPOOL_COMMAND_FLOW);
+	Fettle__Flow *command = link_new_flow(arena, SPOOL_COMMAND_FLOW);
 
 	REQUIRE(spool->write == NULL);
 	RECORD_SET_BYTES(hello, store, BYTES_OF(spool->now.store));
@@ -647,7 +638,7 @@ void spool_hello(struct spool *spool, Fettle__Hello *hello, struct arena *arena)
 	hello->sends = arena_take(arena, LANES * sizeof(*hello->sends));
 	for (unsigned lane = 1; lane < LANE_END; lane++) {
 		const struct lane_state *state = &spool->now.lanes[lane];
-		Fettle__Flow *flow = new_flow(arena, lane);
+		Fettle__Flow *flow = link_new_flow(arena, lane);
 
 		RECORD_SET(flow, head, state->sequence);
 		RECORD_SET(flow, tail, state->acked + 1);

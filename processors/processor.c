@@ -88,18 +88,9 @@ static void on_log_data(void *self, uint32_t flow, uint64_t first, const struct 
 	host_take(processor->host, flow, first, records, count);
 }
 
-static Fettle__Flow *new_flow(struct arena *arena, uint32_t number)
-{
-	Fettle__Flow *flow = arena_take(arena, sizeof(*flow));
-
-	fettle__flow__init(flow);
-	RECORD_SET(flow, flow, number);
-	return flow;
-}
-
 static Fettle__Flow *reading_flow(struct processor *processor, struct arena *arena, uint32_t number)
 {
-	Fettle__Flow *flow = new_flow(arena, number);
+	Fettle__Flow *flow = link_new_flow(arena, number);
 
 	RECORD_SET(flow, committed, host_position(processor->host, number));
 	RECORD_SET(flow, window_records, processor->is_held_back ? 0 : WINDOW_RECORDS);
@@ -122,7 +113,7 @@ static void drop_waiting(struct processor *processor)
 static void on_log_hello(void *self, Fettle__Hello *hello, struct arena *arena)
 {
 	struct processor *processor = self;
-	Fettle__Flow *outbox = new_flow(arena, SUBLOG_OUTBOX);
+	Fettle__Flow *outbox = link_new_flow(arena, SUBLOG_OUTBOX);
 
 	drop_waiting(processor);
 	hello->name = RECORD_TEXT("processor");
@@ -197,7 +188,7 @@ static enum status on_sink_hello(void *self, struct bytes identity, const Fettle
     Fettle__Welcome *welcome, struct arena *arena, void **data, const char **reason)
 {
 	struct processor *processor = self;
-	Fettle__Flow *flow = new_flow(arena, SUBLOG_VERDICT);
+	Fettle__Flow *flow = link_new_flow(arena, SUBLOG_VERDICT);
 
 	(void)identity;
 	(void)data;

@@ -100,13 +100,11 @@ static void on_data(void *self, uint32_t flow, uint64_t first, const struct byte
 static void on_hello(void *self, Fettle__Hello *hello, struct arena *arena)
 {
 	struct running *running = self;
-	Fettle__Flow *flow = arena_take(arena, sizeof(*flow));
+	Fettle__Flow *flow = link_new_flow(arena, SUBLOG_VERDICT);
 
 	/* What was taken and not delivered comes twice. */
 	if (running->taken > running->delivered && !running->has_failed)
 		running->sink->flush(running->self);
-	fettle__flow__init(flow);
-	RECORD_SET(flow, flow, SUBLOG_VERDICT);
 	RECORD_SET(flow, committed, running->delivered);
 	RECORD_SET(flow, window_records, WINDOW_RECORDS);
 	RECORD_SET(flow, window_bytes, WINDOW_BYTES);

@@ -447,21 +447,12 @@ static void on_round(void *data, bool has_more)
 
 /* ---- sessions ---- */
 
-static Fettle__Flow *new_flow(struct arena *arena, uint32_t number)
-{
-	Fettle__Flow *flow = arena_take(arena, sizeof(*flow));
-
-	fettle__flow__init(flow);
-	RECORD_SET(flow, flow, number);
-	return flow;
-}
-
 static enum status describe_lanes(struct log_role *role, const uint8_t agent[16],
     Fettle__Welcome *welcome, struct arena *arena)
 {
 	welcome->receives = arena_take(arena, LANES * sizeof(*welcome->receives));
 	for (uint32_t lane = 1; lane < LANE_END; lane++) {
-		Fettle__Flow *flow = new_flow(arena, lane);
+		Fettle__Flow *flow = link_new_flow(arena, lane);
 		struct log_cursor cursor;
 		enum status status = log_store_cursor(role->store, agent, lane, &cursor);
 
@@ -531,7 +522,7 @@ static enum status on_agent_hello(void *host, struct bytes identity, const Fettl
 	RECORD_SET(welcome, epoch, greeting.epoch);
 	RECORD_SET(welcome, generation, log_store_generation(role->store));
 	RECORD_SET(welcome, server_ms, clock_wall_ms());
-	command = new_flow(arena, LANE_END);
+	command = link_new_flow(arena, LANE_END);
 	RECORD_SET(command, head, head);
 	welcome->sends = arena_take(arena, sizeof(*welcome->sends));
 	welcome->sends[welcome->n_sends++] = command;
@@ -552,7 +543,7 @@ static enum status on_reader_hello(void *host, struct bytes identity, const Fett
 {
 	struct log_role *role = host;
 	struct session *session;
-	Fettle__Flow *outbox = new_flow(arena, SUBLOG_OUTBOX);
+	Fettle__Flow *outbox = link_new_flow(arena, SUBLOG_OUTBOX);
 	struct log_cursor cursor;
 	enum status status;
 
@@ -565,7 +556,7 @@ static enum status on_reader_hello(void *host, struct bytes identity, const Fett
 	welcome->sends = arena_take(arena, hello->n_receives * sizeof(*welcome->sends));
 	for (size_t i = 0; i < hello->n_receives; i++) {
 		uint32_t number = hello->receives[i]->flow;
-		Fettle__Flow *flow = new_flow(arena, number);
+		Fettle__Flow *flow = link_new_flow(arena, number);
 
 		if (!is_readable_flow(number))
 			continue;

@@ -49,7 +49,7 @@ static void what_would_be_upgraded_is_told_with_where_it_comes_from(void **test)
 	struct collecting *at = *test;
 
 	scratch_write(at->scratch,
-	    "var/lib/apt/lists/deb.debian.org_main_binary-amd64_Packages.lz4", "");
+	    "var/lib/apt/lists/mirror.example.net_main_binary-amd64_Packages.lz4", "");
 	begin(at, usual, "libssl3:i386 hold\nlibpam-modules-bin:amd64 install\n");
 	collecting_await_passes(at, 1);
 	assert_int_equal(observer_fake_count(at->observer, "update/dpkg/"), 2);
