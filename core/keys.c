@@ -13,7 +13,13 @@
 
 static enum status report(const char *path, enum status status, const char *what)
 {
-	log_write(LOG_ERROR, "key-file", LOG_FIELDS(LOG_TEXT("file", path)), "%s", what);
+	const char *hint = "";
+
+	if (status == STATUS_DENIED)
+		hint = "; run as its owner, or choose another data directory with --data";
+	else if (status == STATUS_NO_SPACE)
+		hint = "; free some space on its file system";
+	log_write(LOG_ERROR, "key-file", LOG_FIELDS(LOG_TEXT("file", path)), "%s%s", what, hint);
 	return status;
 }
 

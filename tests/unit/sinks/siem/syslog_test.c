@@ -164,8 +164,8 @@ static void as_many_events_come_out_as_went_in_however_the_stream_is_cut(void **
 {
 	static const char *const titles[] = { "plain", "quote \" and \\ back", "7 {\"a\":1}",
 		"new\nline",
-		"\xe2\x80\xae"
-		"bidi",
+		("\xe2\x80\xae"
+		 "bidi"),
 		"\x1b[31m", "é → ü", "[x] <34>1 " };
 	enum { TITLES = sizeof(titles) / sizeof(titles[0]) };
 	struct buffer stream = { 0 };
