@@ -228,6 +228,8 @@ static enum status write_frame(struct log_role *role, struct pending *pending)
 		pending->committed = pending->first + pending->count - 1;
 	}
 	pending->status = status;
+	if (status == STATUS_REJECT && !pending->is_outbox)
+		return log_store_end_epoch(role->store, pending->writer);
 	/* These two concern one sender and nothing was written for it. */
 	return status == STATUS_EXISTS || status == STATUS_REJECT ? STATUS_OK : status;
 }

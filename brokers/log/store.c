@@ -371,6 +371,18 @@ enum status log_store_hello(struct log_store *store, const uint8_t agent[AGENT_I
 	return status;
 }
 
+enum status log_store_end_epoch(struct log_store *store, const uint8_t agent[AGENT_ID_SIZE])
+{
+	Fettle__LogAgent *known;
+	enum status status = get_agent(store, agent, &known);
+
+	if (status != STATUS_OK)
+		return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+	/* One that no agent was given: the hello that names the older one gets the next. */
+	RECORD_SET(known, epoch, known->epoch + 1);
+	return put_agent(store, agent, known);
+}
+
 /* ---- records ---- */
 
 static enum status append_record(struct log_store *store, uint32_t flow, struct bytes record,

@@ -50,6 +50,13 @@ NODISCARD enum status log_store_hello(struct log_store *store, const uint8_t age
     struct bytes spool, uint64_t epoch, uint64_t starts, uint64_t now_ms, uint64_t *epoch_out);
 
 /*
+ * What AGENT sent does not follow what it sent before: its epoch is over, and its next hello begins
+ * another.  In a transaction.
+ */
+NODISCARD enum status log_store_end_epoch(struct log_store *store,
+    const uint8_t agent[AGENT_ID_SIZE]);
+
+/*
  * Appends RECORDS, numbered from FIRST, of a lane of AGENT.  Duplicates are passed over.  EXISTS:
  * they do not follow what was committed; STATUS_REJECT: CHAIN (if any) is not the hash of what
  * came, so another party has written under this key.  In a transaction.

@@ -193,6 +193,19 @@ static void a_gap_or_another_epoch_is_refused_and_nothing_is_written(void **test
 	assert_int_equal(log_store_head(at->store, flow()), 1);
 }
 
+static void an_epoch_that_was_ended_is_not_taken_up_again(void **test)
+{
+	struct fixture *at = *test;
+	uint64_t epoch = hello(at, spool, 0);
+
+	append_ok(at, epoch, 1, 1);
+	begin(at);
+	assert_int_equal(log_store_end_epoch(at->store, agent), STATUS_OK);
+	commit(at);
+	assert_true(hello(at, spool, epoch) > epoch);
+	assert_int_equal(log_store_head(at->store, flow()), 1);
+}
+
 static void a_chain_that_is_not_that_of_the_records_is_refused(void **test)
 {
 	struct fixture *at = *test;
@@ -565,6 +578,7 @@ int main(void)
 		TEST(records_get_offsets_and_a_stamp),
 		TEST(duplicates_are_passed_over),
 		TEST(a_gap_or_another_epoch_is_refused_and_nothing_is_written),
+		TEST(an_epoch_that_was_ended_is_not_taken_up_again),
 		TEST(a_chain_that_is_not_that_of_the_records_is_refused),
 		TEST(what_is_no_record_is_kept_as_malformed),
 		TEST(what_was_not_committed_is_gone_after_a_crash),
