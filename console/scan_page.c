@@ -11,7 +11,7 @@
 #include "sinks/store/query.h"
 #include "sinks/verdict_json.h"
 
-enum { FINDINGS_SHOWN = 8, TEXT_WIDTH = 58 };
+enum { FINDINGS_SHOWN = 8, TEXT_WIDTH = 57 };
 
 /* What the page says, gathered from state and store. */
 struct page {
