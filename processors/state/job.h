@@ -6,10 +6,11 @@
 #define PROCESSORS_STATE_JOB_H
 
 #include "core/event.h"
+#include "core/job_id.h"
 #include "core/txn.h"
 #include "proto/verdict.pb-c.h"
 
-enum { JOB_ID_SIZE = 32, JOB_GRACE_MS = 60 * 1000 };
+enum { JOB_GRACE_MS = 60 * 1000 };
 
 /*
  * Whether a job was at work on ASSET when something was received at RECEIVED_MS, or had ended less
