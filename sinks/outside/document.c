@@ -69,7 +69,7 @@ static enum status make_alert(struct bytes body, struct names *names, struct are
 {
 	const Fettle__AlertVerdict *verdict = record_unpack(&fettle__alert_verdict__descriptor,
 	    body, arena);
-	enum standing standing;
+	enum standing_alert standing;
 
 	if (verdict == NULL || !standing_of_alert(verdict, &standing))
 		return STATUS_REJECT;

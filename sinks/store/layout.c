@@ -112,7 +112,8 @@ void layout_finding_key(struct buffer *out, const Fettle__FindingVerdict *findin
 	buffer_append(out, record_bytes(finding->id));
 }
 
-void layout_alert_key(struct buffer *out, const Fettle__AlertVerdict *alert, enum standing standing)
+void layout_alert_key(struct buffer *out, const Fettle__AlertVerdict *alert,
+    enum standing_alert standing)
 {
 	buffer_append_u8(out, (uint8_t)standing);
 	buffer_append_u8(out, (uint8_t)rank_of_severity(alert->severity));

@@ -60,7 +60,7 @@ void layout_timed_key(struct buffer *out, uint64_t ms, struct bytes id);
 void layout_finding_key(struct buffer *out, const Fettle__FindingVerdict *finding);
 /* By rank; with its asset in front: by asset. */
 void layout_alert_key(struct buffer *out, const Fettle__AlertVerdict *alert,
-    enum standing standing);
+    enum standing_alert standing);
 void layout_results_key(struct buffer *out, struct bytes asset, const char *policy);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "core/require.h"
 
-bool standing_of_alert(const Fettle__AlertVerdict *alert, enum standing *out)
+bool standing_of_alert(const Fettle__AlertVerdict *alert, enum standing_alert *out)
 {
 	bool is_acknowledged = alert->acknowledged_ms > 0;
 
@@ -16,7 +16,7 @@ bool standing_of_alert(const Fettle__AlertVerdict *alert, enum standing *out)
 	return true;
 }
 
-const char *standing_text(enum standing standing)
+const char *standing_text(enum standing_alert standing)
 {
 	static const char *const texts[] = { NULL, "open", "acknowledged", "undone", "undone" };
 

@@ -13,7 +13,7 @@
 #include "proto/verdict.pb-c.h"
 
 /* The numbers are part of stored keys: never renumber them. */
-enum standing {
+enum standing_alert {
 	STANDING_OPEN = 1,            /* nobody has seen it yet */
 	STANDING_ACKNOWLEDGED,        /* it is as it became, and somebody knows */
 	STANDING_UNDONE,              /* it is as it was before, and nobody has seen it */
@@ -22,9 +22,9 @@ enum standing {
 };
 
 /* False where it has no state that is known here. */
-bool standing_of_alert(const Fettle__AlertVerdict *alert, enum standing *out);
+bool standing_of_alert(const Fettle__AlertVerdict *alert, enum standing_alert *out);
 /* "open", "acknowledged", "undone", "undone". */
-const char *standing_text(enum standing standing);
+const char *standing_text(enum standing_alert standing);
 
 enum { STANDING_JOB_STATES_END = FETTLE__JOB_STATE__JOB_STATE_SUPERSEDED + 1 };
 

@@ -195,7 +195,7 @@ static enum status apply_loss(struct store *store, struct bytes body, uint64_t n
 
 /* ---- alerts ---- */
 
-static bool is_alert(const Fettle__AlertVerdict *alert, enum standing *standing)
+static bool is_alert(const Fettle__AlertVerdict *alert, enum standing_alert *standing)
 {
 	return alert != NULL && is_id(alert->id) && is_id(alert->asset)
 	    && standing_of_alert(alert, standing);
@@ -203,14 +203,14 @@ static bool is_alert(const Fettle__AlertVerdict *alert, enum standing *standing)
 
 /* The keys of its rows in the indexes, by rank and then by asset. */
 static struct bytes alert_by_rank(struct store *store, const Fettle__AlertVerdict *alert,
-    enum standing standing)
+    enum standing_alert standing)
 {
 	layout_alert_key(fresh(&store->key), alert, standing);
 	return buffer_bytes(&store->key);
 }
 
 static struct bytes alert_by_asset(struct store *store, const Fettle__AlertVerdict *alert,
-    enum standing standing)
+    enum standing_alert standing)
 {
 	buffer_append(fresh(&store->key), record_bytes(alert->asset));
 	layout_alert_key(&store->key, alert, standing);
@@ -222,7 +222,7 @@ static enum status forget_alert(struct store *store, struct bytes id)
 {
 	const Fettle__AlertVerdict *older;
 	struct bytes value;
-	enum standing standing;
+	enum standing_alert standing;
 	enum status status = txn_get(store->txn, LAYOUT_ALERTS, id, &value);
 
 	if (status != STATUS_OK)
@@ -240,7 +240,7 @@ static enum status apply_alert(struct store *store, struct bytes body, uint64_t 
 {
 	const Fettle__AlertVerdict *alert = record_unpack(&fettle__alert_verdict__descriptor, body,
 	    &store->arena);
-	enum standing standing;
+	enum standing_alert standing;
 	enum status status;
 
 	(void)now_ms;

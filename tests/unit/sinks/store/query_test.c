@@ -335,7 +335,7 @@ static void results_are_those_of_an_asset(void **test)
 /* ---- alerts ---- */
 
 static void put_alert(struct fixture *fixture, const char *id, const char *asset,
-    const char *severity, uint64_t opened_ms, enum standing standing)
+    const char *severity, uint64_t opened_ms, enum standing_alert standing)
 {
 	Fettle__AlertVerdict alert = verdict_alert(id, asset, id, severity, opened_ms);
 
