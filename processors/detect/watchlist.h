@@ -12,6 +12,8 @@
  *       changes: [create, modify]    create, modify, delete; the default is the first two
  *       content: true                worth reading, not only its digest; the default is false
  *       writers: [cloud-init]        who changes it in ordinary life
+ *       packages: own                never, own, scripts: what a package's transaction explains
+ *       told_by: [authorized_key/]   facts that tell of its changes more precisely
  */
 #ifndef PROCESSORS_DETECT_WATCHLIST_H
 #define PROCESSORS_DETECT_WATCHLIST_H
@@ -24,6 +26,13 @@ enum { WATCHLIST_ENTRIES_MAX = 1000, WATCHLIST_GLOBS_MAX = 64 };
 
 enum watchlist_change { WATCHLIST_CREATE = 1, WATCHLIST_MODIFY = 2, WATCHLIST_DELETE = 4 };
 
+/* What the transaction of a package explains, besides what the package itself brought. */
+enum watchlist_packages {
+	WATCHLIST_PACKAGES_OWN,     /* nothing: the default */
+	WATCHLIST_PACKAGES_NEVER,   /* not even what a package brings */
+	WATCHLIST_PACKAGES_SCRIPTS, /* whatever was written meanwhile: maintainer scripts do so */
+};
+
 struct watchlist_entry {
 	const char **globs; /* absolute; the first component has no wildcard */
 	size_t globs_count;
@@ -34,6 +43,9 @@ struct watchlist_entry {
 	bool wants_content;
 	const char **writers;
 	size_t writers_count;
+	enum watchlist_packages packages;
+	const char **told_by; /* prefixes of keys: "cron/" */
+	size_t told_by_count;
 };
 
 struct watchlist {
