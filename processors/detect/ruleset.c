@@ -150,6 +150,16 @@ const struct watchlist *ruleset_watchlist(const struct ruleset *set)
 	return set->watchlist;
 }
 
+const struct watchlist_entry *ruleset_entry(const struct ruleset *set, struct bytes key,
+    unsigned changes)
+{
+	size_t prefix = strlen("file");
+
+	if (set->watchlist == NULL || !bytes_start_with(key, bytes_of_text("file/")))
+		return NULL;
+	return watchlist_find(set->watchlist, BYTES(key.data + prefix, key.size - prefix), changes);
+}
+
 bool ruleset_tells(const struct ruleset *set, struct bytes key)
 {
 	for (size_t i = 0; set->watchlist != NULL && i < set->watchlist->entries_count; i++) {

@@ -27,6 +27,9 @@ const struct detection **ruleset_rules(const struct ruleset *set, struct bytes k
     struct arena *arena, size_t *count);
 /* NULL: there is none in force. */
 const struct watchlist *ruleset_watchlist(const struct ruleset *set);
+/* What the watch list says of such changes (enum watchlist_change, any of them) of KEY, or NULL. */
+const struct watchlist_entry *ruleset_entry(const struct ruleset *set, struct bytes key,
+    unsigned changes);
 /* Whether the watch list leaves it to the facts under the prefix of KEY to tell of its files. */
 bool ruleset_tells(const struct ruleset *set, struct bytes key);
 

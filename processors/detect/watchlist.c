@@ -149,8 +149,7 @@ static enum level read_level(struct parser *parser, const struct yaml_node *mapp
 	return level;
 }
 
-static enum watchlist_packages read_packages(struct parser *parser,
-    const struct yaml_node *mapping)
+static enum watchlist_packages read_packages(struct parser *parser, const struct yaml_node *mapping)
 {
 	static const char *const names[] = { [WATCHLIST_PACKAGES_OWN] = "own",
 		[WATCHLIST_PACKAGES_NEVER] = "never",
@@ -162,8 +161,7 @@ static enum watchlist_packages read_packages(struct parser *parser,
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(text, names[i]) == 0)
 			return (enum watchlist_packages)i;
-	fail(parser, yaml_get(mapping, "packages")->mark,
-	    "\"packages\" is own, never or scripts");
+	fail(parser, yaml_get(mapping, "packages")->mark, "\"packages\" is own, never or scripts");
 	return WATCHLIST_PACKAGES_OWN;
 }
 
@@ -288,7 +286,7 @@ static bool is_meant(const struct watchlist_entry *entry, struct bytes path)
 }
 
 const struct watchlist_entry *watchlist_find(const struct watchlist *list, struct bytes path,
-    enum watchlist_change change)
+    unsigned changes)
 {
 	const struct watchlist_entry *found = NULL;
 
@@ -297,8 +295,8 @@ const struct watchlist_entry *watchlist_find(const struct watchlist *list, struc
 	for (size_t i = 0; i < list->entries_count; i++) {
 		const struct watchlist_entry *entry = &list->entries[i];
 
-		if ((entry->changes & change) != 0 && (found == NULL || entry->level > found->level)
-		    && is_meant(entry, path))
+		if ((entry->changes & changes) != 0
+		    && (found == NULL || entry->level > found->level) && is_meant(entry, path))
 			found = entry;
 	}
 	return found;

@@ -24,7 +24,12 @@
 
 enum { WATCHLIST_ENTRIES_MAX = 1000, WATCHLIST_GLOBS_MAX = 64 };
 
-enum watchlist_change { WATCHLIST_CREATE = 1, WATCHLIST_MODIFY = 2, WATCHLIST_DELETE = 4 };
+enum watchlist_change {
+	WATCHLIST_CREATE = 1,
+	WATCHLIST_MODIFY = 2,
+	WATCHLIST_DELETE = 4,
+	WATCHLIST_ANY = 7,
+};
 
 /* What the transaction of a package explains, besides what the package itself brought. */
 enum watchlist_packages {
@@ -63,9 +68,12 @@ NODISCARD enum status watchlist_parse(const char *name, struct bytes text, struc
     struct yaml_errors *errors);
 void watchlist_free(struct watchlist *list); /* NULL is fine */
 
-/* The entry of the highest level that PATH and CHANGE are meant by, the first of these; or NULL. */
+/*
+ * The entry of the highest level that PATH and one of CHANGES are meant by, the first of these; or
+ * NULL.
+ */
 const struct watchlist_entry *watchlist_find(const struct watchlist *list, struct bytes path,
-    enum watchlist_change change);
+    unsigned changes);
 
 /* What an agent must observe for the list. */
 struct watchlist_path {

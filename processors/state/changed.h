@@ -2,8 +2,8 @@
 /*
  * changed.h - a change as a verdict.
  *
- * It is said at once by who sees it, and once more, with the same id, by who finds out what explains
- * it.
+ * It is said at once by who sees it, and once more, with the same id, by who finds out what
+ * explains it.
  */
 #ifndef PROCESSORS_STATE_CHANGED_H
 #define PROCESSORS_STATE_CHANGED_H
