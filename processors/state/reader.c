@@ -282,12 +282,13 @@ enum status state_reader_score(struct state_reader *reader, const uint8_t asset[
 		status = assessed == NULL ? STATUS_CORRUPT : STATUS_OK;
 	}
 	if (status == STATUS_OK) {
-		if (assessed->plan.len == HASH_SIZE)
-			memcpy(out->plan, assessed->plan.data, HASH_SIZE);
 		out->passed = assessed->passed;
 		out->failed = assessed->failed;
 		out->not_applicable = assessed->not_applicable;
 		out->not_run = assessed->not_run;
+		if (kv_get(txn, STATE_PLANNED, buffer_bytes(&key), &value) == STATUS_OK
+		    && value.size == HASH_SIZE)
+			memcpy(out->plan, value.data, HASH_SIZE);
 	}
 	kv_abort(&txn);
 	arena_fini(&arena);
