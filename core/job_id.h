@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * job_id.h - what a job is called: a hash of what it does, so that the same proposal, made twice by
- * whoever, is one job.
+ * job_id.h - the id of a job: what it does to which asset, and for the how manieth time.
  *
- * SHA-256 over: the asset (16 bytes), the action's kind (u32), its manager, the number of packages
- * (u32), each package's name and version, and the generation (u64).  Numbers are big-endian; each
- * text is preceded by its size (u32), so that no two actions give the same bytes.  Packages are
- * taken in the order of their bytes, whatever order they are given in.  The generation is how often
- * the same was proposed before and is over: without it nothing could ever be tried again.
+ * Who proposes a job works it out, and who takes it works it out again: the same proposal made
+ * twice is one job.  SHA-256 over, with integers in big-endian order:
+ *
+ *   "fettle job 1"; the asset's 16 bytes; kind as u32; manager as u32 size and bytes;
+ *   number of packages as u32; of each, by name, name and version as u32 size and bytes;
+ *   generation as u64
  */
 #ifndef CORE_JOB_ID_H
 #define CORE_JOB_ID_H
 
-#include <stdint.h>
-
 #include "core/bytes.h"
+#include "core/hash.h"
 #include "proto/job.pb-c.h"
 
-enum { JOB_ID_SIZE = 32 };
+enum { JOB_ID_SIZE = HASH_SHA256_SIZE };
 
-/* ASSET has 16 bytes.  What ACTION leaves out counts as empty. */
-void job_id_make(struct bytes asset, const Fettle__JobAction *action, uint64_t generation,
+/* The order in which ACTION names its packages does not matter. */
+void job_id_compute(struct bytes asset, const Fettle__JobAction *action, uint64_t generation,
     uint8_t out[JOB_ID_SIZE]);
 
 #endif
