@@ -10,9 +10,8 @@
 #include <unistd.h>
 
 #include "brokers/log/dump.h"
-#include "console/control_client.h"
 #include "console/file_text.h"
-#include "core/clock.h"
+#include "console/intent.h"
 #include "core/hash.h"
 #include "core/record.h"
 #include "core/sublog.h"
@@ -238,48 +237,12 @@ size_t content_count(const struct content *content)
 
 /* ---- writing ---- */
 
-/* A request that owns what it points to, for its lifetime. */
-struct request {
-	Fettle__ControlRequest message;
-	struct arena arena;
-	size_t room;
-};
-
-static void add_intent(struct request *request, uint32_t kind, const char *key,
-    const Fettle__Document *document)
+static const char *policy_key(struct intent *intent, const char *id)
 {
-	struct arena *arena = &request->arena;
-	Fettle__Record *record = arena_take(arena, sizeof(*record));
-	Fettle__Envelope *envelope = arena_take(arena, sizeof(*envelope));
-	uint8_t *event_id = arena_take(arena, EVENT_ID_SIZE);
-	struct buffer body = { 0 };
-
-	fettle__record__init(record);
-	fettle__envelope__init(envelope);
-	hash_random(event_id, EVENT_ID_SIZE);
-	RECORD_SET_BYTES(envelope, event_id, BYTES(event_id, EVENT_ID_SIZE));
-	RECORD_SET(envelope, kind, kind);
-	RECORD_SET(envelope, schema, 1);
-	RECORD_SET(envelope, wall_ms, clock_wall_ms());
-	RECORD_SET_BYTES(envelope, key, arena_bytes(arena, bytes_of_text(key)));
-	record_pack(&body, &document->base);
-	record->envelope = envelope;
-	RECORD_SET_BYTES(record, body, arena_bytes(arena, buffer_bytes(&body)));
-	buffer_fini(&body);
-	if (request->message.n_intent == request->room) {
-		request->room = request->room * 2 + 16;
-		request->message.intent = memory_grow(request->message.intent,
-		    request->room * sizeof(*request->message.intent));
-	}
-	request->message.intent[request->message.n_intent++] = record;
+	return arena_format(&intent->arena, "policy/%s", id);
 }
 
-static const char *policy_key(struct request *request, const char *id)
-{
-	return arena_format(&request->arena, "policy/%s", id);
-}
-
-static void add_document(struct request *request, uint32_t kind, const char *key,
+static void add_document(struct intent *intent, uint32_t kind, const char *key,
     const struct entry *entry)
 {
 	Fettle__Document document = FETTLE__DOCUMENT__INIT;
@@ -291,26 +254,23 @@ static void add_document(struct request *request, uint32_t kind, const char *key
 	document.text = entry->text;
 	document.dialect = entry->dialect;
 	RECORD_SET_BYTES(&document, hash, BYTES_OF(hash));
-	add_intent(request, kind, key, &document);
+	intent_add(intent, kind, key, &document.base);
 }
 
-static void add_removal(struct request *request, const char *id)
+static void add_removal(struct intent *intent, const char *id)
 {
 	Fettle__Document policy = FETTLE__DOCUMENT__INIT;
 
 	policy.id = RECORD_TEXT(id);
-	add_intent(request, FETTLE__KIND__KIND_POLICY_REMOVED, policy_key(request, id), &policy);
+	intent_add(intent, FETTLE__KIND__KIND_POLICY_REMOVED, policy_key(intent, id), &policy.base);
 }
 
-static enum status send(struct request *request, const char *data, uint64_t *written)
+/* Takes what is in INTENT. */
+static enum status send(struct intent *intent, const char *data, uint64_t *written)
 {
-	enum status status = STATUS_OK;
+	enum status status = intent_send(intent, data, written);
 
-	*written = 0;
-	if (request->message.n_intent > 0)
-		status = control_send(data, &request->message, written);
-	free(request->message.intent);
-	arena_fini(&request->arena);
+	intent_fini(intent);
 	return status;
 }
 
@@ -354,7 +314,7 @@ static void each_in_force(const char *data,
 
 struct sweep {
 	const struct content *content;
-	struct request *request;
+	struct intent *intent;
 };
 
 static bool is_in_directory(const char *file, const char *directory)
@@ -377,22 +337,23 @@ static void withdraw_if_gone(void *data, const Fettle__Document *policy)
 	for (size_t i = 0; policy->file != NULL && i < content->directories_count; i++)
 		is_ours |= is_in_directory(policy->file, content->directories[i]);
 	if (is_ours)
-		add_removal(sweep->request, policy->id);
+		add_removal(sweep->intent, policy->id);
 }
 
 enum status content_publish(const struct content *content, const char *data, uint64_t *written)
 {
-	struct request request = { .message = FETTLE__CONTROL_REQUEST__INIT };
-	struct sweep sweep = { .content = content, .request = &request };
+	struct intent intent;
+	struct sweep sweep = { .content = content, .intent = &intent };
 
+	intent_init(&intent);
 	if (content->table.text != NULL)
-		add_document(&request, FETTLE__KIND__KIND_PRIORITY_TABLE, "priority-table",
+		add_document(&intent, FETTLE__KIND__KIND_PRIORITY_TABLE, "priority-table",
 		    &content->table);
 	for (size_t i = 0; i < content->count; i++)
-		add_document(&request, FETTLE__KIND__KIND_POLICY,
-		    policy_key(&request, content->entries[i].id), &content->entries[i]);
+		add_document(&intent, FETTLE__KIND__KIND_POLICY,
+		    policy_key(&intent, content->entries[i].id), &content->entries[i]);
 	each_in_force(data, withdraw_if_gone, &sweep);
-	return send(&request, data, written);
+	return send(&intent, data, written);
 }
 
 struct find_policy {
@@ -409,13 +370,14 @@ static void compare_id(void *data, const Fettle__Document *policy)
 
 enum status content_withdraw(const char *data, const char *id)
 {
-	struct request request = { .message = FETTLE__CONTROL_REQUEST__INIT };
+	struct intent intent;
 	struct find_policy find = { .id = id };
 	uint64_t written;
 
 	each_in_force(data, compare_id, &find);
 	if (!find.is_found)
 		return STATUS_NOT_FOUND;
-	add_removal(&request, id);
-	return send(&request, data, &written);
+	intent_init(&intent);
+	add_removal(&intent, id);
+	return send(&intent, data, &written);
 }
