@@ -158,8 +158,8 @@ static bool is_gone(const struct side *side)
 }
 
 /* Whatever the alert's change made of NAME, it is as it was. */
-static bool is_as_before(const struct side *before, const struct side *then,
-    const struct side *now, const char *name)
+static bool is_as_before(const struct side *before, const struct side *then, const struct side *now,
+    const char *name)
 {
 	const struct fact_field *old = fact_find(before->fields, before->count, name);
 

@@ -10,8 +10,8 @@
 #include "proto/verdict.pb-c.h"
 
 /*
- * CHANGE gives rise to DRAFT, which holds what the rule says (rule, title, severity, techniques, …);
- * the rest is filled in here.  OK also where it did so already.
+ * CHANGE gives rise to DRAFT, which holds what the rule says (rule, title, severity, techniques,
+ * …); the rest is filled in here.  OK also where it did so already.
  */
 NODISCARD enum status alerts_open(struct stage_io *io, const struct asset_ref *asset,
     const Fettle__ChangeVerdict *change, Fettle__AlertVerdict *draft);

@@ -2,10 +2,10 @@
 /*
  * detect - tells expected changes from unexpected ones, and raises alerts about those that matter.
  *
- * A change that a detection or the watch list speaks of waits for a moment, until what belongs to it
- * has arrived too: whose file it is, what else changed.  Then either something explains it, and it
- * is said so, or the detections decide; where none speaks of a watched file, the watch list does.
- * While packages are being installed, what they may explain waits until that is over.
+ * A change that a detection or the watch list speaks of waits for a moment, until what belongs to
+ * it has arrived too: whose file it is, what else changed.  Then either something explains it, and
+ * it is said so, or the detections decide; where none speaks of a watched file, the watch list
+ * does. While packages are being installed, what they may explain waits until that is over.
  */
 #include "processors/detect/detect.h"
 
@@ -35,15 +35,14 @@ struct detect_settings {
 	uint64_t settle, grace, transaction_limit;
 };
 
-static const struct setting settings[] = {
-	SETTING_DURATION(struct detect_settings, settle, 500, 0, 60 * 1000,
-	    "how long a change waits for what may explain it"),
+static const struct setting settings[] = { SETTING_DURATION(struct detect_settings, settle, 500, 0,
+					       60 * 1000,
+					       "how long a change waits for what may explain it"),
 	SETTING_DURATION(struct detect_settings, grace, 3000, 0, 10 * 60 * 1000,
 	    "how long after packages were installed what they did may still be seen"),
 	SETTING_DURATION(struct detect_settings, transaction_limit, 30 * 60 * 1000, 1000,
 	    24 * 3600 * 1000, "an installation that takes longer explains nothing any more"),
-	SETTING_END
-};
+	SETTING_END };
 
 const struct setting_section detect_section = { .name = "detect",
 	.settings = settings,
@@ -164,9 +163,9 @@ static bool is_gone(const struct fact *fact)
 static const struct watchlist_entry *entry_of(const struct ruleset *set,
     const struct suspect *suspect)
 {
-	enum watchlist_change change = is_gone(&suspect->before)  ? WATCHLIST_CREATE
-	                             : is_gone(&suspect->after) ? WATCHLIST_DELETE
-	                                                          : WATCHLIST_MODIFY;
+	enum watchlist_change change = is_gone(&suspect->before) ? WATCHLIST_CREATE
+	                             : is_gone(&suspect->after)  ? WATCHLIST_DELETE
+	                                                         : WATCHLIST_MODIFY;
 
 	return ruleset_entry(set, suspect->key, change);
 }
@@ -196,7 +195,8 @@ static bool is_ownership_only(const struct suspect *suspect)
 		for (size_t i = 0; i < sides[s]->fields_count; i++) {
 			const struct fact_field *field = &sides[s]->fields[i];
 
-			if (strcmp(field->name, "package") != 0 && strcmp(field->name, "origin") != 0
+			if (strcmp(field->name, "package") != 0
+			    && strcmp(field->name, "origin") != 0
 			    && !fact_field_equal(field,
 				fact_find(sides[1 - s]->fields, sides[1 - s]->fields_count,
 				    field->name)))
@@ -270,8 +270,7 @@ static enum status note_transaction(struct stage_io *io, const struct suspect *s
 {
 	const struct fact_field *state = fact_find(suspect->after.fields,
 	    suspect->after.fields_count, "state");
-	bool is_running = state != NULL
-	               && bytes_equal(state->bytes, bytes_of_text("running"));
+	bool is_running = state != NULL && bytes_equal(state->bytes, bytes_of_text("running"));
 	struct transaction transaction;
 	enum status status = suspects_transaction(io, suspect->asset, &transaction);
 
@@ -335,7 +334,8 @@ static bool is_of_concern(struct stage_io *io, struct bytes key)
 	size_t rules;
 
 	if (is_package_fact(key) || bytes_equal(key, bytes_of_text(transaction_key))
-	    || ruleset_tells(io->cache, key) || ruleset_entry(io->cache, key, WATCHLIST_ANY) != NULL)
+	    || ruleset_tells(io->cache, key)
+	    || ruleset_entry(io->cache, key, WATCHLIST_ANY) != NULL)
 		return true;
 	ruleset_rules(io->cache, key, io->arena, &rules);
 	return rules > 0;
@@ -389,8 +389,9 @@ static void draft_rule(const struct detection *rule, const struct match_result *
 
 static const char *what_happened(const struct suspect *suspect)
 {
-	return is_gone(&suspect->before) ? "appeared" : is_gone(&suspect->after) ? "was removed"
-	                                                                         : "was changed";
+	return is_gone(&suspect->before) ? "appeared"
+	     : is_gone(&suspect->after)  ? "was removed"
+	                                 : "was changed";
 }
 
 static void draft_entry(struct stage_io *io, const struct suspect *suspect,
@@ -486,8 +487,8 @@ static enum status was_told(struct stage_io *io, const struct suspect *suspect, 
 	enum status status = STATUS_OK;
 
 	*out = false;
-	for (size_t i = 0; entry != NULL && status == STATUS_OK && !*out && i < entry->told_by_count;
-	     i++) {
+	for (size_t i = 0;
+	     entry != NULL && status == STATUS_OK && !*out && i < entry->told_by_count; i++) {
 		status = suspects_was_told(io, suspect->asset, entry->told_by[i], path,
 		    suspect->received_ms, TOLD_WITHIN_MS, out);
 		if (status == STATUS_OK && !*out)

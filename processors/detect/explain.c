@@ -72,12 +72,14 @@ static bool is_of_scripts_unit(const struct suspect *suspect)
 	return is_same(suspect, "fragment") && is_same(suspect, "exec_start");
 }
 
-static const struct namespace {
+static const struct namespace
+{
 	const char *prefix;
 	const char *path_field; /* NULL: it names no file */
 	bool is_never;          /* nothing of packages explains it */
 	bool (*is_of_scripts)(const struct suspect *suspect);
-} namespaces[] = {
+}
+namespaces[] = {
 	{ "user/", NULL, false, is_of_scripts_user },
 	{ "group/", NULL, false, is_of_scripts_group },
 	{ "unit/", "fragment", false, is_of_scripts_unit },

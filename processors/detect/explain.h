@@ -3,10 +3,10 @@
  * explain.h - what a change is expected by: the package that brought it, the maintainer scripts of
  * one, or a job.
  *
- * A file is explained by its content, not by the moment: where it is as its package shipped it, that
- * package explains it.  What maintainer scripts may write (the watch list says which files, and the
- * table in explain.c which facts) is explained by a transaction that was under way.  Nothing else
- * is: not what somebody put into /etc/sudoers.d while packages happened to be installed.
+ * A file is explained by its content, not by the moment: where it is as its package shipped it,
+ * that package explains it.  What maintainer scripts may write (the watch list says which files,
+ * and the table in explain.c which facts) is explained by a transaction that was under way. Nothing
+ * else is: not what somebody put into /etc/sudoers.d while packages happened to be installed.
  */
 #ifndef PROCESSORS_DETECT_EXPLAIN_H
 #define PROCESSORS_DETECT_EXPLAIN_H

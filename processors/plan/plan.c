@@ -84,7 +84,8 @@ static void add_watchlist(struct cache *cache, const struct watchlist *list,
 			plan->globs[plan->n_globs++] = new_glob(cache, &paths[i]);
 			continue;
 		}
-		file = new_file(cache, paths[i].path, paths[i].wants_content ? FACT_CONTENT_MAX : 0);
+		file = new_file(cache, paths[i].path,
+		    paths[i].wants_content ? FACT_CONTENT_MAX : 0);
 		RECORD_SET(file, is_watched, true);
 		plan->files[plan->n_files++] = file;
 	}
