@@ -18,6 +18,7 @@
 #include "processors/detect/suspects.h"
 #include "processors/state/asset.h"
 #include "processors/state/changed.h"
+#include "processors/state/facts.h"
 #include "processors/state/job.h"
 #include "processors/state/tables.h"
 
@@ -286,7 +287,9 @@ static enum status note_transaction(struct stage_io *io, const struct suspect *s
 		transaction.ended_ms = 0;
 	}
 	suspects_put_transaction(io, suspect->asset, &transaction);
-	return STATUS_OK;
+	return is_running
+	         ? STATUS_OK
+	         : suspects_wake(io, suspect->asset, io->now_ms + settings_in_use(io)->grace);
 }
 
 /* What jobs are for.  No rule speaks of it, so it needs no waiting. */
@@ -498,6 +501,21 @@ static enum status was_told(struct stage_io *io, const struct suspect *suspect, 
 	return status;
 }
 
+/* It may have been taken back while it waited. */
+static enum status look_again(struct stage_io *io, const struct suspect *suspect)
+{
+	struct facts_entry entry;
+	struct event_value now = { .status = FACT_NONE };
+	enum status status = facts_get(io->txn, suspect->asset, suspect->key, io->arena, &entry);
+
+	if (status == STATUS_OK)
+		now = (struct event_value){ .status = (enum fact_status)entry.record->status,
+			.value = arena_bytes(io->arena, entry.value) };
+	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+		return status;
+	return alerts_on_change(io, suspect->asset, suspect->key, &now);
+}
+
 static enum status judge(struct stage_io *io, const struct suspect *suspect,
     Fettle__ChangeVerdict *verdict, const struct explanation *explanation)
 {
@@ -512,7 +530,10 @@ static enum status judge(struct stage_io *io, const struct suspect *suspect,
 	}
 	stage_count(io, "changes_unexpected", 1);
 	status = was_told(io, suspect, &is_told);
-	return status != STATUS_OK || is_told ? status : raise(io, suspect, verdict, explanation);
+	if (status != STATUS_OK || is_told)
+		return status;
+	status = raise(io, suspect, verdict, explanation);
+	return status == STATUS_OK ? look_again(io, suspect) : status;
 }
 
 static enum status on_timer(struct stage_io *io, struct bytes key)

@@ -8,7 +8,6 @@
 enum {
 	/* What a transaction did may be seen a little before the transaction itself. */
 	EARLY_MS = 2000,
-	POLL_MS = 1000,
 	FIRST_USER_ID = 1000,
 };
 
@@ -193,15 +192,14 @@ static bool was_under_way(const struct transaction *transaction, const struct su
 }
 
 /* 0: all of it is known by now. */
-static uint64_t known_at(struct stage_io *io, const struct transaction *transaction,
+static uint64_t known_at(const struct stage_io *io, const struct transaction *transaction,
     const struct suspect *suspect, const struct explain_limits *limits)
 {
 	uint64_t settled_ms = transaction->ended_ms + limits->grace_ms;
 
+	/* Its end wakes whatever waits for it. */
 	if (transaction->ended_ms == 0)
-		return io->now_ms < suspect->received_ms + limits->transaction_ms
-		         ? io->now_ms + POLL_MS
-		         : 0;
+		settled_ms = suspect->received_ms + limits->transaction_ms;
 	return io->now_ms < settled_ms ? settled_ms : 0;
 }
 

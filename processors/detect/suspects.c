@@ -29,6 +29,25 @@ enum status suspects_put(struct stage_io *io, const struct asset_ref *asset,
 	return status;
 }
 
+enum status suspects_wake(struct stage_io *io, const struct asset_ref *asset, uint64_t due_ms)
+{
+	struct txn_scan *scan = NULL;
+	struct buffer prefix = { 0 };
+	struct bytes key, value;
+	enum status status;
+
+	begin_key(&prefix, asset, TAG_SUSPECT);
+	status = txn_scan_open(io->txn, STATE_SUSPECT, buffer_bytes(&prefix), BYTES_NONE, &scan);
+	while (status == STATUS_OK) {
+		status = txn_scan_next(scan, &key, &value);
+		if (status == STATUS_OK)
+			status = stage_set_timer(io, key, due_ms);
+	}
+	txn_scan_close(scan);
+	buffer_fini(&prefix);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
 enum status suspects_delay(struct stage_io *io, struct bytes key, uint64_t due_ms)
 {
 	return stage_set_timer(io, key, due_ms);

@@ -18,6 +18,9 @@
 /* Keeps CHANGE, and has the stage's on_timer called at DUE_MS with its key. */
 NODISCARD enum status suspects_put(struct stage_io *io, const struct asset_ref *asset,
     const Fettle__ChangeVerdict *change, uint64_t due_ms);
+/* All that are kept of ASSET are due at DUE_MS. */
+NODISCARD enum status suspects_wake(struct stage_io *io, const struct asset_ref *asset,
+    uint64_t due_ms);
 /* The timer of KEY once more. */
 NODISCARD enum status suspects_delay(struct stage_io *io, struct bytes key, uint64_t due_ms);
 
