@@ -141,11 +141,11 @@ static struct bytes tail_of(struct bytes text)
 {
 	size_t lines = 0, start = text.size;
 
-	while (start > 0 && lines <= OUTPUT_LINES) {
+	while (start > 0 && lines < OUTPUT_LINES) {
 		start--;
 		lines += text.data[start] == '\n' && start + 1 < text.size;
 	}
-	start += lines > OUTPUT_LINES;
+	start += lines == OUTPUT_LINES;
 	return BYTES(text.data + start, text.size - start);
 }
 
