@@ -49,9 +49,9 @@ static int by_name(const void *a, const void *b)
 	const Fettle__JobPackage *const *left = a, *const *right = b;
 	int order = strcmp(text_or_empty((*left)->name), text_or_empty((*right)->name));
 
-	return order != 0 ? order
-	                  : strcmp(text_or_empty((*left)->version),
-				text_or_empty((*right)->version));
+	return order != 0
+	         ? order
+	         : strcmp(text_or_empty((*left)->version), text_or_empty((*right)->version));
 }
 
 Fettle__JobPackage **job_action_sorted(const Fettle__JobAction *action)
@@ -77,7 +77,8 @@ static bool has_one_twice(const Fettle__JobAction *action)
 
 const char *job_action_check(const Fettle__JobAction *action)
 {
-	if (action == NULL || action->kind != FETTLE__JOB_ACTION_KIND__JOB_ACTION_KIND_UPGRADE_PACKAGES)
+	if (action == NULL
+	    || action->kind != FETTLE__JOB_ACTION_KIND__JOB_ACTION_KIND_UPGRADE_PACKAGES)
 		return "the action is of no kind that is known here";
 	if (action->manager == NULL || strcmp(action->manager, "dpkg") != 0)
 		return "the action is for a package manager that is not known here";
