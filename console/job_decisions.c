@@ -10,7 +10,6 @@
 #include "console/commands.h"
 #include "console/intent.h"
 #include "console/job_text.h"
-#include "console/page.h"
 #include "console/store_access.h"
 #include "core/record.h"
 #include "proto/intent.pb-c.h"
@@ -150,6 +149,15 @@ static bool are_all_done(void *data)
 	return is_done;
 }
 
+static void say_state(const struct console *console, const struct decided *decided)
+{
+	struct buffer text = { 0 };
+
+	job_text_state(&text, decided->state, decided->reason);
+	console_say(console, "%.12s on %s: %s", decided->id, decided->asset, buffer_text(&text));
+	buffer_fini(&text);
+}
+
 static int say_outcome(const struct deciding *deciding)
 {
 	int exit_code = 0;
@@ -164,9 +172,7 @@ static int say_outcome(const struct deciding *deciding)
 			    decided->id, decided->asset, decided->id);
 			continue;
 		}
-		console_say(deciding->console, "%.12s on %s: %s%s%s", decided->id, decided->asset,
-		    job_text_state(decided->state), page_is_empty(decided->reason) ? "" : " - ",
-		    page_is_empty(decided->reason) ? "" : decided->reason);
+		say_state(deciding->console, decided);
 		if (!deciding->decision->has_held(decided->state))
 			exit_code = CONSOLE_NEGATIVE;
 	}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "console/job_text.h"
 
+#include "sinks/verdict_json.h"
+
 void job_text_id(struct bytes id, char out[JOB_TEXT_ID_SIZE])
 {
 	enum { SHOWN = (JOB_TEXT_ID_SIZE - 1) / 2 };
@@ -8,7 +10,8 @@ void job_text_id(struct bytes id, char out[JOB_TEXT_ID_SIZE])
 	bytes_to_hex(BYTES(id.data, id.size < SHOWN ? id.size : SHOWN), out);
 }
 
-const char *job_text_state(unsigned state)
+/* What a state means to a person. */
+static const char *meaning_of(unsigned state)
 {
 	static const char *const texts[] = {
 		[FETTLE__JOB_STATE__JOB_STATE_NONE] = "in a state that is not known here",
@@ -30,6 +33,18 @@ const char *job_text_state(unsigned state)
 	};
 
 	return texts[state < sizeof(texts) / sizeof(texts[0]) ? state : 0];
+}
+
+void job_text_state(struct buffer *out, unsigned state, const char *reason)
+{
+	const char *word = verdict_json_job_state(state);
+
+	if (reason == NULL || reason[0] == '\0')
+		buffer_append_text(out, meaning_of(state));
+	else if (strncmp(reason, word, strlen(word)) == 0)
+		buffer_append_text(out, reason);
+	else
+		buffer_append_format(out, "%s: %s", word, reason);
 }
 
 void job_text_packages(struct buffer *out, const Fettle__JobVerdict *job)

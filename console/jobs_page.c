@@ -33,6 +33,15 @@ static void write_act(FILE *stream, const char *label, uint64_t at_ms, const cha
 	buffer_fini(&text);
 }
 
+static void write_state(FILE *stream, const Fettle__JobVerdict *job)
+{
+	struct buffer text = { 0 };
+
+	job_text_state(&text, (unsigned)job->state, job->reason);
+	page_row(stream, "state", buffer_text(&text));
+	buffer_fini(&text);
+}
+
 static void write_exit_code(FILE *stream, const Fettle__JobVerdict *job)
 {
 	if (job->has_exit_code)
@@ -48,8 +57,7 @@ static void write_facts(FILE *stream, const Fettle__JobVerdict *job, const struc
 
 	page_id(stream, "id", record_bytes(job->id));
 	page_row(stream, "asset", page->asset);
-	page_row(stream, "state", job_text_state((unsigned)job->state));
-	page_row(stream, "reason", job->reason);
+	write_state(stream, job);
 	write_act(stream, "proposed", job->proposed_ms, job->proposed_by, page->now_ms);
 	write_act(stream, "decided", job->decided_ms, job->decided_by, page->now_ms);
 	if (is_with_agent)

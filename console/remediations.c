@@ -67,6 +67,7 @@ struct remediations {
 	struct state_reader *state; /* NULL: it cannot be read here */
 	struct updates updates;     /* of ASSET */
 	const struct asset_row *asset;
+	struct bytes only; /* the asset that was asked for; NONE: all */
 	struct cure *cures;
 	uint64_t findings;
 	struct arena arena;
@@ -172,14 +173,14 @@ static enum status add_asset(struct remediations *all, const struct asset_row *a
 	return query_findings(all->access.query, &wanted, add_finding, all);
 }
 
-static enum status gather(struct remediations *all, struct bytes only)
+static enum status gather(struct remediations *all)
 {
 	enum status status = STATUS_OK;
 
 	for (size_t i = 0; i < all->access.assets.count && status == STATUS_OK; i++) {
 		const struct asset_row *asset = &all->access.assets.rows[i];
 
-		if (only.size == 0 || bytes_equal(only, BYTES_OF(asset->id)))
+		if (all->only.size == 0 || bytes_equal(all->only, BYTES_OF(asset->id)))
 			status = add_asset(all, asset);
 	}
 	return status;
@@ -265,9 +266,22 @@ static uint64_t limit_of(const struct console *console)
 	return is_bounded ? console->limit : SHOWN_BY_DEFAULT;
 }
 
+/* Findings of assets that nothing was ever told of cannot be gone through asset by asset. */
+static uint64_t count_left_out(const struct remediations *all)
+{
+	struct query_counters counters;
+	uint64_t open = 0;
+
+	if (all->only.size > 0 || query_counters(all->access.query, &counters) != STATUS_OK)
+		return 0;
+	for (unsigned rank = 0; rank < RANKS; rank++)
+		open += counters.findings[FETTLE__FINDING_STATE__FINDING_STATE_OPEN][rank];
+	return open > all->findings ? open - all->findings : 0;
+}
+
 static void say_rest(const struct remediations *all, uint64_t rows, uint64_t upgrades)
 {
-	uint64_t cures = HASH_COUNT(all->cures);
+	uint64_t cures = HASH_COUNT(all->cures), left_out = count_left_out(all);
 	struct buffer line = { 0 };
 
 	if (cures == 0)
@@ -279,6 +293,9 @@ static void say_rest(const struct remediations *all, uint64_t rows, uint64_t upg
 	if (rows < cures)
 		buffer_append_format(&line, "; the first %llu of them (--limit 0 shows all)",
 		    (unsigned long long)rows);
+	if (left_out > 0)
+		buffer_append_format(&line, "; %llu of assets that are not known here left out",
+		    (unsigned long long)left_out);
 	if (upgrades > 0 && all->state == NULL)
 		buffer_append_text(&line,
 		    "; to which versions is known where the processor keeps its state");
@@ -321,7 +338,6 @@ static int show(struct remediations *all)
 int remediations_list_run(const struct console *console, int argc, char **argv)
 {
 	struct remediations all = { .console = console };
-	struct bytes only;
 	enum status status;
 	int exit_code = store_access_open(&all.access, console);
 
@@ -332,8 +348,8 @@ int remediations_list_run(const struct console *console, int argc, char **argv)
 	if (state_reader_open(console->paths.data, &all.state) != STATUS_OK)
 		all.state = NULL; /* it may be on another machine: the list is less exact then */
 	exit_code = CONSOLE_NEGATIVE;
-	if (store_access_asset(&all.access, console, &only)) {
-		status = gather(&all, only);
+	if (store_access_asset(&all.access, console, &all.only)) {
+		status = gather(&all);
 		exit_code = status == STATUS_OK
 		              ? show(&all)
 		              : console_fail(status, "the findings in %s cannot be read: %s",

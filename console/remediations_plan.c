@@ -402,8 +402,7 @@ static void append_approval(struct buffer *line, const struct plan *plan)
 {
 	uint64_t named = 0;
 
-	buffer_append_text(line, "; nothing happens before they are approved: fettle remediations "
-				 "approve");
+	buffer_append_text(line, "; to let it be done: fettle remediations approve");
 	for (size_t i = 0; i < plan->jobs_count && named < NAMED_AFTER_MAX; i++)
 		if (plan->jobs[i].state == FETTLE__JOB_STATE__JOB_STATE_PROPOSED) {
 			buffer_append_format(line, " %.12s", plan->jobs[i].hex);

@@ -30,14 +30,14 @@ class Rsyslog(forwarding.Case):
 
     def test_alerts_and_jobs_arrive_with_the_ids_that_they_keep(self):
         self.begin_feed(20, "mixed")
-        self.configure(siem=[{"name": "soc", "target": f"tcp://127.0.0.1:{self.port}",
+        self.configure(siem=[{"name": "soc", "target": self.rsyslog.target,
                               "format": "rfc5424", "events": ["finding", "alert", "job"]}])
         self.start_sink()
-        self.start_daemon()
+        self.rsyslog.start()
         self.feed.say(600)
         self.wait_acked("soc", 600)
-        self.stop_daemon()
-        events = self.events()
+        self.rsyslog.stop()
+        events = self.rsyslog.events()
         self.is_complete(events, 600)
         alerts = {}
         for event in (event for event in events if event["event"] == "alert"):
@@ -50,13 +50,13 @@ class Rsyslog(forwarding.Case):
 
     def test_alerts_are_sent_unless_something_else_is_asked_for_and_jobs_are_not(self):
         self.begin_feed(20, "mixed")
-        self.configure(siem=[{"name": "soc", "target": f"tcp://127.0.0.1:{self.port}"}])
+        self.configure(siem=[{"name": "soc", "target": self.rsyslog.target}])
         self.start_sink()
-        self.start_daemon()
+        self.rsyslog.start()
         self.feed.say(60)
         self.wait_acked("soc", 60)
-        self.stop_daemon()
-        self.assertEqual({event["event"] for event in self.events()}, {"finding", "alert"})
+        self.rsyslog.stop()
+        self.assertEqual({event["event"] for event in self.rsyslog.events()}, {"finding", "alert"})
 
 
 if __name__ == "__main__":

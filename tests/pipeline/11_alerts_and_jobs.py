@@ -32,7 +32,6 @@ class Alerts(support.Case):
         self.file = self.place.at("watched", "colours")
         support.write_whole(self.file, "sky = blue\nsea = green\n")
         self.place.write_policy("colours", {"sky": [f"f:{self.file} -> r:^sky = blue$"]})
-        os.mkdir(self.place.at("detections"))
         support.write_whole(self.place.at("detections", "sky.yaml"), RULE.format(file=self.file))
         self.place.configure(content={"detections": [self.place.at("detections")]},
                              detect={"settle": "10ms"})

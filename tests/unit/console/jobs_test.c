@@ -186,7 +186,7 @@ static void a_rejection_says_why(void **test)
 	    0);
 	assert_int_equal(fixture->decision, FETTLE__JOB_DECISION_KIND__JOB_DECISION_KIND_REJECT);
 	assert_string_equal(fixture->note, "later");
-	has_said(fixture, "rejected - later");
+	has_said(fixture, "rejected: later");
 }
 
 static void a_job_that_has_begun_may_be_past_calling_back(void **test)
@@ -282,7 +282,7 @@ static Fettle__JobVerdict full_job(void)
 static void one_job_is_shown_with_all_that_happened_to_it(void **test)
 {
 	static const char *const expected[] = { "Upgrade 1 package on web1\n", "exit code   100\n",
-		"by alice (uid 1000)\n", "apt-get ended with 100\n",
+		"by alice (uid 1000)\n", "failed: apt-get ended with 100\n",
 		"curl:amd64  7.88.1-9 → 7.88.1-10, now 7.88.1-9\n", "approved    by carol",
 		": in the night\n", "  E: \\u001b[31mbroken\n", "fixed     curl is old\n",
 		"fettle remediations plan" };
