@@ -3,6 +3,7 @@
  * The chain of stages, in its order: a stage sees what those before it made of a record.
  */
 #include "processors/assess/assess.h"
+#include "processors/dispatch/dispatch.h"
 #include "processors/inventory/inventory.h"
 #include "processors/match/match.h"
 #include "processors/prioritize/prioritize.h"
@@ -13,5 +14,6 @@ const struct stage *const processor_stages[] = {
 	&assess_stage,
 	&match_stage,
 	&prioritize_stage,
+	&dispatch_stage,
 	NULL,
 };
