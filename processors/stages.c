@@ -4,8 +4,10 @@
  */
 #include "processors/assess/assess.h"
 #include "processors/dispatch/dispatch.h"
+#include "processors/detect/detect.h"
 #include "processors/inventory/inventory.h"
 #include "processors/match/match.h"
+#include "processors/plan/plan.h"
 #include "processors/prioritize/prioritize.h"
 #include "processors/roles.h"
 
@@ -13,7 +15,9 @@ const struct stage *const processor_stages[] = {
 	&inventory_stage,
 	&assess_stage,
 	&match_stage,
+	&detect_stage,
 	&prioritize_stage,
+	&plan_stage,
 	&dispatch_stage,
 	NULL,
 };
