@@ -22,7 +22,7 @@
  *   detection   id -> Document: the detections in force
  *   watchlist   "watchlist" -> Document: the one in use
  *   suspect     slot, asset, and what the detect stage keeps for a moment (detect/suspects.h)
- *   alert       slot, asset, fact key, 0, alert id -> AlertVerdict
+ *   alert       slot, asset -> u64: how many; slot, asset, fact key, 0, alert id -> AlertVerdict
  *   alert_of    alert id -> key in `alert`
  *   job         slot, asset, job id -> JobVerdict
  *   job_of      job id -> key in `job`

@@ -3,6 +3,7 @@
  * The detect stage within the chain: what an agent says goes in, time passes, and the changes and
  * alerts that come out are looked at.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/host.h"
@@ -655,11 +656,31 @@ static void what_one_fact_does_over_and_over_is_bounded(void **test)
 	assert_int_equal(kv_read_begin(at->kv, &txn), STATUS_OK);
 	assert_int_equal(kv_count(txn, STATE_ALERT, &rows), STATUS_OK);
 	assert_int_equal(kv_count(txn, STATE_ALERT_OF, &names), STATUS_OK);
-	assert_int_equal(rows, 16);
+	assert_int_equal(rows, 1 + 16);
 	assert_int_equal(names, 16);
 	assert_int_equal(kv_count(txn, STATE_SUSPECT, &rows), STATUS_OK);
 	assert_int_equal(rows, 0);
 	kv_abort(&txn);
+}
+
+static void what_would_wait_in_too_great_a_number_is_judged_at_once(void **test)
+{
+	struct fixture *at = *test;
+	const Fettle__AlertVerdict *found;
+	struct kv_txn *txn;
+	uint64_t waiting;
+	char key[64];
+
+	say_packages(at, "running");
+	for (unsigned i = 0; i < 1100; i++) {
+		snprintf(key, sizeof(key), "file/etc/own/%u", i);
+		SAY(at, key, NUMBER("size", 1));
+	}
+	assert_int_equal(kv_read_begin(at->kv, &txn), STATUS_OK);
+	assert_int_equal(kv_count(txn, STATE_SUSPECT, &waiting), STATUS_OK);
+	kv_abort(&txn);
+	assert_int_equal(waiting, 1000 + 2); /* and the transaction, and how many */
+	assert_int_equal(alerts(at, &found), 100);
 }
 
 static void a_detection_that_was_withdrawn_is_not_asked(void **test)
@@ -720,6 +741,7 @@ int main(void)
 		TEST(what_came_and_went_before_it_was_judged_is_told_and_undone),
 		TEST(an_alert_is_acknowledged_by_somebody),
 		TEST(what_one_fact_does_over_and_over_is_bounded),
+		TEST(what_would_wait_in_too_great_a_number_is_judged_at_once),
 		TEST(a_detection_that_was_withdrawn_is_not_asked),
 		TEST(a_broken_detection_is_quarantined_and_the_others_stay),
 	};
