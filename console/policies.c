@@ -11,7 +11,7 @@
 
 static const struct output_column columns[] = {
 	{ "policy", "POLICY", OUTPUT_CUT, 0 },
-	{ "file", "FILE", OUTPUT_CUT, 0 },
+	{ "file", "FILE", OUTPUT_MIDDLE, 0 },
 	{ "policy_hash", "HASH", 0, 0 },
 	{ "dialect_override", NULL, 0, 0 },
 	{ "assets", "ASSETS", OUTPUT_RIGHT, 0 },
