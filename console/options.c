@@ -366,6 +366,11 @@ static enum status check_options(const struct console *console, int argc, char *
 
 /* ---- parsing ---- */
 
+const struct argp_option *options_common(void)
+{
+	return common_options;
+}
+
 const char *options_command_name(const struct command *command)
 {
 	static char names[2][64];
