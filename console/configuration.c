@@ -12,7 +12,7 @@
 enum { FLAGS_MAX = CONSOLE_SETS_MAX + 8 };
 
 static const struct setting settings[] = {
-	SETTING_DURATION(struct configuration_console, stale_after, 15 * 60 * 1000, 1000,
+	SETTING_DURATION(struct configuration_console, stale_after, 15 * 60 * 1000, 1,
 	    365ULL * 24 * 3600 * 1000,
 	    "how long nothing may be heard of an asset before what is shown of it counts as stale"),
 	SETTING_END
