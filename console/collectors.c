@@ -8,7 +8,7 @@
 static const struct output_column columns[] = {
 	{ "collector", "COLLECTOR", 0, 0 },
 	{ "summary", "SUMMARY", OUTPUT_CUT, 0 },
-	{ "keys", "KEYS", OUTPUT_CUT, 20 },
+	{ "keys", NULL, 0, 0 },
 	{ "settings", NULL, 0, 0 },
 	{ .name = NULL },
 };
@@ -17,14 +17,10 @@ static const struct output_column columns[] = {
 static void output_keys(struct output *output, const struct collector *collector)
 {
 	json_t *list = json_array();
-	struct buffer shown = { 0 };
 
-	for (size_t i = 0; collector->scopes[i] != NULL; i++) {
+	for (size_t i = 0; collector->scopes[i] != NULL; i++)
 		json_array_append_new(list, json_string(collector->scopes[i]));
-		buffer_append_format(&shown, "%s%s", i > 0 ? " " : "", collector->scopes[i]);
-	}
-	output_value(output, list, buffer_text(&shown));
-	buffer_fini(&shown);
+	output_value(output, list, "");
 }
 
 static void output_settings(struct output *output, const struct collector *collector)
