@@ -51,7 +51,7 @@ static enum status take_fact(void *data, const struct state_fact *fact)
 	struct scan_picture *picture = data;
 
 	picture->facts++;
-	picture->packages += bytes_start_with(fact->fact.key, bytes_of_text("package/"));
+	picture->packages += bytes_start_with(fact->fact.key, bytes_of_text("package/dpkg/"));
 	picture->files += bytes_start_with(fact->fact.key, bytes_of_text("file/"));
 	picture->unreadable += is_failure(fact->fact.status);
 	for (size_t i = 0; i < picture->collectors_count; i++) {

@@ -21,7 +21,7 @@
  *   memo        rule hash, hash of the facts that it read -> Memo
  *   detection   id -> Document: the detections in force
  *   watchlist   "watchlist" -> Document: the one in use
- *   suspect     slot, asset, event id -> Suspect: a change that is not judged yet
+ *   suspect     slot, asset, and what the detect stage keeps for a moment (detect/suspects.h)
  *   alert       slot, asset, fact key, 0, alert id -> AlertVerdict
  *   alert_of    alert id -> key in `alert`
  *   job         slot, asset, job id -> JobVerdict
