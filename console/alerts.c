@@ -58,7 +58,7 @@ static const struct output_column table_columns[] = {
 	{ "opened_at", "AGE", OUTPUT_RIGHT, 0 },
 	{ "asset", "ASSET", OUTPUT_CUT, 12 },
 	{ "title", "TITLE", OUTPUT_CUT, 30 },
-	{ "key", "KEY", OUTPUT_CUT, 25 },
+	{ "key", "KEY", OUTPUT_MIDDLE, 25 },
 	{ .name = NULL },
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "console/findings_page.h"
 
+#include "console/due_text.h"
 #include "console/page.h"
 #include "core/record.h"
 
@@ -27,6 +28,21 @@ static void write_policy(FILE *stream, const Fettle__FindingVerdict *finding)
 	page_row(stream, "policy", finding->policy);
 	page_id(stream, "its hash", record_bytes(finding->policy_hash));
 	page_row(stream, "dialect", finding->dialect);
+}
+
+/* As in the list, and the time. */
+static void write_due(FILE *stream, const Fettle__FindingVerdict *finding, uint64_t now_ms)
+{
+	char due[DUE_TEXT_SIZE], time[OUTPUT_TIME_SIZE];
+
+	if (finding->due_ms == 0)
+		return;
+	due_text(finding->due_ms, now_ms, due);
+	output_local_time(finding->due_ms, time);
+	if (finding->state == FETTLE__FINDING_STATE__FINDING_STATE_OPEN)
+		fprintf(stream, "  %-11s %s (%s)\n", "due", time, due);
+	else
+		fprintf(stream, "  %-11s %s\n", "was due", time);
 }
 
 /* By which table it was decided, and on what: what was only assumed is said to be. */
@@ -58,7 +74,7 @@ void findings_page_write(const struct output_options *options,
 	page_row(stream, "severity",
 	    page_is_empty(finding->severity) ? "unknown" : finding->severity);
 	page_row(stream, "priority", finding->priority);
-	page_time(stream, "due", finding->due_ms, page->now_ms);
+	write_due(stream, finding, page->now_ms);
 	write_inputs(stream, finding);
 	page_row(stream, "state", page->state);
 	page_row(stream, "reason", finding->reason);

@@ -9,6 +9,7 @@
 
 #include "console/choices.h"
 #include "console/commands.h"
+#include "console/due_text.h"
 #include "console/page.h"
 #include "console/store_access.h"
 #include "console/updates.h"
@@ -224,11 +225,9 @@ static void append_cure(struct buffer *out, const struct cure *cure)
 static void output_in_table(struct output *output, const struct cure *cure, uint64_t now_ms)
 {
 	struct buffer text = { 0 }, shown = { 0 };
-	char due[OUTPUT_TIME_SIZE] = "";
+	char due[DUE_TEXT_SIZE];
 
-	if (cure->due_ms > 0)
-		output_local_time(cure->due_ms, due);
-	due[strcspn(due, " ")] = '\0'; /* the day will do */
+	due_text(cure->due_ms, now_ms, due);
 	append_cure(&text, cure);
 	log_escape(&shown, buffer_bytes(&text));
 	output_number(output, cure->findings);

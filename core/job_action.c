@@ -25,7 +25,7 @@ static bool is_name(const char *name)
 {
 	size_t size = name == NULL ? 0 : strcspn(name, ":");
 
-	if (size == 0 || strlen(name) > JOB_NAME_MAX || !is_word(name, size, "+-."))
+	if (size < 2 || strlen(name) > JOB_NAME_MAX || !is_word(name, size, "+-."))
 		return false;
 	return name[size] == '\0' || is_word(name + size + 1, strlen(name + size + 1), "-");
 }
@@ -35,8 +35,10 @@ static bool is_version(const char *version)
 	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 				      "0123456789.+-:~";
 
-	return version != NULL && version[0] >= '0' && version[0] <= '9'
-	    && strlen(version) <= JOB_VERSION_MAX && version[strspn(version, allowed)] == '\0';
+	size_t size = version == NULL ? 0 : strspn(version, allowed);
+
+	return size > 0 && version[size] == '\0' && size <= JOB_VERSION_MAX && version[0] >= '0'
+	    && version[0] <= '9' && version[size - 1] != '-' && version[size - 1] != '+';
 }
 
 static const char *text_or_empty(const char *text)

@@ -3,7 +3,8 @@
  * job_action.h - what an action may say, whoever says it.
  *
  * Names and versions become arguments of a package manager that runs as root: they are of its own
- * character set, begin with a letter or digit, and so are never taken for an option.
+ * character set, begin with a letter or digit, and so are never taken for an option.  apt takes a
+ * trailing '-' or '+' of an argument for an order to remove or to install: no version ends so.
  */
 #ifndef CORE_JOB_ACTION_H
 #define CORE_JOB_ACTION_H

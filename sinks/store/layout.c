@@ -21,6 +21,7 @@ const char *const layout_tables[] = {
 	[LAYOUT_RESULTS] = "results",
 	[LAYOUT_QUARANTINED] = "quarantined",
 	[LAYOUT_LOSSES] = "losses",
+	[LAYOUT_FINDINGS_BY_DUE] = "findings_by_due",
 	[LAYOUT_ALERTS] = "alerts",
 	[LAYOUT_ALERTS_BY_RANK] = "alerts_by_rank",
 	[LAYOUT_ALERTS_BY_ASSET] = "alerts_by_asset",
@@ -102,14 +103,27 @@ void layout_timed_key(struct buffer *out, uint64_t ms, struct bytes id)
 	buffer_append(out, id);
 }
 
-void layout_finding_key(struct buffer *out, const Fettle__FindingVerdict *finding)
+/* What both indexes of findings end with. */
+static void append_finding(struct buffer *out, const Fettle__FindingVerdict *finding)
 {
-	buffer_append_u8(out, (uint8_t)finding->state);
 	buffer_append_u8(out, (uint8_t)rank_of_severity(finding->severity));
 	buffer_append(out, record_bytes(finding->asset));
 	append_bounded(out, finding->subject, SUBJECT_MAX);
 	buffer_append_u8(out, 0);
 	buffer_append(out, record_bytes(finding->id));
+}
+
+void layout_finding_key(struct buffer *out, const Fettle__FindingVerdict *finding)
+{
+	buffer_append_u8(out, (uint8_t)finding->state);
+	append_finding(out, finding);
+}
+
+void layout_due_key(struct buffer *out, const Fettle__FindingVerdict *finding)
+{
+	buffer_append_u8(out, (uint8_t)finding->state);
+	buffer_append_u64(out, finding->due_ms == 0 ? UINT64_MAX : finding->due_ms);
+	append_finding(out, finding);
 }
 
 void layout_alert_key(struct buffer *out, const Fettle__AlertVerdict *alert,

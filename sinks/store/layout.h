@@ -26,6 +26,7 @@ enum layout_table {
 	LAYOUT_RESULTS,          /* asset | policy */
 	LAYOUT_QUARANTINED,      /* at_ms u64 | id */
 	LAYOUT_LOSSES,           /* at_ms u64 | id */
+	LAYOUT_FINDINGS_BY_DUE,  /* state u8 | due_ms u64 | rank u8 | asset | subject | 0 | id */
 	LAYOUT_ALERTS,           /* id */
 	LAYOUT_ALERTS_BY_RANK,   /* standing u8 | rank u8 | opened_ms u64 | id */
 	LAYOUT_ALERTS_BY_ASSET,  /* asset | standing u8 | rank u8 | opened_ms u64 | id */
@@ -58,6 +59,8 @@ bool layout_sums_decode(struct bytes value, struct layout_sums *out);
 /* These append. */
 void layout_timed_key(struct buffer *out, uint64_t ms, struct bytes id);
 void layout_finding_key(struct buffer *out, const Fettle__FindingVerdict *finding);
+/* By when it is due; what has no date comes after all that have. */
+void layout_due_key(struct buffer *out, const Fettle__FindingVerdict *finding);
 /* By rank; with its asset in front: by asset. */
 void layout_alert_key(struct buffer *out, const Fettle__AlertVerdict *alert,
     enum standing_alert standing);

@@ -52,7 +52,7 @@ static void what_is_no_name_is_refused(void **test)
 {
 	static const char *const names[] = { "", "-y", "--purge", "openssl ", "open ssl", "OpenSSL",
 		":amd64", "openssl:", "openssl:a:b", "openssl:-amd64", "openssl=1", "openssl/sid",
-		"../x", "a;b", "a\nb", "\xc3\xa4", "+a" };
+		"../x", "a", "a:amd64", "a;b", "a\nb", "\xc3\xa4", "+a" };
 	char large[130];
 
 	(void)test;
@@ -69,7 +69,7 @@ static void what_is_no_name_is_refused(void **test)
 static void what_is_no_version_is_refused(void **test)
 {
 	static const char *const versions[] = { "", "-1", "a1", " 1", "1 ", "1;0", "1/0", "1_0",
-		"1\n", "1*" };
+		"1\n", "1*", "1-", "1+" };
 	char large[130];
 
 	(void)test;

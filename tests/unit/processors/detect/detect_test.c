@@ -10,6 +10,7 @@
 #include "core/sublog.h"
 #include "processors/roles.h"
 #include "processors/state/asset.h"
+#include "processors/state/job.h"
 #include "processors/state/tables.h"
 #include "proto/verdict.pb-c.h"
 #include "tests/support/scratch.h"
@@ -537,25 +538,20 @@ static void whose_a_file_is_is_no_change_of_it(void **test)
 /* As the dispatch stage keeps it. */
 static void put_job(struct fixture *at, uint64_t started_ms)
 {
-	Fettle__JobVerdict job = FETTLE__JOB_VERDICT__INIT;
+	Fettle__StateJobs jobs = FETTLE__STATE_JOBS__INIT;
+	Fettle__StateJobWork work = FETTLE__STATE_JOB_WORK__INIT, *works[] = { &work };
 	struct asset_ref asset;
-	struct buffer key = { 0 }, value = { 0 };
 	struct txn *txn;
-	uint8_t id[32] = { 0xab, 0xcd };
+	uint8_t id[JOB_ID_SIZE] = { 0xab, 0xcd };
 
 	assert_int_equal(txn_begin(at->kv, &txn), STATUS_OK);
 	assert_int_equal(asset_of_agent(txn, agent, &asset), STATUS_OK);
-	RECORD_SET_BYTES(&job, id, BYTES_OF(id));
-	RECORD_SET_BYTES(&job, asset, BYTES_OF(asset.id));
-	RECORD_SET(&job, state, FETTLE__JOB_STATE__JOB_STATE_APPLYING);
-	RECORD_SET(&job, started_ms, started_ms);
-	record_pack(&value, &job.base);
-	asset_key(&key, &asset);
-	buffer_append(&key, BYTES_OF(id));
-	txn_put(txn, STATE_JOB, buffer_bytes(&key), buffer_bytes(&value));
+	RECORD_SET_BYTES(&work, job, BYTES_OF(id));
+	RECORD_SET(&work, from_ms, started_ms);
+	jobs.works = works;
+	jobs.n_works = 1;
+	job_put_common(txn, &asset, &jobs);
 	assert_int_equal(txn_commit(&txn), STATUS_OK);
-	buffer_fini(&key);
-	buffer_fini(&value);
 }
 
 static void what_a_job_does_is_expected_by_it(void **test)
