@@ -17,5 +17,6 @@ extern const struct stage *const processor_stages[];
 extern const struct setting_section processor_section;
 extern const struct setting_section detect_section;
 extern const struct setting_section inventory_section;
+extern const struct setting_section dispatch_section;
 
 #endif

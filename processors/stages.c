@@ -3,6 +3,7 @@
  * The chain of stages, in its order: a stage sees what those before it made of a record.
  */
 #include "processors/assess/assess.h"
+#include "processors/dispatch/dispatch.h"
 #include "processors/detect/detect.h"
 #include "processors/inventory/inventory.h"
 #include "processors/match/match.h"
@@ -17,5 +18,6 @@ const struct stage *const processor_stages[] = {
 	&detect_stage,
 	&prioritize_stage,
 	&plan_stage,
+	&dispatch_stage,
 	NULL,
 };

@@ -8,8 +8,11 @@
 #include "processors/state/asset.h"
 #include "processors/state/tables.h"
 
-/* An endpoint may change one fact to and fro for ever; the store has what went before. */
-enum { ALERTS_OF_A_FACT = 16, NOTE_MAX = 2000 };
+/*
+ * An endpoint may change one fact to and fro for ever, and think of new ones; the store has what
+ * went before.
+ */
+enum { ALERTS_OF_A_FACT = 16, ALERTS_OF_AN_ASSET = 2000, NOTE_MAX = 2000 };
 
 /* ---- rows ---- */
 
@@ -18,6 +21,26 @@ static void fact_rows(struct buffer *key, const struct asset_ref *asset, struct 
 	asset_key(key, asset);
 	buffer_append(key, fact);
 	buffer_append_u8(key, 0);
+}
+
+/* How many are kept of the asset that ROW begins with: under its key alone. */
+static uint64_t kept(struct stage_io *io, struct bytes row)
+{
+	struct bytes value;
+
+	return txn_get(io->txn, STATE_ALERT, BYTES(row.data, ASSET_KEY_SIZE), &value) == STATUS_OK
+	            && value.size == 8
+	         ? bytes_u64(value.data)
+	         : 0;
+}
+
+static void set_kept(struct stage_io *io, struct bytes row, uint64_t count)
+{
+	struct buffer value = { 0 };
+
+	buffer_append_u64(&value, count);
+	txn_put(io->txn, STATE_ALERT, BYTES(row.data, ASSET_KEY_SIZE), buffer_bytes(&value));
+	buffer_fini(&value);
 }
 
 static void put(struct stage_io *io, struct bytes row, const Fettle__AlertVerdict *alert)
@@ -35,6 +58,21 @@ static void drop(struct stage_io *io, struct bytes row, const Fettle__AlertVerdi
 {
 	txn_delete(io->txn, STATE_ALERT, row);
 	txn_delete(io->txn, STATE_ALERT_OF, record_bytes(alert->id));
+	set_kept(io, row, kept(io, row) - 1);
+}
+
+/* One that is new.  Beyond the bound it is told, and neither its undoing nor who saw it is. */
+static void add(struct stage_io *io, struct bytes row, const Fettle__AlertVerdict *alert)
+{
+	uint64_t count = kept(io, row);
+
+	if (count >= ALERTS_OF_AN_ASSET) {
+		stage_verdict(io, FETTLE__KIND__KIND_ALERT, &alert->base);
+		stage_count(io, "alerts_not_kept", 1);
+		return;
+	}
+	set_kept(io, row, count + 1);
+	put(io, row, alert);
 }
 
 /* The alerts of one fact, at most ALERTS_OF_A_FACT, and where they stand. */
@@ -130,7 +168,7 @@ enum status alerts_open(struct stage_io *io, const struct asset_ref *asset,
 	if (status == STATUS_NOT_FOUND) {
 		make_room(io, &rows);
 		complete(io, asset, change, id, draft);
-		put(io, buffer_bytes(&row), draft);
+		add(io, buffer_bytes(&row), draft);
 		stage_count(io, "alerts_opened", 1);
 		status = STATUS_OK;
 	}

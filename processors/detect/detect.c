@@ -224,145 +224,6 @@ static enum status make_change(struct stage_io *io, const struct suspect *suspec
 	return STATUS_OK;
 }
 
-/* ---- a change comes ---- */
-
-/* Whether any rule may hold, be it explained or not. */
-static bool is_spoken_of(struct stage_io *io, const struct suspect *suspect)
-{
-	struct explanation either[] = { { .kind = UNEXPLAINED },
-		{ .kind = EXPLAINED, .by = "something" } };
-	size_t count;
-	const struct detection **rules = ruleset_rules(io->cache, suspect->key, io->arena, &count);
-
-	for (size_t e = 0; e < 2 && count > 0; e++) {
-		struct change change;
-		struct match_lookup lookup;
-
-		if (make_change(io, suspect, &either[e], &change) != STATUS_OK)
-			return true;
-		lookup = change_lookup(&change);
-		for (size_t i = 0; i < count; i++) {
-			struct match_result result;
-
-			if (!change_concerns(&change, rules[i]->source))
-				continue;
-			match_detection(rules[i], &lookup, io->arena, &result);
-			if (result.answer != ANSWER_NO)
-				return true;
-		}
-	}
-	return false;
-}
-
-/* A fact that is read from a watched file tells of it more precisely than the file. */
-static enum status note_told(struct stage_io *io, const struct suspect *suspect)
-{
-	const uint8_t *slash = memchr(suspect->key.data, '/', suspect->key.size);
-	const struct fact *fact = is_gone(&suspect->after) ? &suspect->before : &suspect->after;
-
-	if (slash == NULL)
-		return STATUS_OK;
-	return suspects_note_told(io, suspect->asset,
-	    BYTES(suspect->key.data, (size_t)(slash + 1 - suspect->key.data)),
-	    explain_path(suspect->key, fact), suspect->received_ms);
-}
-
-static enum status note_transaction(struct stage_io *io, const struct suspect *suspect)
-{
-	const struct fact_field *state = fact_find(suspect->after.fields,
-	    suspect->after.fields_count, "state");
-	bool is_running = state != NULL && bytes_equal(state->bytes, bytes_of_text("running"));
-	struct transaction transaction;
-	enum status status = suspects_transaction(io, suspect->asset, &transaction);
-
-	if (status != STATUS_OK)
-		return status;
-	if (!is_running) {
-		if (transaction.began_ms != 0)
-			transaction.ended_ms = suspect->received_ms;
-	} else if (transaction.ended_ms == 0
-		   || suspect->received_ms > transaction.ended_ms + TRANSACTION_GAP_MS) {
-		transaction = (struct transaction){ .began_ms = suspect->received_ms };
-	} else {
-		transaction.ended_ms = 0;
-	}
-	suspects_put_transaction(io, suspect->asset, &transaction);
-	return is_running
-	         ? STATUS_OK
-	         : suspects_wake(io, suspect->asset, io->now_ms + settings_in_use(io)->grace);
-}
-
-/* What jobs are for.  No rule speaks of it, so it needs no waiting. */
-static enum status explain_by_job(struct stage_io *io, const struct suspect *suspect,
-    Fettle__ChangeVerdict *verdict)
-{
-	const char *job;
-	enum status status = job_explains(io->txn, suspect->asset, suspect->received_ms, io->arena,
-	    &job);
-
-	if (status == STATUS_OK) {
-		verdict->expected_by = RECORD_TEXT(job);
-		stage_verdict(io, FETTLE__KIND__KIND_CHANGE, &verdict->base);
-	}
-	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-}
-
-static bool is_package_fact(struct bytes key)
-{
-	return bytes_start_with(key, bytes_of_text("package/"))
-	    || bytes_start_with(key, bytes_of_text("update/"));
-}
-
-static enum status take(struct stage_io *io, const struct suspect *suspect,
-    Fettle__ChangeVerdict *verdict)
-{
-	const struct detect_settings *set = settings_in_use(io);
-	bool is_told_by_others = suspect->entry != NULL && suspect->entry->told_by_count > 0;
-	enum status status = STATUS_OK;
-
-	if (is_package_fact(suspect->key))
-		return explain_by_job(io, suspect, verdict);
-	if (ruleset_tells(io->cache, suspect->key))
-		status = note_told(io, suspect);
-	if (status != STATUS_OK || is_ownership_only(suspect)
-	    || (suspect->entry == NULL && !is_spoken_of(io, suspect)))
-		return status;
-	return suspects_put(io, suspect->asset, verdict,
-	    io->now_ms + set->settle + (is_told_by_others ? TOLD_WAIT_MS : 0));
-}
-
-/* Most changes are not: they must cost next to nothing. */
-static bool is_of_concern(struct stage_io *io, struct bytes key)
-{
-	size_t rules;
-
-	if (is_package_fact(key) || bytes_equal(key, bytes_of_text(transaction_key))
-	    || ruleset_tells(io->cache, key)
-	    || ruleset_entry(io->cache, key, WATCHLIST_ANY) != NULL)
-		return true;
-	ruleset_rules(io->cache, key, io->arena, &rules);
-	return rules > 0;
-}
-
-static enum status on_change(struct stage_io *io, const struct event *event)
-{
-	const struct event_change *change = event_change(event);
-	Fettle__ChangeVerdict *verdict;
-	struct suspect suspect;
-	enum status status = ruleset_load(io->cache, io->txn);
-
-	if (status != STATUS_OK || event->envelope == NULL || event->stamp == NULL
-	    || !is_of_concern(io, change->key))
-		return status;
-	verdict = changed_verdict(event, io->arena);
-	if (!make_suspect(io, change->asset, verdict, &suspect))
-		return STATUS_OK;
-	if (bytes_equal(change->key, bytes_of_text(transaction_key)))
-		return note_transaction(io, &suspect);
-	status = alerts_on_change(io, change->asset, change->key, &change->after);
-	return status != STATUS_OK || change->is_baseline ? status : take(io, &suspect, verdict);
-}
-
 /* ---- a change is judged ---- */
 
 static char **texts(const struct detection_texts *from)
@@ -536,11 +397,32 @@ static enum status judge(struct stage_io *io, const struct suspect *suspect,
 	return status == STATUS_OK ? look_again(io, suspect) : status;
 }
 
-static enum status on_timer(struct stage_io *io, struct bytes key)
+static struct explain_limits limits_in_use(const struct stage_io *io)
 {
 	const struct detect_settings *set = settings_in_use(io);
-	const struct explain_limits limits = { .grace_ms = set->grace,
+
+	return (struct explain_limits){ .grace_ms = set->grace,
 		.transaction_ms = set->transaction_limit };
+}
+
+/* So many wait already that this one cannot: what may yet explain it is not waited for. */
+static enum status judge_at_once(struct stage_io *io, const struct suspect *suspect,
+    Fettle__ChangeVerdict *verdict)
+{
+	const struct explain_limits limits = limits_in_use(io);
+	struct explanation explanation;
+	enum status status = explain(io, &limits, suspect, &explanation);
+
+	if (status != STATUS_OK)
+		return status;
+	if (explanation.kind == EXPLAINED_LATER)
+		explanation.kind = UNEXPLAINED;
+	return judge(io, suspect, verdict, &explanation);
+}
+
+static enum status on_timer(struct stage_io *io, struct bytes key)
+{
+	const struct explain_limits limits = limits_in_use(io);
 	Fettle__ChangeVerdict *verdict;
 	struct explanation explanation;
 	struct suspect suspect;
@@ -551,17 +433,155 @@ static enum status on_timer(struct stage_io *io, struct bytes key)
 		status = suspects_get(io, key, &asset, &verdict);
 	if (status != STATUS_OK || verdict == NULL)
 		return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-	if (!make_suspect(io, &asset, verdict, &suspect)) {
-		suspects_forget(io, key);
-		return STATUS_OK;
-	}
+	if (!make_suspect(io, &asset, verdict, &suspect))
+		return suspects_forget(io, key);
 	status = explain(io, &limits, &suspect, &explanation);
 	if (status != STATUS_OK)
 		return status;
 	if (explanation.kind == EXPLAINED_LATER)
 		return suspects_delay(io, key, explanation.later_ms);
-	suspects_forget(io, key);
-	return judge(io, &suspect, verdict, &explanation);
+	status = suspects_forget(io, key);
+	return status == STATUS_OK ? judge(io, &suspect, verdict, &explanation) : status;
+}
+
+/* ---- a change comes ---- */
+
+/* Whether any rule may hold, be it explained or not. */
+static bool is_spoken_of(struct stage_io *io, const struct suspect *suspect)
+{
+	struct explanation either[] = { { .kind = UNEXPLAINED },
+		{ .kind = EXPLAINED, .by = "something" } };
+	size_t count;
+	const struct detection **rules = ruleset_rules(io->cache, suspect->key, io->arena, &count);
+
+	for (size_t e = 0; e < 2 && count > 0; e++) {
+		struct change change;
+		struct match_lookup lookup;
+
+		if (make_change(io, suspect, &either[e], &change) != STATUS_OK)
+			return true;
+		lookup = change_lookup(&change);
+		for (size_t i = 0; i < count; i++) {
+			struct match_result result;
+
+			if (!change_concerns(&change, rules[i]->source))
+				continue;
+			match_detection(rules[i], &lookup, io->arena, &result);
+			if (result.answer != ANSWER_NO)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* A fact that is read from a watched file tells of it more precisely than the file. */
+static enum status note_told(struct stage_io *io, const struct suspect *suspect)
+{
+	const uint8_t *slash = memchr(suspect->key.data, '/', suspect->key.size);
+	const struct fact *fact = is_gone(&suspect->after) ? &suspect->before : &suspect->after;
+
+	if (slash == NULL)
+		return STATUS_OK;
+	return suspects_note_told(io, suspect->asset,
+	    BYTES(suspect->key.data, (size_t)(slash + 1 - suspect->key.data)),
+	    explain_path(suspect->key, fact), suspect->received_ms);
+}
+
+static enum status note_transaction(struct stage_io *io, const struct suspect *suspect)
+{
+	const struct fact_field *state = fact_find(suspect->after.fields,
+	    suspect->after.fields_count, "state");
+	bool is_running = state != NULL && bytes_equal(state->bytes, bytes_of_text("running"));
+	struct transaction transaction;
+	enum status status = suspects_transaction(io, suspect->asset, &transaction);
+
+	if (status != STATUS_OK)
+		return status;
+	if (!is_running) {
+		if (transaction.began_ms != 0)
+			transaction.ended_ms = suspect->received_ms;
+	} else if (transaction.ended_ms == 0
+		   || suspect->received_ms > transaction.ended_ms + TRANSACTION_GAP_MS) {
+		transaction = (struct transaction){ .began_ms = suspect->received_ms };
+	} else {
+		transaction.ended_ms = 0;
+	}
+	suspects_put_transaction(io, suspect->asset, &transaction);
+	return is_running
+	         ? STATUS_OK
+	         : suspects_wake(io, suspect->asset, io->now_ms + settings_in_use(io)->grace);
+}
+
+/* What jobs are for.  No rule speaks of it, so it needs no waiting. */
+static enum status explain_by_job(struct stage_io *io, const struct suspect *suspect,
+    Fettle__ChangeVerdict *verdict)
+{
+	const char *job;
+	enum status status = job_explains(io->txn, suspect->asset, suspect->received_ms, io->arena,
+	    &job);
+
+	if (status == STATUS_OK) {
+		verdict->expected_by = RECORD_TEXT(job);
+		stage_verdict(io, FETTLE__KIND__KIND_CHANGE, &verdict->base);
+	}
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static bool is_package_fact(struct bytes key)
+{
+	return bytes_start_with(key, bytes_of_text("package/"))
+	    || bytes_start_with(key, bytes_of_text("update/"));
+}
+
+static enum status take(struct stage_io *io, const struct suspect *suspect,
+    Fettle__ChangeVerdict *verdict)
+{
+	const struct detect_settings *set = settings_in_use(io);
+	bool is_told_by_others = suspect->entry != NULL && suspect->entry->told_by_count > 0;
+	enum status status = STATUS_OK;
+
+	if (is_package_fact(suspect->key))
+		return explain_by_job(io, suspect, verdict);
+	if (ruleset_tells(io->cache, suspect->key))
+		status = note_told(io, suspect);
+	if (status != STATUS_OK || is_ownership_only(suspect)
+	    || (suspect->entry == NULL && !is_spoken_of(io, suspect)))
+		return status;
+	status = suspects_put(io, suspect->asset, verdict,
+	    io->now_ms + set->settle + (is_told_by_others ? TOLD_WAIT_MS : 0));
+	return status == STATUS_FULL ? judge_at_once(io, suspect, verdict) : status;
+}
+
+/* Most changes are not: they must cost next to nothing. */
+static bool is_of_concern(struct stage_io *io, struct bytes key)
+{
+	size_t rules;
+
+	if (is_package_fact(key) || bytes_equal(key, bytes_of_text(transaction_key))
+	    || ruleset_tells(io->cache, key)
+	    || ruleset_entry(io->cache, key, WATCHLIST_ANY) != NULL)
+		return true;
+	ruleset_rules(io->cache, key, io->arena, &rules);
+	return rules > 0;
+}
+
+static enum status on_change(struct stage_io *io, const struct event *event)
+{
+	const struct event_change *change = event_change(event);
+	Fettle__ChangeVerdict *verdict;
+	struct suspect suspect;
+	enum status status = ruleset_load(io->cache, io->txn);
+
+	if (status != STATUS_OK || event->envelope == NULL || event->stamp == NULL
+	    || !is_of_concern(io, change->key))
+		return status;
+	verdict = changed_verdict(event, io->arena);
+	if (!make_suspect(io, change->asset, verdict, &suspect))
+		return STATUS_OK;
+	if (bytes_equal(change->key, bytes_of_text(transaction_key)))
+		return note_transaction(io, &suspect);
+	status = alerts_on_change(io, change->asset, change->key, &change->after);
+	return status != STATUS_OK || change->is_baseline ? status : take(io, &suspect, verdict);
 }
 
 static enum status on_event(struct stage_io *io, const struct event *event)

@@ -5,7 +5,9 @@
 #include "processors/state/asset.h"
 #include "processors/state/tables.h"
 
-enum { TAG_SUSPECT = 's', TAG_TOLD = 'w', TAG_TRANSACTION = 't', TOLD_KEPT_MS = 30 * 1000 };
+enum { TAG_SUSPECT = 's', TAG_TOLD = 'w', TAG_TRANSACTION = 't', TAG_COUNT = 'n' };
+
+enum { TOLD_KEPT_MS = 30 * 1000 };
 
 static void begin_key(struct buffer *key, const struct asset_ref *asset, uint8_t tag)
 {
@@ -13,12 +15,43 @@ static void begin_key(struct buffer *key, const struct asset_ref *asset, uint8_t
 	buffer_append_u8(key, tag);
 }
 
+/* Adds DELTA to how many wait.  FULL: they would be more than SUSPECTS_MAX. */
+static enum status count(struct stage_io *io, const struct asset_ref *asset, int delta)
+{
+	struct buffer key = { 0 }, value = { 0 };
+	struct bytes kept;
+	uint64_t waiting = 0;
+	enum status status;
+
+	begin_key(&key, asset, TAG_COUNT);
+	status = txn_get(io->txn, STATE_SUSPECT, buffer_bytes(&key), &kept);
+	if (status == STATUS_OK && kept.size == 8)
+		waiting = bytes_u64(kept.data);
+	if (status == STATUS_NOT_FOUND)
+		status = STATUS_OK;
+	if (status == STATUS_OK && delta > 0 && waiting >= SUSPECTS_MAX)
+		status = STATUS_FULL;
+	if (status == STATUS_OK) {
+		waiting = delta < 0 && waiting == 0 ? 0 : waiting + (uint64_t)(int64_t)delta;
+		buffer_append_u64(&value, waiting);
+		if (waiting == 0)
+			txn_delete(io->txn, STATE_SUSPECT, buffer_bytes(&key));
+		else
+			txn_put(io->txn, STATE_SUSPECT, buffer_bytes(&key), buffer_bytes(&value));
+	}
+	buffer_fini(&key);
+	buffer_fini(&value);
+	return status;
+}
+
 enum status suspects_put(struct stage_io *io, const struct asset_ref *asset,
     const Fettle__ChangeVerdict *change, uint64_t due_ms)
 {
 	struct buffer key = { 0 }, value = { 0 };
-	enum status status;
+	enum status status = count(io, asset, 1);
 
+	if (status != STATUS_OK)
+		return status;
 	begin_key(&key, asset, TAG_SUSPECT);
 	buffer_append(&key, record_bytes(change->id));
 	record_pack(&value, &change->base);
@@ -65,7 +98,7 @@ enum status suspects_get(struct stage_io *io, struct bytes key, struct asset_ref
 	if (!asset_of_key(key, asset) || key.size == ASSET_KEY_SIZE)
 		return STATUS_CORRUPT;
 	if (key.data[ASSET_KEY_SIZE] != TAG_SUSPECT) {
-		suspects_forget(io, key);
+		txn_delete(io->txn, STATE_SUSPECT, key);
 		return STATUS_OK;
 	}
 	*change = record_unpack(&fettle__change_verdict__descriptor, value, io->arena);
@@ -74,9 +107,12 @@ enum status suspects_get(struct stage_io *io, struct bytes key, struct asset_ref
 	         : STATUS_OK;
 }
 
-void suspects_forget(struct stage_io *io, struct bytes key)
+enum status suspects_forget(struct stage_io *io, struct bytes key)
 {
+	struct asset_ref asset;
+
 	txn_delete(io->txn, STATE_SUSPECT, key);
+	return asset_of_key(key, &asset) ? count(io, &asset, -1) : STATUS_CORRUPT;
 }
 
 /* ---- what was told ---- */

@@ -7,6 +7,7 @@
  *   's' id of the change       -> ChangeVerdict that is to be judged
  *   'w' prefix 0 path          -> u64: when a fact under the prefix changed that names the path
  *   't'                        -> u64 u64: when a transaction of packages began, and ended (0: not)
+ *   'n'                        -> u64: how many changes wait
  */
 #ifndef PROCESSORS_DETECT_SUSPECTS_H
 #define PROCESSORS_DETECT_SUSPECTS_H
@@ -15,7 +16,13 @@
 #include "core/stage.h"
 #include "proto/verdict.pb-c.h"
 
-/* Keeps CHANGE, and has the stage's on_timer called at DUE_MS with its key. */
+/* How many changes of one asset may wait: an endpoint can make any number of them. */
+enum { SUSPECTS_MAX = 1000 };
+
+/*
+ * Keeps CHANGE, and has the stage's on_timer called at DUE_MS with its key.  FULL: too many wait
+ * already; it is to be judged at once.
+ */
 NODISCARD enum status suspects_put(struct stage_io *io, const struct asset_ref *asset,
     const Fettle__ChangeVerdict *change, uint64_t due_ms);
 /* All that are kept of ASSET are due at DUE_MS. */
@@ -30,7 +37,8 @@ NODISCARD enum status suspects_delay(struct stage_io *io, struct bytes key, uint
  */
 NODISCARD enum status suspects_get(struct stage_io *io, struct bytes key, struct asset_ref *asset,
     Fettle__ChangeVerdict **change);
-void suspects_forget(struct stage_io *io, struct bytes key);
+/* A change that has been judged. */
+NODISCARD enum status suspects_forget(struct stage_io *io, struct bytes key);
 
 /* A fact whose key begins with PREFIX changed at AT_MS; it names the file PATH, or NONE. */
 NODISCARD enum status suspects_note_told(struct stage_io *io, const struct asset_ref *asset,

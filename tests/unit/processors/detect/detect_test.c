@@ -3,12 +3,14 @@
  * The detect stage within the chain: what an agent says goes in, time passes, and the changes and
  * alerts that come out are looked at.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/host.h"
 #include "core/sublog.h"
 #include "processors/roles.h"
 #include "processors/state/asset.h"
+#include "processors/state/job.h"
 #include "processors/state/tables.h"
 #include "proto/verdict.pb-c.h"
 #include "tests/support/scratch.h"
@@ -536,25 +538,20 @@ static void whose_a_file_is_is_no_change_of_it(void **test)
 /* As the dispatch stage keeps it. */
 static void put_job(struct fixture *at, uint64_t started_ms)
 {
-	Fettle__JobVerdict job = FETTLE__JOB_VERDICT__INIT;
+	Fettle__StateJobs jobs = FETTLE__STATE_JOBS__INIT;
+	Fettle__StateJobWork work = FETTLE__STATE_JOB_WORK__INIT, *works[] = { &work };
 	struct asset_ref asset;
-	struct buffer key = { 0 }, value = { 0 };
 	struct txn *txn;
-	uint8_t id[32] = { 0xab, 0xcd };
+	uint8_t id[JOB_ID_SIZE] = { 0xab, 0xcd };
 
 	assert_int_equal(txn_begin(at->kv, &txn), STATUS_OK);
 	assert_int_equal(asset_of_agent(txn, agent, &asset), STATUS_OK);
-	RECORD_SET_BYTES(&job, id, BYTES_OF(id));
-	RECORD_SET_BYTES(&job, asset, BYTES_OF(asset.id));
-	RECORD_SET(&job, state, FETTLE__JOB_STATE__JOB_STATE_APPLYING);
-	RECORD_SET(&job, started_ms, started_ms);
-	record_pack(&value, &job.base);
-	asset_key(&key, &asset);
-	buffer_append(&key, BYTES_OF(id));
-	txn_put(txn, STATE_JOB, buffer_bytes(&key), buffer_bytes(&value));
+	RECORD_SET_BYTES(&work, job, BYTES_OF(id));
+	RECORD_SET(&work, from_ms, started_ms);
+	jobs.works = works;
+	jobs.n_works = 1;
+	job_put_common(txn, &asset, &jobs);
 	assert_int_equal(txn_commit(&txn), STATUS_OK);
-	buffer_fini(&key);
-	buffer_fini(&value);
 }
 
 static void what_a_job_does_is_expected_by_it(void **test)
@@ -659,11 +656,31 @@ static void what_one_fact_does_over_and_over_is_bounded(void **test)
 	assert_int_equal(kv_read_begin(at->kv, &txn), STATUS_OK);
 	assert_int_equal(kv_count(txn, STATE_ALERT, &rows), STATUS_OK);
 	assert_int_equal(kv_count(txn, STATE_ALERT_OF, &names), STATUS_OK);
-	assert_int_equal(rows, 16);
+	assert_int_equal(rows, 1 + 16);
 	assert_int_equal(names, 16);
 	assert_int_equal(kv_count(txn, STATE_SUSPECT, &rows), STATUS_OK);
 	assert_int_equal(rows, 0);
 	kv_abort(&txn);
+}
+
+static void what_would_wait_in_too_great_a_number_is_judged_at_once(void **test)
+{
+	struct fixture *at = *test;
+	const Fettle__AlertVerdict *found;
+	struct kv_txn *txn;
+	uint64_t waiting;
+	char key[64];
+
+	say_packages(at, "running");
+	for (unsigned i = 0; i < 1100; i++) {
+		snprintf(key, sizeof(key), "file/etc/own/%u", i);
+		SAY(at, key, NUMBER("size", 1));
+	}
+	assert_int_equal(kv_read_begin(at->kv, &txn), STATUS_OK);
+	assert_int_equal(kv_count(txn, STATE_SUSPECT, &waiting), STATUS_OK);
+	kv_abort(&txn);
+	assert_int_equal(waiting, 1000 + 2); /* and the transaction, and how many */
+	assert_int_equal(alerts(at, &found), 100);
 }
 
 static void a_detection_that_was_withdrawn_is_not_asked(void **test)
@@ -724,6 +741,7 @@ int main(void)
 		TEST(what_came_and_went_before_it_was_judged_is_told_and_undone),
 		TEST(an_alert_is_acknowledged_by_somebody),
 		TEST(what_one_fact_does_over_and_over_is_bounded),
+		TEST(what_would_wait_in_too_great_a_number_is_judged_at_once),
 		TEST(a_detection_that_was_withdrawn_is_not_asked),
 		TEST(a_broken_detection_is_quarantined_and_the_others_stay),
 	};
