@@ -12,7 +12,6 @@ import struct
 import subprocess
 import sys
 import time
-import unittest
 
 import support
 
@@ -125,7 +124,6 @@ def job_id(word):
 
 # ---- the helper ----
 
-@unittest.skipUnless(support.IS_ROOT, "applying jobs takes root")
 class Helped(support.Case):
     def setUp(self):
         super().setUp()
@@ -421,5 +419,61 @@ class Applying(Helped):
         self.assertEqual(self.state(), "ii 1.1")
 
 
+# ---- who keeps it running ----
+
+class Kept(support.Case):
+    def pid(self):
+        """The process that listens; None: nobody does."""
+        try:
+            caller = Caller(os.path.join(self.place.data, "helper", "socket"))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return None
+        with caller.socket:
+            peer = caller.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        return struct.unpack("3i", peer)[0]
+
+    def wait_gone(self, pid):
+        support.until(lambda: not os.path.exists(f"/proc/{pid}"), "the helper's end")
+        self.assertIsNone(self.pid())
+
+    def test_serve_keeps_one_running_and_ends_it(self):
+        server = self.place.serve()
+        server.wait_for("helper-ready", role="helper")
+        first = self.pid()
+        os.kill(first, signal.SIGKILL)
+        server.wait_for("helper-restart", signal=int(signal.SIGKILL))
+        support.until(self.pid, "another helper")
+        second = self.pid()
+        self.assertNotEqual(first, second)
+        self.assertLess(server.stop(), 2)
+        self.wait_gone(second)
+
+    def test_it_outlives_an_agent_that_is_killed_and_is_found_again(self):
+        server = self.place.serve()
+        server.wait_for("helper-ready")
+        pid = self.pid()
+        server.signal(signal.SIGKILL)
+        server.wait()
+        self.assertEqual(self.pid(), pid)
+        server = self.place.serve()
+        self.place.wait_quiet()
+        self.assertEqual(self.pid(), pid)
+        self.assertLess(server.stop(), 2)
+        self.wait_gone(pid)
+        self.assertIsNone(server.said("helper-ready"))
+
+    def test_where_it_is_off_and_in_a_scan_there_is_none(self):
+        self.place.json("scan")
+        self.assertFalse(os.path.exists(os.path.join(self.place.data, "helper")))
+        self.place.configure(agent={"helper": "off"})
+        server = self.place.serve()
+        self.place.wait_quiet()
+        self.assertFalse(os.path.exists(os.path.join(self.place.data, "helper")))
+        server.stop()
+
+
 if __name__ == "__main__":
+    if not support.IS_ROOT:
+        print("applying jobs takes root")
+        sys.exit(support.SKIPPED)
     support.main()

@@ -242,7 +242,7 @@ static void stopping_ends_the_helper_that_was_found_where_root_keeps_it(void **t
 	int how = 0;
 
 	if (geteuid() != 0)
-		skip(); /* only root keeps one */
+		skip();
 	start_helper(fixture);
 	run_with(fixture, "on");
 	give(fixture, 1);
