@@ -43,8 +43,11 @@ static enum status open_directory(int data, struct place *out)
 	if (mkdirat(data, "helper", DIRECTORY_MODE) != 0 && errno != EEXIST)
 		return fail("the directory `helper` cannot be made in the data directory");
 	out->directory = openat(data, "helper", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return out->directory < 0 ? fail("the directory `helper` cannot be opened")
-	                          : check_owner(out->directory);
+	if (out->directory < 0)
+		return fail("the directory `helper` cannot be opened");
+	/* A journal in a directory that a power cut takes away would be none. */
+	return fsync(data) == 0 ? check_owner(out->directory)
+	                        : fail("the data directory cannot be synced");
 }
 
 static enum status take_lock(struct place *out)
