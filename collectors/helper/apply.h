@@ -28,7 +28,7 @@ struct apply {
 	bool is_told_to_end;
 };
 
-/* The argument vector for ACTION, which has passed job_action_refusal; ends with NULL, in ARENA. */
+/* The argument vector for ACTION, which has passed job_action_check; ends with NULL, in ARENA. */
 const char *const *apply_arguments(const Fettle__JobAction *action, struct arena *arena);
 
 /*

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "collectors/jobs/job_action.h"
+#include "core/job_id.h"
 #include "core/log.h"
 #include "core/require.h"
 

@@ -16,8 +16,9 @@
 #include "collectors/helper/apply.h"
 #include "collectors/helper/attempts.h"
 #include "collectors/helper/wire.h"
-#include "collectors/jobs/job_action.h"
 #include "core/clock.h"
+#include "core/job_action.h"
+#include "core/job_id.h"
 #include "core/log.h"
 #include "core/require.h"
 
@@ -312,7 +313,7 @@ static void take_run(struct helper *helper, struct connection *connection,
     const Fettle__HelperRun *run)
 {
 	struct bytes job = record_bytes(run->job);
-	const char *refusal = job_action_refusal(run->action);
+	const char *refusal = job_action_check(run->action);
 
 	if (answer_known(helper, connection, job, run->attempt))
 		return;

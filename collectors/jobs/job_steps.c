@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 
-#include "collectors/jobs/job_action.h"
+#include "core/job_action.h"
+#include "core/job_id.h"
 #include "core/log.h"
 #include "proto/command.pb-c.h"
 #include "proto/observation.pb-c.h"
@@ -206,7 +207,7 @@ static enum status replace_earlier(struct job_steps *steps, struct bytes job)
 
 static enum status take_new(struct job_steps *steps, Fettle__SpoolJob *job, uint64_t now_ms)
 {
-	const char *refusal = job_action_refusal(job->action);
+	const char *refusal = job_action_check(job->action);
 	enum status status = replace_earlier(steps, record_bytes(job->job));
 	size_t slot = job_journal_room(steps->journal);
 

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "collectors/jobs/job_action.h"
+#include "core/job_id.h"
 #include "tests/support/scratch.h"
 
 #define RUNNING FETTLE__HELPER_STATE__HELPER_STATE_RUNNING

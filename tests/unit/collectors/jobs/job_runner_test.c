@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "collectors/helper/wire.h"
-#include "collectors/jobs/job_action.h"
 #include "core/clock.h"
+#include "core/job_id.h"
 #include "proto/command.pb-c.h"
 #include "proto/helper.pb-c.h"
 #include "proto/observation.pb-c.h"

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "collectors/jobs/job_action.h"
+#include "core/job_id.h"
 #include "proto/command.pb-c.h"
 #include "proto/observation.pb-c.h"
 #include "tests/support/scratch.h"
@@ -543,7 +543,7 @@ static void what_may_not_be_done_is_refused_with_the_reason(void **test)
 	    (struct lease){ .name = 'a', .attempt = 1, .token = 7, .package = "--purge" });
 	heard = hear(fixture);
 	assert_string_equal(heard->text, "a1 REFUSED");
-	assert_string_equal(heard->reason, "it names what cannot be a package");
+	assert_string_equal(heard->reason, "the action names a package as no package is named");
 	give(fixture,
 	    (struct lease){ .name = 'b', .attempt = 1, .token = 8, .valid_until_ms = NOW });
 	heard = hear(fixture);
