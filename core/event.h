@@ -57,7 +57,8 @@ struct event_change {
 	const struct asset_ref *asset;
 	struct bytes key;
 	struct event_value before, after;
-	bool is_baseline; /* first seen, not changed */
+	const char *collector; /* or NULL */
+	bool is_baseline;      /* first seen, not changed */
 };
 
 struct event_finding {

@@ -44,6 +44,11 @@ void hash_chain(uint8_t chain[HASH_SIZE], struct bytes record)
 	crypto_generichash_final(&state, chain, HASH_SIZE);
 }
 
+void hash_sha256(struct bytes bytes, uint8_t out[HASH_SHA256_SIZE])
+{
+	crypto_hash_sha256(out, bytes.data, bytes.size);
+}
+
 void hash_random(uint8_t *out, size_t size)
 {
 	REQUIRE(sodium_init() >= 0);

@@ -21,11 +21,12 @@
  *   memo        rule hash, hash of the facts that it read -> Memo
  *   detection   id -> Document: the detections in force
  *   watchlist   "watchlist" -> Document: the one in use
- *   suspect     slot, asset, event id -> Suspect: a change that is not judged yet
- *   alert       slot, asset, fact key, 0, alert id -> AlertVerdict
+ *   suspect     slot, asset, and what the detect stage keeps for a moment (detect/suspects.h)
+ *   alert       slot, asset -> u64: how many; slot, asset, fact key, 0, alert id -> AlertVerdict
  *   alert_of    alert id -> key in `alert`
  *   job         slot, asset, job id -> JobVerdict
  *   job_of      job id -> key in `job`
+ *   asset_jobs  slot, asset -> StateJobs: which of them are open, and the last token
  *   planned     slot, asset -> hash of the plan last sent
  */
 #ifndef PROCESSORS_STATE_TABLES_H
@@ -56,6 +57,7 @@ enum state_table {
 	STATE_JOB,
 	STATE_JOB_OF,
 	STATE_PLANNED,
+	STATE_ASSET_JOBS,
 	STATE_TABLES,
 };
 
@@ -63,6 +65,6 @@ enum state_table {
 	HOST_TABLE_NAMES, "agent", "asset", "fact", "value", "posting", "pass", "policy", \
 	    "result", "result_set", "result_of", "finding", "assessed", "priority", "memo", \
 	    "detection", "watchlist", "suspect", "alert", "alert_of", "job", "job_of", "planned", \
-	    NULL
+	    "asset_jobs", NULL
 
 #endif
