@@ -190,7 +190,9 @@ static void take_plan(struct agent *agent, struct bytes body)
 	arena_fini(&agent->plan_arena);
 	agent->plan_arena = arena;
 	agent->plan = plan;
-	log_write(LOG_INFO, "plan", LOG_FIELDS(LOG_NUMBER("files", plan->files_count)),
+	log_write(LOG_INFO, "plan",
+	    LOG_FIELDS(LOG_NUMBER("files", plan->files_count),
+		LOG_NUMBER("globs", plan->globs_count)),
 	    "a new observation plan is in force");
 	tell_plan(agent);
 }
