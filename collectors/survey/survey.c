@@ -58,6 +58,7 @@ static void end_look(struct survey *survey)
 	uv_idle_stop(&survey->idle);
 	sheet_free(survey->last);
 	survey->last = survey->sheet;
+	sheet_forget_facts(survey->last);
 	survey->sheet = NULL;
 	survey->is_busy = false;
 	if (survey->look_again)
@@ -167,7 +168,7 @@ static void on_worked(uv_work_t *work, int cancelled)
 
 	(void)cancelled; /* only by a stop */
 	survey->is_working = false;
-	arena_reset(&survey->arena);
+	arena_fini(&survey->arena); /* one block of it may be a whole answer */
 	if (survey->is_stopping) {
 		finish_stop(survey);
 		return;
