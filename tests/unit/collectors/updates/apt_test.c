@@ -41,7 +41,7 @@ static const struct package installed[] = {
 	{ "tilde", "1.0~rc1+b1", "amd64", NULL },
 	{ "unpacked", "1.0", "amd64", "install ok unpacked" },
 	{ "victim", "1.0", "amd64", NULL },
-	{ NULL },
+	{ .name = NULL },
 };
 static const struct package main_amd64[] = {
 	{ "alltonative", "2.0", "amd64", NULL },
@@ -61,17 +61,17 @@ static const struct package main_amd64[] = {
 	{ "pinned", "2.0", "amd64", NULL },
 	{ "tilde", "1.0~rc2+b1", "amd64", NULL },
 	{ "unpacked", "2.0", "amd64", NULL },
-	{ NULL },
+	{ .name = NULL },
 };
 static const struct package main_i386[] = {
 	{ "foreign", "2.0", "i386", NULL },
 	{ "multi", "2.0", "i386", "Multi-Arch: same" },
-	{ NULL },
+	{ .name = NULL },
 };
-static const struct package security[] = { { "both", "2.0", "amd64", NULL }, { NULL } };
-static const struct package flat[] = { { "flat", "2.0", "amd64", NULL }, { NULL } };
-static const struct package nowhere[] = { { "nowhere", "2.0", "amd64", NULL }, { NULL } };
-static const struct package third[] = { { "third", "3.0", "amd64", NULL }, { NULL } };
+static const struct package security[] = { { "both", "2.0", "amd64", NULL }, { .name = NULL } };
+static const struct package flat[] = { { "flat", "2.0", "amd64", NULL }, { .name = NULL } };
+static const struct package nowhere[] = { { "nowhere", "2.0", "amd64", NULL }, { .name = NULL } };
+static const struct package third[] = { { "third", "3.0", "amd64", NULL }, { .name = NULL } };
 
 static void write_status(struct collecting *at)
 {
