@@ -6,6 +6,7 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "collectors/agent.h"
@@ -17,11 +18,21 @@
 
 enum { SECTIONS_MAX = 64, BAD_USAGE = 2, BAD_CONFIGURATION = 78 };
 
-enum { OPTION_SERVER = 256, OPTION_SERVER_KEY, OPTION_DATA, OPTION_CONFIG, OPTION_LOG_FORMAT };
+enum { SETS_MAX = 32 };
+enum {
+	OPTION_SERVER = 256,
+	OPTION_SERVER_KEY,
+	OPTION_DATA,
+	OPTION_CONFIG,
+	OPTION_SET,
+	OPTION_LOG_FORMAT
+};
 
 struct arguments {
 	char *server, *server_key; /* as flags of the settings; NULL: not given */
 	const char *data, *config;
+	const char *sets[SETS_MAX];
+	size_t sets_count;
 	unsigned verbosity;
 	enum log_format log_format;
 };
@@ -33,6 +44,8 @@ static const struct argp_option options[] = {
 	{ "data", OPTION_DATA, "DIRECTORY", 0, "keys and spool (FETTLE_DATA)", 0 },
 	{ "config", OPTION_CONFIG, "FILE", 0,
 	    "settings (FETTLE_CONFIG; default /etc/fettle/agent.yaml)", 0 },
+	{ "set", OPTION_SET, "SECTION.NAME=VALUE", 0, "a setting, above all other places of it",
+	    0 },
 	{ "log-format", OPTION_LOG_FORMAT, "logfmt|json|journal", 0, "of the log lines", 0 },
 	{ "verbose", 'v', NULL, 0, "say more", 0 },
 	{ 0 },
@@ -54,6 +67,11 @@ static error_t parse(int key, char *value, struct argp_state *state)
 		return 0;
 	case OPTION_CONFIG:
 		arguments->config = value;
+		return 0;
+	case OPTION_SET:
+		if (arguments->sets_count == SETS_MAX)
+			argp_error(state, "--set may stand %d times", SETS_MAX);
+		arguments->sets[arguments->sets_count++] = value;
 		return 0;
 	case OPTION_LOG_FORMAT:
 		if (!log_format_parse(value, &arguments->log_format))
@@ -108,7 +126,7 @@ static char *default_data(void)
 static struct settings *load(const struct arguments *arguments)
 {
 	const char *named = arguments->config != NULL ? arguments->config : getenv("FETTLE_CONFIG");
-	const char *flags[3] = { NULL, NULL, NULL };
+	const char *flags[SETS_MAX + 3] = { NULL };
 	size_t count = 0;
 	const struct settings_sources sources = { .file = named != NULL ? named
 		                                                        : "/etc/fettle/agent.yaml",
@@ -122,6 +140,7 @@ static struct settings *load(const struct arguments *arguments)
 		flags[count++] = arguments->server;
 	if (arguments->server_key != NULL)
 		flags[count++] = arguments->server_key;
+	memcpy(flags + count, arguments->sets, arguments->sets_count * sizeof(*flags));
 	if (settings_load(sections(), &sources, &settings, &errors) != STATUS_OK) {
 		fprintf(stderr,
 		    "%sfettle-agent: the configuration is not used; mend it and start "

@@ -118,11 +118,11 @@ int assets_list_run(const struct console *console, int argc, char **argv)
 static const struct output_column policy_columns[] = {
 	{ "asset", NULL, 0, 0 },
 	{ "asset_id", NULL, 0, 0 },
-	{ "policy", "POLICY", OUTPUT_CUT, 0 },
+	{ "policy", "POLICY", OUTPUT_CUT, 25 },
 	{ "policy_hash", "HASH", 0, 0 },
 	{ "passed", "PASSED", OUTPUT_RIGHT, 0 },
 	{ "failed", "FAILED", OUTPUT_RIGHT, 0 },
-	{ "not_applicable", "NOT APPLICABLE", OUTPUT_RIGHT, 0 },
+	{ "not_applicable", "N/A", OUTPUT_RIGHT, 0 },
 	{ "not_run", "NOT RUN", OUTPUT_RIGHT, 0 },
 	{ "judged_at", "JUDGED", 0, 0 },
 	{ .name = NULL },

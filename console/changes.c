@@ -21,7 +21,7 @@ static const struct output_column columns[] = {
 	{ "id", NULL, 0, 0 },
 	{ "asset", "ASSET", OUTPUT_CUT, 0 },
 	{ "asset_id", NULL, 0, 0 },
-	{ "key", "KEY", OUTPUT_CUT, 0 },
+	{ "key", "KEY", OUTPUT_MIDDLE, 0 },
 	{ "before", NULL, 0, 0 },
 	{ "after", NULL, 0, 0 },
 	{ "observed_at", NULL, 0, 0 },
@@ -36,7 +36,7 @@ static const struct output_column columns[] = {
 static const struct output_column table_columns[] = {
 	{ "received_at", "TIME", 0, 0 },
 	{ "asset", "ASSET", OUTPUT_CUT, 12 },
-	{ "key", "KEY", OUTPUT_CUT, 25 },
+	{ "key", "KEY", OUTPUT_MIDDLE, 25 },
 	{ "change", "CHANGE", OUTPUT_CUT, 30 },
 	{ .name = NULL },
 };

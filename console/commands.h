@@ -13,6 +13,7 @@ int status_run(const struct console *console, int argc, char **argv);
 int assets_list_run(const struct console *console, int argc, char **argv);
 int assets_show_run(const struct console *console, int argc, char **argv);
 int facts_run(const struct console *console, int argc, char **argv);
+int results_run(const struct console *console, int argc, char **argv);
 int changes_run(const struct console *console, int argc, char **argv);
 int findings_list_run(const struct console *console, int argc, char **argv);
 int findings_show_run(const struct console *console, int argc, char **argv);
@@ -33,6 +34,7 @@ int siem_test_run(const struct console *console, int argc, char **argv);
 int webhook_list_run(const struct console *console, int argc, char **argv);
 int webhook_test_run(const struct console *console, int argc, char **argv);
 int webhook_dead_run(const struct console *console, int argc, char **argv);
+int completion_run(const struct console *console, int argc, char **argv);
 int settings_page_run(const struct console *console, int argc, char **argv);
 
 extern const struct argp_option serve_options[];
@@ -40,6 +42,7 @@ extern const struct argp_option policies_load_options[];
 extern const struct argp_option findings_options[];
 extern const struct argp_option findings_show_options[];
 extern const struct argp_option changes_options[];
+extern const struct argp_option results_options[];
 extern const struct argp_option policy_check_options[];
 extern const struct argp_option log_dump_options[];
 

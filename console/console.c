@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "console/configuration.h"
 #include "console/help.h"
 #include "console/options.h"
 #include "core/clock.h"
@@ -230,6 +231,7 @@ static void configure_log(const struct console *console)
 
 static int run_command(struct console *console, int argc, char **argv)
 {
+	struct settings *settings = NULL;
 	int count, exit_code;
 
 	if (options_parse(console, argc, argv, &count) != STATUS_OK)
@@ -245,7 +247,18 @@ static int run_command(struct console *console, int argc, char **argv)
 	output_options_init(&console->output, console->color_use);
 	data_find(&console->paths, console->data, console->config);
 	configure_log(console);
-	return console->command->run(console, count + 1, argv);
+	if (console->command->has_no_settings)
+		return console->sets_count > 0
+		         ? console_usage(console, "`fettle %s` has no use for settings",
+			     options_command_name(console->command))
+		         : console->command->run(console, count + 1, argv);
+	exit_code = configuration_load(console, NULL, &settings);
+	if (exit_code == 0) {
+		console->settings = settings;
+		exit_code = console->command->run(console, count + 1, argv);
+	}
+	settings_free(settings);
+	return exit_code;
 }
 
 static int run_help(struct console *console, int argc, char **argv)

@@ -13,9 +13,10 @@
 
 #include "console/data.h"
 #include "console/output.h"
+#include "core/setting.h"
 
 enum { CONSOLE_NEGATIVE = 1, CONSOLE_USAGE = 2, CONSOLE_BAD_CONFIGURATION = 78 };
-enum { CONSOLE_OPTIONS_MAX = 16, CONSOLE_ARGUMENTS_MANY = 10000 };
+enum { CONSOLE_OPTIONS_MAX = 16, CONSOLE_SETS_MAX = 32, CONSOLE_ARGUMENTS_MANY = 10000 };
 
 struct console;
 
@@ -29,6 +30,7 @@ struct command {
 	const char *example;
 	const struct argp_option *options; /* its own, with a name each; NULL: none */
 	bool is_service;                   /* runs until it is stopped: its log lines are wanted */
+	bool has_no_settings;              /* works whatever the configuration says */
 	/* ARGV[0] is its name; the arguments follow, and no options. */
 	int (*run)(const struct console *console, int argc, char **argv);
 };
@@ -42,6 +44,9 @@ struct console {
 	uint64_t limit;    /* 0: none */
 	uint64_t since_ms; /* Unix time; 0: not given */
 	uint64_t now_ms;
+	const struct settings *settings;    /* NULL where the command has none */
+	const char *sets[CONSOLE_SETS_MAX]; /* of --set: "SECTION.NAME=VALUE" */
+	size_t sets_count;
 
 	/* For console.c, options.c and help.c. */
 	const struct command *commands, *command;

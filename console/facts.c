@@ -12,7 +12,7 @@
 static const struct output_column columns[] = {
 	{ "asset", NULL, 0, 0 },
 	{ "asset_id", NULL, 0, 0 },
-	{ "key", "KEY", OUTPUT_CUT, 40 },
+	{ "key", "KEY", OUTPUT_MIDDLE, 40 },
 	{ "status", "STATUS", 0, 0 },
 	{ "reason", NULL, 0, 0 },
 	{ "value", "VALUE", OUTPUT_CUT, 40 },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "console/findings_page.h"
 
+#include "console/due_text.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/record.h"
@@ -130,6 +131,21 @@ static void write_policy(FILE *stream, const Fettle__FindingVerdict *finding)
 	write_row(stream, "dialect", finding->dialect);
 }
 
+/* As in the list, and the time. */
+static void write_due(FILE *stream, const Fettle__FindingVerdict *finding, uint64_t now_ms)
+{
+	char due[DUE_TEXT_SIZE], time[OUTPUT_TIME_SIZE];
+
+	if (finding->due_ms == 0)
+		return;
+	due_text(finding->due_ms, now_ms, due);
+	output_local_time(finding->due_ms, time);
+	if (finding->state == FETTLE__FINDING_STATE__FINDING_STATE_OPEN)
+		fprintf(stream, "  %-11s %s (%s)\n", "due", time, due);
+	else
+		fprintf(stream, "  %-11s %s\n", "was due", time);
+}
+
 /* By which table it was decided, and on what: what was only assumed is said to be. */
 static void write_inputs(FILE *stream, const Fettle__FindingVerdict *finding)
 {
@@ -160,7 +176,7 @@ void findings_page_write(const struct output_options *options,
 	write_row(stream, "subject", finding->subject);
 	write_row(stream, "severity", is_empty(finding->severity) ? "unknown" : finding->severity);
 	write_row(stream, "priority", finding->priority);
-	write_time(stream, "due", finding->due_ms, page->now_ms);
+	write_due(stream, finding, page->now_ms);
 	write_inputs(stream, finding);
 	write_row(stream, "state", page->state);
 	write_row(stream, "reason", finding->reason);

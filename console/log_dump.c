@@ -36,7 +36,7 @@ static const struct output_column columns[] = {
 	{ "fact_revision", NULL, 0, 0 },
 	{ "sent_at", NULL, 0, 0 },
 	{ "bytes", "BYTES", OUTPUT_RIGHT, 0 },
-	{ "key", "KEY", OUTPUT_CUT, 0 },
+	{ "key", "KEY", OUTPUT_MIDDLE, 0 },
 	{ .name = NULL },
 };
 

@@ -19,6 +19,7 @@ enum common_key {
 	KEY_LIMIT,
 	KEY_SINCE,
 	KEY_CONFIG,
+	KEY_SET,
 	KEY_DATA,
 	KEY_DRY_RUN,
 	KEY_YES,
@@ -35,6 +36,8 @@ static const struct argp_option common_options[] = {
 	{ "since", KEY_SINCE, "TIME", 0, "not older than: 1h, 7d, 2026-11-23", GROUP_COMMON },
 	{ "data", KEY_DATA, "DIRECTORY", 0, "where the data are", GROUP_COMMON },
 	{ "config", KEY_CONFIG, "FILE", 0, "the configuration", GROUP_COMMON },
+	{ "set", KEY_SET, "SECTION.NAME=VALUE", 0, "a setting, above all other places of it",
+	    GROUP_COMMON },
 	{ "dry-run", KEY_DRY_RUN, NULL, 0, "say what would be done, and do nothing", GROUP_COMMON },
 	{ "yes", KEY_YES, NULL, 0, "ask nothing", GROUP_COMMON },
 	{ "log-format", KEY_LOG_FORMAT, "FORMAT", 0, "logfmt, json or journal", GROUP_COMMON },
@@ -84,6 +87,17 @@ static bool take_data(struct console *console, const char *value)
 {
 	console->data = value;
 	return value[0] != '\0';
+}
+
+static bool take_set(struct console *console, const char *value)
+{
+	const char *equals = strchr(value, '='), *dot = strchr(value, '.');
+
+	if (equals == NULL || dot == NULL || dot > equals
+	    || console->sets_count == CONSOLE_SETS_MAX)
+		return false;
+	console->sets[console->sets_count++] = value;
+	return true;
 }
 
 static bool take_dry_run(struct console *console, const char *value)
@@ -146,6 +160,7 @@ static const struct {
 	    "a duration (90s, 15m, 36h, 7d) or a time (2026-11-23, "
 	    "2026-11-23T15:04:05Z)" },
 	{ KEY_CONFIG, take_config, "a file" },
+	{ KEY_SET, take_set, "SECTION.NAME=VALUE, 32 times at most" },
 	{ KEY_DATA, take_data, "a directory" },
 	{ KEY_DRY_RUN, take_dry_run, NULL },
 	{ KEY_YES, take_yes, NULL },
@@ -350,6 +365,11 @@ static enum status check_options(const struct console *console, int argc, char *
 }
 
 /* ---- parsing ---- */
+
+const struct argp_option *options_common(void)
+{
+	return common_options;
+}
 
 const char *options_command_name(const struct command *command)
 {

@@ -24,6 +24,9 @@ NODISCARD enum status options_parse(struct console *console, int argc, char **ar
 void options_help(const struct command *command, FILE *stream);
 void options_help_common(FILE *stream);
 
+/* The table of the options of every command; ends with a NULL name. */
+const struct argp_option *options_common(void);
+
 /* "findings show", in one of two rotating static buffers. */
 const char *options_command_name(const struct command *command);
 

@@ -11,13 +11,14 @@
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/require.h"
 #include "sinks/verdict_json.h"
 
-enum { ID_SHOWN = 8 };
+enum { ID_SHOWN = 8, GIVES_WAY = OUTPUT_CUT | OUTPUT_MIDDLE };
 
 struct output {
 	const struct output_options *options;
@@ -143,7 +144,7 @@ static void begin_table(struct output *output)
 	scols_table_enable_colors(table, options->is_colored);
 	for (const struct output_column *column = output->columns; column->name != NULL; column++) {
 		int flags = (column->flags & OUTPUT_RIGHT ? SCOLS_FL_RIGHT : 0)
-		          | (column->flags & OUTPUT_CUT ? SCOLS_FL_TRUNC : 0);
+		          | (column->flags & GIVES_WAY ? SCOLS_FL_TRUNC : 0);
 
 		if (column->title != NULL)
 			REQUIRE(scols_table_new_column(table, column->title,
@@ -381,6 +382,118 @@ size_t output_rows(const struct output *output)
 	return output->rows;
 }
 
+/* ---- what was cut ---- */
+
+/* The character at *TEXT, which moves on: how many columns it takes. */
+static size_t next_width(const char **text)
+{
+	mbstate_t state = { 0 };
+	wchar_t character;
+	size_t size = mbrtowc(&character, *text, MB_CUR_MAX, &state);
+	int width;
+
+	if (size == 0 || size > MB_CUR_MAX) {
+		*text += **text != '\0';
+		return 1;
+	}
+	*text += size;
+	width = wcwidth(character);
+	return width < 0 ? 1 : (size_t)width;
+}
+
+static size_t width_of(const char *text)
+{
+	size_t width = 0;
+
+	while (*text != '\0')
+		width += next_width(&text);
+	return width;
+}
+
+/* How many bytes of TEXT fit into WIDTH columns. */
+static size_t bytes_within(const char *text, size_t width)
+{
+	const char *at = text, *fits = text;
+
+	for (size_t used = 0; *at != '\0'; fits = at) {
+		used += next_width(&at);
+		if (used > width)
+			break;
+	}
+	return (size_t)(fits - text);
+}
+
+/* The end of TEXT that fits into WIDTH columns. */
+static const char *end_within(const char *text, size_t width)
+{
+	for (size_t left = width_of(text); left > width;)
+		left -= next_width(&text);
+	return text;
+}
+
+char *output_shorten(const char *text, size_t width, bool in_middle)
+{
+	size_t room = width > 0 ? width - 1 : 0, end = in_middle ? room - room / 3 : 0;
+
+	if (width_of(text) <= width)
+		return text_copy(text);
+	return text_format("%.*s…%s", (int)bytes_within(text, room - end), text,
+	    end_within(text, end));
+}
+
+static void mark_cell(struct libscols_cell *cell, size_t width, bool in_middle)
+{
+	const char *text = scols_cell_get_data(cell);
+	char *shorter;
+
+	if (text == NULL || width_of(text) <= width)
+		return;
+	shorter = output_shorten(text, width, in_middle);
+	REQUIRE(scols_cell_set_data(cell, shorter) == 0);
+	free(shorter);
+}
+
+static void mark_column(struct output *output, size_t shown, bool in_middle)
+{
+	struct libscols_column *column = scols_table_get_column(output->table, shown);
+	size_t width = scols_column_get_width(column);
+	struct libscols_iter *lines = scols_new_iter(SCOLS_ITER_FORWARD);
+	struct libscols_line *line;
+
+	while (scols_table_next_line(output->table, lines, &line) == 0)
+		mark_cell(scols_line_get_cell(line, shown), width, in_middle);
+	scols_free_iter(lines);
+}
+
+/* libsmartcols cuts without a trace, and tells its widths only once it has printed. */
+static void mark_what_is_cut(struct output *output)
+{
+	char *unused = NULL;
+	size_t unused_size, shown = 0;
+	FILE *nowhere = open_memstream(&unused, &unused_size);
+
+	REQUIRE(nowhere != NULL);
+	scols_table_set_stream(output->table, nowhere);
+	(void)scols_print_table(output->table);
+	scols_table_set_stream(output->table, output->options->stream);
+	fclose(nowhere);
+	free(unused);
+	for (const struct output_column *column = output->columns; column->name != NULL; column++) {
+		if (column->title != NULL && (column->flags & GIVES_WAY) != 0)
+			mark_column(output, shown, (column->flags & OUTPUT_MIDDLE) != 0);
+		shown += column->title != NULL;
+	}
+}
+
+static void print_table(struct output *output)
+{
+	if (output->rows == 0)
+		return;
+	if (output->options->width > 0)
+		mark_what_is_cut(output);
+	(void)scols_print_table(output->table); /* the stream remembers its error */
+}
+
 enum status output_finish(struct output **taken)
 {
 	struct output *output = *taken;
@@ -390,8 +503,8 @@ enum status output_finish(struct output **taken)
 	*taken = NULL;
 	if (options->format == OUTPUT_JSON && !options->is_single)
 		fputs(output->rows == 0 ? "[]\n" : "\n]\n", options->stream);
-	if (output->table != NULL && output->rows > 0)
-		(void)scols_print_table(output->table); /* the stream remembers its error */
+	if (output->table != NULL)
+		print_table(output);
 	(void)fflush(options->stream);
 	status = stream_status(options->stream);
 	scols_unref_table(output->table);

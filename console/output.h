@@ -40,7 +40,9 @@ void output_options_init(struct output_options *options, enum output_color_use u
 
 enum output_column_flag {
 	OUTPUT_RIGHT = 1, /* numbers */
-	OUTPUT_CUT = 2,   /* gives way where the terminal is narrow */
+	/* Give way where the terminal is narrow; "…" stands for what was left out: */
+	OUTPUT_CUT = 2,    /* the end */
+	OUTPUT_MIDDLE = 4, /* the middle, of what its end tells apart: paths, keys */
 };
 
 struct output_column {
@@ -89,6 +91,12 @@ NODISCARD enum status output_row(struct output *output);
 /* Writes what is left and takes the output; the same. */
 NODISCARD enum status output_finish(struct output **output);
 size_t output_rows(const struct output *output);
+
+/*
+ * TEXT in at most WIDTH columns, "…" in place of its end, or of its middle; free it.  TEXT is
+ * escaped already.
+ */
+char *output_shorten(const char *text, size_t width, bool in_middle);
 
 /* "2026-11-23 15:04:05", local. */
 enum { OUTPUT_TIME_SIZE = 32 };

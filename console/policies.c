@@ -10,14 +10,14 @@
 #include "sinks/store/query.h"
 
 static const struct output_column columns[] = {
-	{ "policy", "POLICY", OUTPUT_CUT, 0 },
-	{ "file", "FILE", OUTPUT_CUT, 0 },
+	{ "policy", "POLICY", OUTPUT_CUT, 25 },
+	{ "file", "FILE", OUTPUT_MIDDLE, 20 },
 	{ "policy_hash", "HASH", 0, 0 },
 	{ "dialect_override", NULL, 0, 0 },
 	{ "assets", "ASSETS", OUTPUT_RIGHT, 0 },
 	{ "passed", "PASSED", OUTPUT_RIGHT, 0 },
 	{ "failed", "FAILED", OUTPUT_RIGHT, 0 },
-	{ "not_applicable", "NOT APPLICABLE", OUTPUT_RIGHT, 0 },
+	{ "not_applicable", "N/A", OUTPUT_RIGHT, 0 },
 	{ "not_run", "NOT RUN", OUTPUT_RIGHT, 0 },
 	{ .name = NULL },
 };

@@ -15,7 +15,7 @@ const struct argp_option policy_check_options[] = {
 };
 
 static const struct output_column columns[] = {
-	{ "file", "FILE", OUTPUT_CUT, 0 },
+	{ "file", "FILE", OUTPUT_MIDDLE, 0 },
 	{ "line", "LINE", OUTPUT_RIGHT, 0 },
 	{ "column", NULL, 0, 0 },
 	{ "check", "CHECK", 0, 0 },

@@ -4,6 +4,7 @@
 #include "brokers/roles.h"
 #include "collectors/agent.h"
 #include "collectors/collectors.h"
+#include "console/configuration.h"
 #include "console/content.h"
 #include "core/require.h"
 #include "processors/roles.h"
@@ -13,7 +14,8 @@
 enum { SECTIONS_MAX = 64 };
 
 static const struct setting_section *const parts[] = { &content_section, &gateway_section,
-	&log_section, &processor_section, &inventory_section, &sink_section, &agent_section };
+	&log_section, &processor_section, &inventory_section, &detect_section, &dispatch_section,
+	&sink_section, &configuration_section, &agent_section };
 
 const struct setting_section *sections_all(void)
 {

@@ -7,6 +7,7 @@
 #include "brokers/roles.h"
 #include "collectors/agent.h"
 #include "console/commands.h"
+#include "console/serve_page.h"
 #include "console/service.h"
 #include "processors/roles.h"
 #include "sinks/roles.h"
@@ -28,18 +29,32 @@ static void greet(const struct console *console)
 	console_say(console, "Ctrl-C ends it.");
 }
 
-static int run(struct service *service, const struct supervisor_options *options, bool greets)
+static enum status run(struct service *service, const struct supervisor_options *options,
+    void (*on_started)(const struct console *console))
 {
 	enum status status = supervisor_start(options, &service->supervisor);
 
 	if (status == STATUS_OK && service->content != NULL)
 		status = service_publish(service);
-	if (status == STATUS_OK && greets)
-		greet(service->console);
+	if (status == STATUS_OK && on_started != NULL)
+		on_started(service->console);
 	if (status == STATUS_OK)
 		status = supervisor_run(service->supervisor);
-	service_fini(service);
-	return status_exit_code(status);
+	supervisor_free(service->supervisor);
+	service->supervisor = NULL;
+	return status;
+}
+
+static enum status serve(struct service *service, const struct supervisor_options *options)
+{
+	struct serve_tally before;
+	enum status status;
+
+	serve_tally_take(&before, service->console->paths.data);
+	status = run(service, options, greet);
+	if (status == STATUS_OK)
+		serve_page(service->console, service->settings, &before);
+	return status;
 }
 
 int serve_run(const struct console *console, int argc, char **argv)
@@ -60,7 +75,8 @@ int serve_run(const struct console *console, int argc, char **argv)
 	(void)argv;
 	if (code == 0) {
 		options.settings = service.settings;
-		code = run(&service, &options, true);
+		code = status_exit_code(serve(&service, &options));
+		service_fini(&service);
 	}
 	free(flag);
 	return code;
@@ -81,7 +97,9 @@ static int run_alone(const struct console *console, const struct role *role, boo
 	if (code != 0)
 		return code;
 	options.settings = service.settings;
-	return run(&service, &options, false);
+	code = status_exit_code(run(&service, &options, NULL));
+	service_fini(&service);
+	return code;
 }
 
 int gateway_run(const struct console *console, int argc, char **argv)

@@ -4,11 +4,9 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "console/sections.h"
+#include "console/configuration.h"
 #include "core/log.h"
-#include "sinks/sinks.h"
 
 const struct role_endpoints service_inproc = {
 	.log_agents = "inproc://log-agents",
@@ -37,53 +35,25 @@ static enum status load_content(struct service *service, struct content **out,
 	return status;
 }
 
-/* What a table of settings cannot say. */
-static enum status check_targets(const struct service *service, struct yaml_errors *errors)
-{
-	struct buffer why = { 0 };
-	enum status status = sinks_check(service->settings, &why);
-
-	if (status != STATUS_OK)
-		yaml_error(errors, NULL, (struct yaml_mark){ 0 }, "%s: %s",
-		    service->console->paths.config, buffer_text(&why));
-	buffer_fini(&why);
-	return status;
-}
-
-static int refuse(struct yaml_errors *errors, int code, const char *what)
-{
-	fprintf(stderr, "%sfettle: %s\n", yaml_errors_text(errors), what);
-	yaml_errors_fini(errors);
-	return code;
-}
-
 int service_load(struct service *service, const struct console *console, const char *const *flags,
     bool wants_content)
 {
 	struct yaml_errors errors = { 0 };
-	const struct settings_sources sources = { .file = console->paths.config,
-		.file_may_be_missing = !console->paths.is_config_wanted,
-		.directory = console->paths.config_directory,
-		.flags = flags,
-		.environment = (const char *const *)environ };
+	int code;
 
 	*service = (struct service){ .console = console };
-	if (settings_load(sections_all(), &sources, &service->settings, &errors) != STATUS_OK)
-		return refuse(&errors, CONSOLE_BAD_CONFIGURATION,
-		    "the configuration is not used; mend it and start again");
-	if (check_targets(service, &errors) != STATUS_OK) {
+	code = configuration_load(console, flags, &service->settings);
+	if (code == 0 && wants_content
+	    && load_content(service, &service->content, &errors) != STATUS_OK) {
 		service_fini(service);
-		return refuse(&errors, CONSOLE_BAD_CONFIGURATION,
-		    "the configuration is not used; mend it and start again");
-	}
-	if (wants_content && load_content(service, &service->content, &errors) != STATUS_OK) {
-		service_fini(service);
-		return refuse(&errors, 65,
-		    "a policy is broken; mend it (`fettle policy check FILE` "
-		    "shows more) or move it away, and start again");
+		fprintf(stderr,
+		    "%sfettle: a policy is broken; mend it (`fettle policy check FILE` shows more) "
+		    "or move it away, and start again\n",
+		    yaml_errors_text(&errors));
+		code = status_exit_code(STATUS_INVALID);
 	}
 	yaml_errors_fini(&errors);
-	return 0;
+	return code;
 }
 
 enum status service_publish(struct service *service)

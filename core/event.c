@@ -11,15 +11,19 @@ BODY(event_fact, Fettle__Fact, event->kind == EVENT_FACT_SET || event->kind == E
 BODY(event_pass, Fettle__Pass, event->kind == EVENT_PASS)
 BODY(event_heartbeat, Fettle__Heartbeat, event->kind == EVENT_HEARTBEAT)
 BODY(event_gap, Fettle__Gap, event->kind == EVENT_GAP)
-BODY(event_document, Fettle__Document, event_is_intent(event))
+BODY(event_job_progress, Fettle__JobProgress, event->kind == EVENT_JOB_PROGRESS)
+BODY(event_document, Fettle__Document,
+    event->kind >= EVENT_POLICY && event->kind <= EVENT_WATCHLIST)
+BODY(event_alert_ack, Fettle__AlertAck, event->kind == EVENT_ALERT_ACK)
+BODY(event_job_proposal, Fettle__JobProposal, event->kind == EVENT_JOB_PROPOSAL)
+BODY(event_job_decision, Fettle__JobDecision, event->kind == EVENT_JOB_DECISION)
 BODY(event_change, struct event_change, event->kind == EVENT_FACT_CHANGED)
 BODY(event_finding, struct event_finding, event->kind == EVENT_FINDING)
 BODY(event_asset, struct asset_ref, event->kind == EVENT_ASSET_NEW)
 
 bool event_is_intent(const struct event *event)
 {
-	return event->kind == EVENT_POLICY || event->kind == EVENT_POLICY_REMOVED
-	    || event->kind == EVENT_PRIORITY_TABLE;
+	return event->kind >= EVENT_POLICY && event->kind <= EVENT_JOB_DECISION;
 }
 
 struct kind_row {
@@ -36,7 +40,15 @@ static const struct kind_row kinds[] = {
 	{ FETTLE__KIND__KIND_GAP, EVENT_GAP, &fettle__gap__descriptor },
 	{ FETTLE__KIND__KIND_POLICY, EVENT_POLICY, &fettle__document__descriptor },
 	{ FETTLE__KIND__KIND_POLICY_REMOVED, EVENT_POLICY_REMOVED, &fettle__document__descriptor },
+	{ FETTLE__KIND__KIND_JOB_PROGRESS, EVENT_JOB_PROGRESS, &fettle__job_progress__descriptor },
 	{ FETTLE__KIND__KIND_PRIORITY_TABLE, EVENT_PRIORITY_TABLE, &fettle__document__descriptor },
+	{ FETTLE__KIND__KIND_DETECTION, EVENT_DETECTION, &fettle__document__descriptor },
+	{ FETTLE__KIND__KIND_DETECTION_REMOVED, EVENT_DETECTION_REMOVED,
+	    &fettle__document__descriptor },
+	{ FETTLE__KIND__KIND_WATCHLIST, EVENT_WATCHLIST, &fettle__document__descriptor },
+	{ FETTLE__KIND__KIND_ALERT_ACK, EVENT_ALERT_ACK, &fettle__alert_ack__descriptor },
+	{ FETTLE__KIND__KIND_JOB_PROPOSAL, EVENT_JOB_PROPOSAL, &fettle__job_proposal__descriptor },
+	{ FETTLE__KIND__KIND_JOB_DECISION, EVENT_JOB_DECISION, &fettle__job_decision__descriptor },
 };
 
 static const struct kind_row *find_kind(uint32_t kind)

@@ -20,11 +20,18 @@ enum event_kind {
 	EVENT_PASS,
 	EVENT_HEARTBEAT,
 	EVENT_GAP,
+	EVENT_JOB_PROGRESS,
 
 	/* from the intent stream */
 	EVENT_POLICY,
 	EVENT_POLICY_REMOVED,
 	EVENT_PRIORITY_TABLE,
+	EVENT_DETECTION,
+	EVENT_DETECTION_REMOVED,
+	EVENT_WATCHLIST,
+	EVENT_ALERT_ACK,
+	EVENT_JOB_PROPOSAL,
+	EVENT_JOB_DECISION,
 
 	/* made by stages */
 	EVENT_FACT_CHANGED, /* by inventory: the state has a new value */
@@ -50,7 +57,8 @@ struct event_change {
 	const struct asset_ref *asset;
 	struct bytes key;
 	struct event_value before, after;
-	bool is_baseline; /* first seen, not changed */
+	const char *collector; /* or NULL */
+	bool is_baseline;      /* first seen, not changed */
 };
 
 struct event_finding {
@@ -74,7 +82,11 @@ const Fettle__Fact *event_fact(const struct event *event);
 const Fettle__Pass *event_pass(const struct event *event);
 const Fettle__Heartbeat *event_heartbeat(const struct event *event);
 const Fettle__Gap *event_gap(const struct event *event);
+const Fettle__JobProgress *event_job_progress(const struct event *event);
 const Fettle__Document *event_document(const struct event *event);
+const Fettle__AlertAck *event_alert_ack(const struct event *event);
+const Fettle__JobProposal *event_job_proposal(const struct event *event);
+const Fettle__JobDecision *event_job_decision(const struct event *event);
 const struct event_change *event_change(const struct event *event);
 const struct event_finding *event_finding(const struct event *event);
 

@@ -135,6 +135,13 @@ void fact_hash(enum fact_status status, struct bytes value, uint8_t out[HASH_SIZ
 	hash_parts(parts, 2, out);
 }
 
+bool fact_field_equal(const struct fact_field *a, const struct fact_field *b)
+{
+	if (a == NULL || b == NULL || a->type != b->type)
+		return a == b;
+	return a->type == FACT_NUMBER ? a->number == b->number : bytes_equal(a->bytes, b->bytes);
+}
+
 const struct fact_field *fact_find(const struct fact_field *fields, size_t count, const char *name)
 {
 	for (size_t i = 0; i < count; i++)

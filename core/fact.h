@@ -75,6 +75,9 @@ NODISCARD enum status fact_value_decode(struct bytes value, struct arena *arena,
 /* Of status, reason left out, and encoded value: what content is addressed by. */
 void fact_hash(enum fact_status status, struct bytes value, uint8_t out[HASH_SIZE]);
 
+/* Whether both are there and say the same, or neither is. */
+bool fact_field_equal(const struct fact_field *a, const struct fact_field *b);
+
 /* The field of that name, or NULL. */
 const struct fact_field *fact_find(const struct fact_field *fields, size_t count, const char *name);
 

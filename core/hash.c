@@ -54,6 +54,11 @@ void hash_keyed(struct bytes key, struct bytes bytes, uint8_t out[HASH_KEYED_SIZ
 	sodium_memzero(&state, sizeof(state));
 }
 
+void hash_sha256(struct bytes bytes, uint8_t out[HASH_SHA256_SIZE])
+{
+	crypto_hash_sha256(out, bytes.data, bytes.size);
+}
+
 void hash_random(uint8_t *out, size_t size)
 {
 	REQUIRE(sodium_init() >= 0);

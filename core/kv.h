@@ -24,7 +24,7 @@
 #include "core/bytes.h"
 #include "core/status.h"
 
-enum { KV_KEY_MAX = 511, KV_TABLES_MAX = 32 };
+enum { KV_KEY_MAX = 511, KV_TABLES_MAX = 64 };
 
 struct kv;
 struct kv_txn;

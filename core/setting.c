@@ -746,6 +746,57 @@ static void append_cell(struct buffer *out, const char *text)
 	}
 }
 
+static const char *const type_names[] = {
+	[SETTING_TYPE_U32] = "number",
+	[SETTING_TYPE_BOOL] = "switch",
+	[SETTING_TYPE_SIZE] = "size",
+	[SETTING_TYPE_DURATION] = "duration",
+	[SETTING_TYPE_TEXT] = "text",
+	[SETTING_TYPE_LIST] = "list",
+};
+
+static enum status describe(const struct setting_section *section, const struct setting *setting,
+    enum status (*visit)(void *data, const struct setting_description *setting), void *data)
+{
+	struct setting_description description = { .section = section->name,
+		.name = setting->name,
+		.help = setting->help,
+		.type = type_names[setting->type],
+		.is_of_list = section->is_list };
+	struct buffer fallback = { 0 }, lowest = { 0 }, highest = { 0 };
+	bool has_range = is_number(setting) && setting->type != SETTING_TYPE_BOOL;
+	enum status status;
+
+	if (is_number(setting))
+		append_number(&fallback, setting, setting->fallback);
+	else
+		buffer_append_text(&fallback,
+		    setting->fallback_text == NULL ? "" : setting->fallback_text);
+	append_number(&lowest, setting, setting->lowest);
+	append_number(&highest, setting, setting->highest);
+	description.fallback = buffer_text(&fallback);
+	description.lowest = has_range ? buffer_text(&lowest) : NULL;
+	description.highest = has_range && setting->highest != UINT64_MAX ? buffer_text(&highest)
+	                                                                  : NULL;
+	status = visit(data, &description);
+	buffer_fini(&fallback);
+	buffer_fini(&lowest);
+	buffer_fini(&highest);
+	return status;
+}
+
+enum status settings_describe(const struct setting_section *sections,
+    enum status (*visit)(void *data, const struct setting_description *setting), void *data)
+{
+	enum status status = STATUS_OK;
+
+	for (size_t i = 0; sections[i].name != NULL; i++)
+		for (const struct setting *setting = sections[i].settings;
+		     status == STATUS_OK && !is_end(setting); setting++)
+			status = describe(&sections[i], setting, visit, data);
+	return status;
+}
+
 static void append_default(struct buffer *out, const struct setting *setting)
 {
 	if (is_number(setting)) {

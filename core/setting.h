@@ -124,6 +124,18 @@ const void *settings_of(const struct settings *settings, const char *section);
 size_t settings_count(const struct settings *settings, const char *section);
 const void *settings_at(const struct settings *settings, const char *section, size_t index);
 
+/* One setting, as a file would have it; borrowed for the visit. */
+struct setting_description {
+	const char *section, *name, *help;
+	const char *type;             /* number, switch, size, duration, text or list */
+	const char *fallback;         /* "" where it is empty */
+	const char *lowest, *highest; /* NULL: there is none */
+	bool is_of_list;              /* its section is a list */
+};
+/* Calls VISIT for each until it returns other than OK, which is then returned. */
+NODISCARD enum status settings_describe(const struct setting_section *sections,
+    enum status (*visit)(void *data, const struct setting_description *setting), void *data);
+
 /* Markdown tables of all sections, for docs/settings.md. */
 void settings_document(const struct setting_section *sections, struct buffer *out);
 

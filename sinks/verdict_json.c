@@ -127,7 +127,7 @@ const char *verdict_json_finding_kind(unsigned kind)
 	return NAME_OF(names, kind);
 }
 
-static const char *check_result(unsigned result)
+const char *verdict_json_check_result(unsigned result)
 {
 	static const char *const names[] = { "unknown", "passed", "failed", "not_applicable",
 		"not_run" };
@@ -147,7 +147,7 @@ static void set_asset(json_t *object, ProtobufCBinaryData id, const char *name)
 	set(object, "asset_id", verdict_json_id(record_bytes(id)));
 }
 
-static json_t *evidence_json(Fettle__Evidence *const *evidence, size_t count)
+json_t *verdict_json_evidence(Fettle__Evidence *const *evidence, size_t count)
 {
 	json_t *list = json_array();
 
@@ -223,7 +223,7 @@ json_t *verdict_json_finding(const Fettle__FindingVerdict *verdict, const char *
 	set(object, "policy", verdict_json_optional(verdict->policy));
 	set(object, "policy_hash", verdict_json_id(record_bytes(verdict->policy_hash)));
 	set(object, "dialect", verdict_json_optional(verdict->dialect));
-	set(object, "evidence", evidence_json(verdict->evidence, verdict->n_evidence));
+	set(object, "evidence", verdict_json_evidence(verdict->evidence, verdict->n_evidence));
 	set(object, "rationale", verdict_json_optional(verdict->rationale));
 	set(object, "remediation", verdict_json_optional(verdict->remediation));
 	return object;
@@ -238,9 +238,11 @@ static json_t *outcomes_json(const Fettle__ResultsVerdict *verdict)
 		json_t *object = json_object();
 
 		set(object, "check", verdict_json_optional(outcome->check));
-		set(object, "result", json_string(check_result((unsigned)outcome->result)));
+		set(object, "result",
+		    json_string(verdict_json_check_result((unsigned)outcome->result)));
 		set(object, "reason", verdict_json_optional(outcome->reason));
-		set(object, "evidence", evidence_json(outcome->evidence, outcome->n_evidence));
+		set(object, "evidence",
+		    verdict_json_evidence(outcome->evidence, outcome->n_evidence));
 		json_array_append_new(list, object);
 	}
 	return list;
@@ -258,7 +260,7 @@ json_t *verdict_json_results(const Fettle__ResultsVerdict *verdict, const char *
 	set(object, "policy", verdict_json_optional(verdict->policy));
 	set(object, "policy_hash", verdict_json_id(record_bytes(verdict->policy_hash)));
 	for (unsigned i = 1; i < sizeof(counts) / sizeof(counts[0]); i++)
-		set_number(object, check_result(i), counts[i]);
+		set_number(object, verdict_json_check_result(i), counts[i]);
 	set(object, "judged_at", verdict_json_time(verdict->judged_ms));
 	set(object, "removed", json_boolean(verdict->removed));
 	set(object, "outcomes", outcomes_json(verdict));

@@ -31,8 +31,12 @@ json_t *verdict_json_fact(const Fettle__FactState *state);
 
 const char *verdict_json_finding_state(unsigned state);
 const char *verdict_json_finding_kind(unsigned kind);
+const char *verdict_json_check_result(unsigned result);
 
 /* ---- verdicts ---- */
+
+/* A list of {rule, key, outcome, detail}. */
+json_t *verdict_json_evidence(Fettle__Evidence *const *evidence, size_t count);
 
 /* ASSET is the name of the asset; NULL: its id stands for it. */
 json_t *verdict_json_asset(const Fettle__AssetVerdict *verdict);

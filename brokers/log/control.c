@@ -2,6 +2,8 @@
 #include "brokers/log/control.h"
 
 #include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -18,7 +20,7 @@ struct client {
 	uv_pipe_t pipe;
 	struct control *control;
 	struct buffer in;
-	uint8_t principal[16];
+	struct control_principal principal;
 };
 
 struct control {
@@ -99,7 +101,7 @@ static bool take_request(struct client *client, bool *is_whole)
 	request = fettle__control_request__unpack(NULL, size, client->in.data + 4);
 	if (request == NULL)
 		return false;
-	control->handler(control->host, request, client->principal, &reply);
+	control->handler(control->host, request, &client->principal, &reply);
 	fettle__control_request__free_unpacked(request, NULL);
 	memmove(client->in.data, client->in.data + 4 + size, client->in.size - 4 - size);
 	client->in.size -= 4 + (size_t)size;
@@ -140,6 +142,19 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *chunk)
 	}
 }
 
+static void name_principal(struct control_principal *principal, uid_t uid)
+{
+	struct passwd entry, *found = NULL;
+	char room[4096];
+
+	if (getpwuid_r(uid, &entry, room, sizeof(room), &found) == 0 && found != NULL
+	    && bytes_is_utf8(bytes_of_text(found->pw_name)))
+		snprintf(principal->name, sizeof(principal->name), "%.64s (uid %u)", found->pw_name,
+		    (unsigned)uid);
+	else
+		snprintf(principal->name, sizeof(principal->name), "uid %u", (unsigned)uid);
+}
+
 static bool identify(struct client *client)
 {
 	struct ucred peer;
@@ -151,7 +166,8 @@ static bool identify(struct client *client)
 	    || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
 		return false;
 	snprintf(text, sizeof(text), "uid:%u", (unsigned)peer.uid);
-	hash_bytes(bytes_of_text(text), client->principal);
+	hash_bytes(bytes_of_text(text), client->principal.id);
+	name_principal(&client->principal, peer.uid);
 	return true;
 }
 

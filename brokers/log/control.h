@@ -16,12 +16,15 @@
 
 struct control;
 
-/*
- * Takes REQUEST of the principal, 16 bytes; fills REPLY, whose texts are literals or live until the
- * next call.
- */
+/* Who is at the other end, by what the kernel says of the process. */
+struct control_principal {
+	uint8_t id[16];
+	char name[96]; /* for a person: "root (uid 0)" */
+};
+
+/* Takes REQUEST; fills REPLY, whose texts are literals or live until the next call. */
 typedef void (*control_handler)(void *host, const Fettle__ControlRequest *request,
-    const uint8_t principal[16], Fettle__ControlReply *reply);
+    const struct control_principal *principal, Fettle__ControlReply *reply);
 
 /* BUSY, DENIED, IO; INVALID: the path is too long for a socket.  Logged. */
 NODISCARD enum status control_open(uv_loop_t *loop, const char *path, control_handler handler,

@@ -626,7 +626,7 @@ static const struct link_operations operations = {
 
 struct intent {
 	const Fettle__ControlRequest *request;
-	const uint8_t *principal;
+	const struct control_principal *principal;
 	uint64_t written;
 };
 
@@ -643,8 +643,8 @@ static enum status write_intent(struct log_role *role, void *data)
 
 		buffer_clear(&record);
 		record_pack(&record, &request->intent[i]->base);
-		status = log_store_intent(role->store, buffer_bytes(&record), intent->principal,
-		    clock_wall_ms(), &changed);
+		status = log_store_intent(role->store, buffer_bytes(&record), intent->principal->id,
+		    intent->principal->name, clock_wall_ms(), &changed);
 		intent->written += status == STATUS_OK && changed;
 	}
 	buffer_fini(&record);
@@ -652,7 +652,7 @@ static enum status write_intent(struct log_role *role, void *data)
 }
 
 static void on_control(void *host, const Fettle__ControlRequest *request,
-    const uint8_t principal[16], Fettle__ControlReply *reply)
+    const struct control_principal *principal, Fettle__ControlReply *reply)
 {
 	struct log_role *role = host;
 	struct intent intent = { .request = request, .principal = principal };

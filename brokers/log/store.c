@@ -483,7 +483,7 @@ static enum status same_as_kept(struct log_store *store, uint64_t offset,
 }
 
 enum status log_store_intent(struct log_store *store, struct bytes record, const uint8_t writer[16],
-    uint64_t received_ms, bool *changed)
+    const char *name, uint64_t received_ms, bool *changed)
 {
 	Fettle__Stamp stamp;
 	Fettle__Record *decoded;
@@ -509,6 +509,7 @@ enum status log_store_intent(struct log_store *store, struct bytes record, const
 	else if (status == STATUS_NOT_FOUND)
 		status = STATUS_OK;
 	fill_stamp(&stamp, writer, received_ms);
+	stamp.principal = RECORD_TEXT(name);
 	if (status == STATUS_OK)
 		status = append_record(store, SUBLOG_INTENT, record, &stamp);
 	return status == STATUS_OK ? kv_put(store->write, TABLE_INTENT_KEY, key,

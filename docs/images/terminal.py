@@ -9,7 +9,7 @@ import re
 import sys
 
 WIDTH, CHARACTER, LINE, MARGIN, TOP = 80, 8.42, 19, 18, 44
-CLASSES = {"1": "b", "2": "d", "31": "r", "33": "y", "36": "c"}
+CLASSES = {"1": "b", "2": "d", "31": "r", "32": "p", "33": "y", "36": "c"}
 STYLE = """
 text { font: 14px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; fill: #d8dee4;
   white-space: pre }

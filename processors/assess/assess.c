@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * assess - holds assets against policies, and tells agents what to observe for that.
+ * assess - holds assets against policies.
  *
  * A changed fact re-runs only the checks that read it.  A changed policy is durable work over all
  * assets, in slices; nothing is observed again for what is known already.
@@ -24,42 +24,6 @@ static void *cache_new(void)
 static void cache_free(void *cache)
 {
 	library_free(cache);
-}
-
-/* ---- the observation plan ---- */
-
-/* Sends the plan to the asset's agent unless it has it. */
-static enum status send_plan(struct stage_io *io, const struct asset_ref *asset)
-{
-	const Fettle__Plan *plan = library_plan(io->cache);
-	Fettle__StateAssessed fresh = FETTLE__STATE_ASSESSED__INIT, *assessed = &fresh;
-	Fettle__StateAsset *record;
-	struct buffer key = { 0 }, packed = { 0 };
-	struct bytes value;
-	enum status status;
-
-	asset_key(&key, asset);
-	status = txn_get(io->txn, STATE_ASSESSED, buffer_bytes(&key), &value);
-	if (status == STATUS_OK)
-		assessed = record_unpack(&fettle__state_assessed__descriptor, value, io->arena);
-	if (assessed == NULL)
-		status = STATUS_CORRUPT;
-	else if (status == STATUS_NOT_FOUND)
-		status = STATUS_OK;
-	if (status != STATUS_OK
-	    || bytes_equal(record_bytes(assessed->plan), record_bytes(plan->hash)))
-		goto out;
-	status = asset_get(io->txn, asset, io->arena, &record);
-	if (status != STATUS_OK)
-		goto out;
-	RECORD_SET_BYTES(assessed, plan, record_bytes(plan->hash));
-	record_pack(&packed, &assessed->base);
-	txn_put(io->txn, STATE_ASSESSED, buffer_bytes(&key), buffer_bytes(&packed));
-	stage_command(io, record->agent.data, "plan", FETTLE__KIND__KIND_PLAN, &plan->base);
-out:
-	buffer_fini(&key);
-	buffer_fini(&packed);
-	return status;
 }
 
 /* ---- policies ---- */
@@ -110,10 +74,7 @@ struct slice {
 static enum status judge_one(void *data, const struct asset_ref *asset)
 {
 	struct slice *slice = data;
-	enum status status = send_plan(slice->io, asset);
 
-	if (status != STATUS_OK)
-		return status;
 	return slice->policy == NULL ? judge_withdraw(slice->io, asset, slice->policy_id)
 	                             : judge(slice->io, asset, slice->policy, NULL);
 }
@@ -137,8 +98,6 @@ static enum status on_new_asset(struct stage_io *io, const struct asset_ref *ass
 {
 	enum status status = library_load(io->cache, io->txn);
 
-	if (status == STATUS_OK)
-		status = send_plan(io, asset);
 	for (size_t i = 0; status == STATUS_OK && i < library_count(io->cache); i++)
 		status = judge(io, asset, library_at(io->cache, i), NULL);
 	return status;

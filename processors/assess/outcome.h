@@ -19,10 +19,12 @@ enum { OUTCOME_EVIDENCE_MAX = 200 };
 
 struct outcome {
 	enum outcome_kind kind;
-	const char *reason;    /* for a person; never NULL */
-	const char *target;    /* the one of the rule's targets that decided, or NULL */
-	struct bytes evidence; /* the line that decided, cut to OUTCOME_EVIDENCE_MAX; or empty */
-	unsigned line;         /* its number, from 1; 0: no line decided */
+	const char *reason; /* for a person; never NULL */
+	const char *target; /* the one of the rule's targets that decided, or NULL */
+	/* The line that decided, or the only one there is, cut to OUTCOME_EVIDENCE_MAX; or empty.
+	 */
+	struct bytes evidence;
+	unsigned line; /* its number, from 1; 0: no line decided */
 	/*
 	 * False where the reason quotes a fact's own reason, which is no part of a fact's hash:
 	 * such an outcome holds for this asset only.

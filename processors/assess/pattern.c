@@ -371,6 +371,10 @@ static void conclude(const struct lines *lines, const struct pattern_input *inpu
 		if (is_none)
 			out->kind = lines->number == 0 ? lines->dialect->lone_negation_of_nothing
 			                               : OUTCOME_FOUND;
+		/* Where there is one line only, what it says instead is what everybody asks next.
+		 */
+		if (lines->number == 1)
+			decide(out, out->kind, lines, arena);
 		out->reason = lines->number == 0
 		                ? arena_format(arena, "%s is empty", input->name)
 		                : arena_format(arena, "no line of %s matches", input->name);

@@ -26,7 +26,7 @@
  * Part of every rule's hash.  To be raised with whatever changes the outcome of a rule for the same
  * facts, so that nothing is answered from before.
  */
-enum { ASSESS_EVALUATOR_VERSION = 1 };
+enum { ASSESS_EVALUATOR_VERSION = 2 };
 
 enum { RULE_TARGETS_MAX = 256, RULE_TEXT_MAX = 64 * 1024 };
 

@@ -39,15 +39,6 @@ static struct match_value key_value(struct bytes key, size_t prefix_size)
 		.is_cut = is_cut };
 }
 
-/* ---- what changed ---- */
-
-static bool is_same_field(const struct fact_field *a, const struct fact_field *b)
-{
-	if (a == NULL || b == NULL || a->type != b->type)
-		return a == b;
-	return a->type == FACT_NUMBER ? a->number == b->number : bytes_equal(a->bytes, b->bytes);
-}
-
 /* ---- a growing list ---- */
 
 struct list {
@@ -93,7 +84,7 @@ static void add_differences(struct list *list, const struct fact *fact, const st
 		const struct fact_field *twin = fact_find(other->fields, other->fields_count,
 		    field->name);
 
-		if (twin != NULL ? has_common && !is_same_field(field, twin)
+		if (twin != NULL ? has_common && !fact_field_equal(field, twin)
 				 : !has_missing_fields(other))
 			add_text(list, field->name);
 		list->is_unknown |= twin == NULL && has_missing_fields(other);

@@ -149,10 +149,37 @@ static enum level read_level(struct parser *parser, const struct yaml_node *mapp
 	return level;
 }
 
+static enum watchlist_packages read_packages(struct parser *parser, const struct yaml_node *mapping)
+{
+	static const char *const names[] = { [WATCHLIST_PACKAGES_OWN] = "own",
+		[WATCHLIST_PACKAGES_NEVER] = "never",
+		[WATCHLIST_PACKAGES_SCRIPTS] = "scripts" };
+	const char *text = yaml_text(parser->yaml, mapping, "packages", parser->errors);
+
+	if (text == NULL)
+		return WATCHLIST_PACKAGES_OWN;
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(text, names[i]) == 0)
+			return (enum watchlist_packages)i;
+	fail(parser, yaml_get(mapping, "packages")->mark, "\"packages\" is own, never or scripts");
+	return WATCHLIST_PACKAGES_OWN;
+}
+
+static bool check_prefix(struct parser *parser, const struct yaml_node *node)
+{
+	size_t size = strcspn(node->text, "/");
+	bool is_prefix = size > 0 && node->text[size] == '/' && node->text[size + 1] == '\0';
+
+	if (!is_prefix)
+		fail(parser, node->mark,
+		    "\"%s\" is not how keys begin: a namespace and a slash, `cron/`", node->text);
+	return is_prefix;
+}
+
 static void read_entry(struct parser *parser, const struct yaml_node *node)
 {
 	static const char *const known[] = { "globs", "technique", "level", "why", "changes",
-		"content", "writers", NULL };
+		"content", "writers", "packages", "told_by", NULL };
 	struct watchlist_entry *entry = &parser->list->entries[parser->list->entries_count++];
 
 	if (node->type != YAML_MAPPING) {
@@ -169,6 +196,8 @@ static void read_entry(struct parser *parser, const struct yaml_node *node)
 	entry->changes = read_changes(parser, node);
 	entry->wants_content = read_switch(parser, node, "content");
 	entry->writers = read_texts(parser, node, "writers", NULL, &entry->writers_count);
+	entry->packages = read_packages(parser, node);
+	entry->told_by = read_texts(parser, node, "told_by", check_prefix, &entry->told_by_count);
 }
 
 static void read_root(struct parser *parser)
@@ -257,7 +286,7 @@ static bool is_meant(const struct watchlist_entry *entry, struct bytes path)
 }
 
 const struct watchlist_entry *watchlist_find(const struct watchlist *list, struct bytes path,
-    enum watchlist_change change)
+    unsigned changes)
 {
 	const struct watchlist_entry *found = NULL;
 
@@ -266,8 +295,8 @@ const struct watchlist_entry *watchlist_find(const struct watchlist *list, struc
 	for (size_t i = 0; i < list->entries_count; i++) {
 		const struct watchlist_entry *entry = &list->entries[i];
 
-		if ((entry->changes & change) != 0 && (found == NULL || entry->level > found->level)
-		    && is_meant(entry, path))
+		if ((entry->changes & changes) != 0
+		    && (found == NULL || entry->level > found->level) && is_meant(entry, path))
 			found = entry;
 	}
 	return found;

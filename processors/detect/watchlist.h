@@ -12,6 +12,8 @@
  *       changes: [create, modify]    create, modify, delete; the default is the first two
  *       content: true                worth reading, not only its digest; the default is false
  *       writers: [cloud-init]        who changes it in ordinary life
+ *       packages: own                never, own, scripts: what a package's transaction explains
+ *       told_by: [authorized_key/]   facts that tell of its changes more precisely
  */
 #ifndef PROCESSORS_DETECT_WATCHLIST_H
 #define PROCESSORS_DETECT_WATCHLIST_H
@@ -22,7 +24,19 @@
 
 enum { WATCHLIST_ENTRIES_MAX = 1000, WATCHLIST_GLOBS_MAX = 64 };
 
-enum watchlist_change { WATCHLIST_CREATE = 1, WATCHLIST_MODIFY = 2, WATCHLIST_DELETE = 4 };
+enum watchlist_change {
+	WATCHLIST_CREATE = 1,
+	WATCHLIST_MODIFY = 2,
+	WATCHLIST_DELETE = 4,
+	WATCHLIST_ANY = 7,
+};
+
+/* What the transaction of a package explains, besides what the package itself brought. */
+enum watchlist_packages {
+	WATCHLIST_PACKAGES_OWN,     /* nothing: the default */
+	WATCHLIST_PACKAGES_NEVER,   /* not even what a package brings */
+	WATCHLIST_PACKAGES_SCRIPTS, /* whatever was written meanwhile: maintainer scripts do so */
+};
 
 struct watchlist_entry {
 	const char **globs; /* absolute; the first component has no wildcard */
@@ -34,6 +48,9 @@ struct watchlist_entry {
 	bool wants_content;
 	const char **writers;
 	size_t writers_count;
+	enum watchlist_packages packages;
+	const char **told_by; /* prefixes of keys: "cron/" */
+	size_t told_by_count;
 };
 
 struct watchlist {
@@ -51,9 +68,12 @@ NODISCARD enum status watchlist_parse(const char *name, struct bytes text, struc
     struct yaml_errors *errors);
 void watchlist_free(struct watchlist *list); /* NULL is fine */
 
-/* The entry of the highest level that PATH and CHANGE are meant by, the first of these; or NULL. */
+/*
+ * The entry of the highest level that PATH and one of CHANGES are meant by, the first of these; or
+ * NULL.
+ */
 const struct watchlist_entry *watchlist_find(const struct watchlist *list, struct bytes path,
-    enum watchlist_change change);
+    unsigned changes);
 
 /* What an agent must observe for the list. */
 struct watchlist_path {

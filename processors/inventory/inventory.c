@@ -10,6 +10,7 @@
 #include "processors/inventory/inventory.h"
 
 #include "processors/roles.h"
+#include "processors/state/changed.h"
 #include "processors/state/facts.h"
 #include "processors/state/tables.h"
 #include "proto/verdict.pb-c.h"
@@ -242,33 +243,6 @@ static enum status is_enumerated(struct stage_io *io, const struct asset_ref *as
 
 /* ---- facts ---- */
 
-static Fettle__FactState side(const struct event_value *value)
-{
-	Fettle__FactState state = FETTLE__FACT_STATE__INIT;
-
-	RECORD_SET(&state, status, (uint32_t)value->status);
-	RECORD_SET_BYTES(&state, value, value->value);
-	state.reason = RECORD_TEXT(value->reason);
-	return state;
-}
-
-static void report_change(struct stage_io *io, const struct event *event,
-    const struct event_change *change, const char *collector)
-{
-	Fettle__ChangeVerdict verdict = FETTLE__CHANGE_VERDICT__INIT;
-	Fettle__FactState before = side(&change->before), after = side(&change->after);
-
-	RECORD_SET_BYTES(&verdict, id, record_bytes(event->envelope->event_id));
-	RECORD_SET_BYTES(&verdict, asset, BYTES_OF(change->asset->id));
-	RECORD_SET_BYTES(&verdict, key, change->key);
-	verdict.before = &before;
-	verdict.after = &after;
-	RECORD_SET(&verdict, observed_ms, event->envelope->wall_ms);
-	RECORD_SET(&verdict, received_ms, event->stamp->received_ms);
-	verdict.collector = RECORD_TEXT(collector);
-	stage_verdict(io, FETTLE__KIND__KIND_CHANGE, &verdict.base);
-}
-
 /* What one record makes of one fact. */
 struct update {
 	const struct event *event;
@@ -303,6 +277,7 @@ static enum status say_changed(struct stage_io *io, const struct update *update,
 		.key = update->key,
 		.before = *before,
 		.after = update->after,
+		.collector = update->collector,
 		.is_baseline = !is_news };
 	struct event event = { .kind = EVENT_FACT_CHANGED,
 		.envelope = update->event->envelope,
@@ -310,7 +285,8 @@ static enum status say_changed(struct stage_io *io, const struct update *update,
 		.body = &change };
 
 	if (is_news)
-		report_change(io, update->event, &change, update->collector);
+		stage_verdict(io, FETTLE__KIND__KIND_CHANGE,
+		    &changed_verdict(&event, io->arena)->base);
 	return stage_emit(io, &event);
 }
 

@@ -50,6 +50,25 @@ void asset_bind(struct txn *txn, const uint8_t *agent, const struct asset_ref *a
 	txn_put(txn, STATE_AGENT, BYTES(agent, AGENT_ID_SIZE), BYTES_OF(asset->id));
 }
 
+/* An id does not tell its slot: there are few enough to look into each. */
+enum status asset_find(struct txn *txn, struct bytes id, struct asset_ref *out)
+{
+	enum status status = STATUS_NOT_FOUND;
+	struct buffer key = { 0 };
+	struct bytes value;
+
+	if (id.size != ASSET_ID_SIZE)
+		return STATUS_NOT_FOUND;
+	memcpy(out->id, id.data, ASSET_ID_SIZE);
+	for (unsigned slot = 0; status == STATUS_NOT_FOUND && slot < SUBLOG_SLOTS; slot++) {
+		out->slot = (uint8_t)slot;
+		asset_key(&key, out);
+		status = txn_get(txn, STATE_ASSET, buffer_bytes(&key), &value);
+	}
+	buffer_fini(&key);
+	return status;
+}
+
 enum status asset_get(struct txn *txn, const struct asset_ref *asset, struct arena *arena,
     Fettle__StateAsset **out)
 {

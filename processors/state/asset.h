@@ -20,6 +20,8 @@ enum { ASSET_KEY_SIZE = 1 + ASSET_ID_SIZE };
 NODISCARD enum status asset_of_agent(struct txn *txn, const uint8_t *agent, struct asset_ref *out);
 /* Binds an agent to an asset. */
 void asset_bind(struct txn *txn, const uint8_t *agent, const struct asset_ref *asset);
+/* The asset of that id, whatever its slot.  NOT_FOUND: there is none. */
+NODISCARD enum status asset_find(struct txn *txn, struct bytes id, struct asset_ref *out);
 /* Its record, in ARENA.  NOT_FOUND, CORRUPT, IO. */
 NODISCARD enum status asset_get(struct txn *txn, const struct asset_ref *asset, struct arena *arena,
     Fettle__StateAsset **out);

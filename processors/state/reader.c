@@ -262,35 +262,47 @@ enum status state_reader_passes(struct state_reader *reader, const uint8_t asset
 	return status;
 }
 
+/* Where nothing was judged on the asset all stays 0. */
+static enum status read_assessed(struct kv_txn *txn, struct bytes key, struct state_score *out)
+{
+	struct arena arena = { 0 };
+	Fettle__StateAssessed *assessed;
+	struct bytes value;
+	enum status status = kv_get(txn, STATE_ASSESSED, key, &value);
+
+	if (status != STATUS_OK)
+		return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+	assessed = record_unpack(&fettle__state_assessed__descriptor, value, &arena);
+	if (assessed != NULL) {
+		out->passed = assessed->passed;
+		out->failed = assessed->failed;
+		out->not_applicable = assessed->not_applicable;
+		out->not_run = assessed->not_run;
+	}
+	arena_fini(&arena);
+	return assessed == NULL ? STATUS_CORRUPT : STATUS_OK;
+}
+
 enum status state_reader_score(struct state_reader *reader, const uint8_t asset[ASSET_ID_SIZE],
     struct state_score *out)
 {
 	struct kv_txn *txn = NULL;
-	struct arena arena = { 0 };
 	struct buffer key = { 0 };
 	struct bytes value;
-	Fettle__StateAssessed *assessed;
 	enum status status = find_asset(reader, asset, &key);
 
 	*out = (struct state_score){ .passed = 0 };
 	if (status == STATUS_OK)
 		status = kv_read_begin(reader->kv, &txn);
 	if (status == STATUS_OK)
-		status = kv_get(txn, STATE_ASSESSED, buffer_bytes(&key), &value);
+		status = kv_get(txn, STATE_PLANNED, buffer_bytes(&key), &value);
+	if (status == STATUS_OK && value.size != HASH_SIZE)
+		status = STATUS_CORRUPT;
 	if (status == STATUS_OK) {
-		assessed = record_unpack(&fettle__state_assessed__descriptor, value, &arena);
-		status = assessed == NULL ? STATUS_CORRUPT : STATUS_OK;
-	}
-	if (status == STATUS_OK) {
-		if (assessed->plan.len == HASH_SIZE)
-			memcpy(out->plan, assessed->plan.data, HASH_SIZE);
-		out->passed = assessed->passed;
-		out->failed = assessed->failed;
-		out->not_applicable = assessed->not_applicable;
-		out->not_run = assessed->not_run;
+		memcpy(out->plan, value.data, HASH_SIZE);
+		status = read_assessed(txn, buffer_bytes(&key), out);
 	}
 	kv_abort(&txn);
-	arena_fini(&arena);
 	buffer_fini(&key);
 	return status;
 }

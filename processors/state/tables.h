@@ -19,6 +19,15 @@
  *   assessed    slot, asset -> StateAssessed
  *   priority    "table" -> Document: the priority table in use
  *   memo        rule hash, hash of the facts that it read -> Memo
+ *   detection   id -> Document: the detections in force
+ *   watchlist   "watchlist" -> Document: the one in use
+ *   suspect     slot, asset, and what the detect stage keeps for a moment (detect/suspects.h)
+ *   alert       slot, asset -> u64: how many; slot, asset, fact key, 0, alert id -> AlertVerdict
+ *   alert_of    alert id -> key in `alert`
+ *   job         slot, asset, job id -> JobVerdict
+ *   job_of      job id -> key in `job`
+ *   asset_jobs  slot, asset -> StateJobs: which of them are open, and the last token
+ *   planned     slot, asset -> hash of the plan last sent
  */
 #ifndef PROCESSORS_STATE_TABLES_H
 #define PROCESSORS_STATE_TABLES_H
@@ -40,11 +49,22 @@ enum state_table {
 	STATE_ASSESSED,
 	STATE_PRIORITY,
 	STATE_MEMO,
+	STATE_DETECTION,
+	STATE_WATCHLIST,
+	STATE_SUSPECT,
+	STATE_ALERT,
+	STATE_ALERT_OF,
+	STATE_JOB,
+	STATE_JOB_OF,
+	STATE_PLANNED,
+	STATE_ASSET_JOBS,
 	STATE_TABLES,
 };
 
 #define STATE_TABLE_NAMES \
 	HOST_TABLE_NAMES, "agent", "asset", "fact", "value", "posting", "pass", "policy", \
-	    "result", "result_set", "result_of", "finding", "assessed", "priority", "memo", NULL
+	    "result", "result_set", "result_of", "finding", "assessed", "priority", "memo", \
+	    "detection", "watchlist", "suspect", "alert", "alert_of", "job", "job_of", "planned", \
+	    "asset_jobs", NULL
 
 #endif

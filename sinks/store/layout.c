@@ -17,6 +17,7 @@ const char *const layout_tables[] = {
 	[LAYOUT_RESULTS] = "results",
 	[LAYOUT_QUARANTINED] = "quarantined",
 	[LAYOUT_LOSSES] = "losses",
+	[LAYOUT_FINDINGS_BY_DUE] = "findings_by_due",
 	NULL,
 };
 
@@ -77,14 +78,27 @@ void layout_timed_key(struct buffer *out, uint64_t ms, struct bytes id)
 	buffer_append(out, id);
 }
 
-void layout_finding_key(struct buffer *out, const Fettle__FindingVerdict *finding)
+/* What both indexes of findings end with. */
+static void append_finding(struct buffer *out, const Fettle__FindingVerdict *finding)
 {
-	buffer_append_u8(out, (uint8_t)finding->state);
 	buffer_append_u8(out, (uint8_t)rank_of_severity(finding->severity));
 	buffer_append(out, record_bytes(finding->asset));
 	append_bounded(out, finding->subject, SUBJECT_MAX);
 	buffer_append_u8(out, 0);
 	buffer_append(out, record_bytes(finding->id));
+}
+
+void layout_finding_key(struct buffer *out, const Fettle__FindingVerdict *finding)
+{
+	buffer_append_u8(out, (uint8_t)finding->state);
+	append_finding(out, finding);
+}
+
+void layout_due_key(struct buffer *out, const Fettle__FindingVerdict *finding)
+{
+	buffer_append_u8(out, (uint8_t)finding->state);
+	buffer_append_u64(out, finding->due_ms == 0 ? UINT64_MAX : finding->due_ms);
+	append_finding(out, finding);
 }
 
 void layout_results_key(struct buffer *out, struct bytes asset, const char *policy)

@@ -25,6 +25,7 @@ enum layout_table {
 	LAYOUT_RESULTS,          /* asset | policy */
 	LAYOUT_QUARANTINED,      /* at_ms u64 | id */
 	LAYOUT_LOSSES,           /* at_ms u64 | id */
+	LAYOUT_FINDINGS_BY_DUE,  /* state u8 | due_ms u64 | rank u8 | asset | subject | 0 | id */
 };
 
 extern const char *const layout_tables[]; /* names by the numbers above; ends with NULL */
@@ -48,6 +49,8 @@ bool layout_sums_decode(struct bytes value, struct layout_sums *out);
 /* These append. */
 void layout_timed_key(struct buffer *out, uint64_t ms, struct bytes id);
 void layout_finding_key(struct buffer *out, const Fettle__FindingVerdict *finding);
+/* By when it is due; what has no date comes after all that have. */
+void layout_due_key(struct buffer *out, const Fettle__FindingVerdict *finding);
 void layout_results_key(struct buffer *out, struct bytes asset, const char *policy);
 
 #endif

@@ -13,7 +13,8 @@
 #include "core/require.h"
 #include "sinks/store/layout.h"
 
-enum { PAGE_ROWS = 256, PAGE_BYTES = 1 << 20 };
+/* A page ends, too, once so many keys were passed over in one read transaction. */
+enum { PAGE_ROWS = 256, PAGE_BYTES = 1 << 20, PAGE_KEYS = 1 << 16 };
 
 struct query {
 	struct kv *kv;
@@ -33,6 +34,10 @@ static const struct view findings_by_rank_view = { .table = LAYOUT_FINDINGS,
 	.has_index = true,
 	.index = LAYOUT_FINDINGS_BY_RANK,
 	.key_size = LAYOUT_ID_SIZE };
+static const struct view findings_by_due_view = { .table = LAYOUT_FINDINGS,
+	.has_index = true,
+	.index = LAYOUT_FINDINGS_BY_DUE,
+	.key_size = LAYOUT_ID_SIZE };
 static const struct view changes_view = { .table = LAYOUT_CHANGES };
 static const struct view changes_by_asset_view = { .table = LAYOUT_CHANGES,
 	.has_index = true,
@@ -49,6 +54,9 @@ struct walk {
 	struct bytes prefix; /* of the keys walked by */
 	struct bytes from;   /* the first key; NONE: the first, or backward the last, of PREFIX */
 	bool is_backward;
+	/* Which of the keys; NULL: all.  It spares the row. */
+	bool (*wants_key)(const void *wanted, struct bytes key);
+	const void *wanted;
 
 	/* The page in hand. */
 	struct buffer bytes;
@@ -98,8 +106,6 @@ static enum status copy_row(struct walk *walk, struct kv_txn *txn, struct bytes 
 {
 	const struct view *view = walk->view;
 
-	buffer_clear(&walk->last);
-	buffer_append(&walk->last, key);
 	if (view->has_index) {
 		enum status status;
 
@@ -119,12 +125,17 @@ static enum status copy_rows(struct walk *walk, struct kv_txn *txn, struct kv_cu
 {
 	struct bytes key, value;
 	enum status status = seek(walk, cursor, &key, &value);
+	unsigned keys = 0;
 
 	while (status == STATUS_OK && bytes_start_with(key, walk->prefix)) {
-		status = copy_row(walk, txn, key, value);
+		buffer_clear(&walk->last);
+		buffer_append(&walk->last, key);
+		if (walk->wants_key == NULL || walk->wants_key(walk->wanted, key))
+			status = copy_row(walk, txn, key, value);
 		if (status != STATUS_OK)
 			return status;
-		if (walk->count == PAGE_ROWS || walk->bytes.size >= PAGE_BYTES)
+		if (walk->count == PAGE_ROWS || walk->bytes.size >= PAGE_BYTES
+		    || ++keys == PAGE_KEYS)
 			return STATUS_OK;
 		status = walk->is_backward ? kv_cursor_prev(cursor, &key, &value)
 		                           : kv_cursor_next(cursor, &key, &value);
@@ -345,10 +356,38 @@ static enum status visit_finding(void *data, struct bytes value, struct arena *a
 	                                            : STATUS_OK;
 }
 
-enum status query_findings(struct query *query, const struct query_findings *wanted,
-    enum status (*visit)(void *visitor, const Fettle__FindingVerdict *finding), void *visitor)
+/* Of LAYOUT_FINDINGS_BY_DUE: state | due_ms | rank | asset | … */
+static bool wants_due_key(const void *data, struct bytes key)
 {
-	struct findings_visit with = { .wanted = wanted, .visit = visit, .visitor = visitor };
+	const struct query_findings *wanted = data;
+	enum { RANK_AT = 1 + 8, ASSET_AT = RANK_AT + 1 };
+
+	return key.size >= ASSET_AT && has_bit(wanted->ranks, key.data[RANK_AT])
+	    && bytes_start_with(BYTES(key.data + ASSET_AT, key.size - ASSET_AT), wanted->asset);
+}
+
+static enum status visit_by_due(struct query *query, const struct query_findings *wanted,
+    struct findings_visit *with)
+{
+	enum status status = STATUS_OK;
+
+	for (unsigned state = 1; state <= LAYOUT_STATES && status == STATUS_OK; state++) {
+		uint8_t prefix = (uint8_t)state;
+		struct walk walk = { .query = query,
+			.view = &findings_by_due_view,
+			.prefix = BYTES(&prefix, 1),
+			.wants_key = wants_due_key,
+			.wanted = wanted };
+
+		if (has_bit(wanted->states, state))
+			status = walk_all(&walk, visit_finding, with);
+	}
+	return status;
+}
+
+static enum status visit_by_rank(struct query *query, const struct query_findings *wanted,
+    struct findings_visit *with)
+{
 	struct buffer prefix = { 0 };
 	enum status status = STATUS_OK;
 
@@ -363,10 +402,19 @@ enum status query_findings(struct query *query, const struct query_findings *wan
 		buffer_append_u8(&prefix, (uint8_t)rank);
 		buffer_append(&prefix, wanted->asset);
 		walk.prefix = buffer_bytes(&prefix);
-		status = walk_all(&walk, visit_finding, &with);
+		status = walk_all(&walk, visit_finding, with);
 	}
 	buffer_fini(&prefix);
 	return status;
+}
+
+enum status query_findings(struct query *query, const struct query_findings *wanted,
+    enum status (*visit)(void *visitor, const Fettle__FindingVerdict *finding), void *visitor)
+{
+	struct findings_visit with = { .wanted = wanted, .visit = visit, .visitor = visitor };
+
+	return wanted->is_by_due ? visit_by_due(query, wanted, &with)
+	                         : visit_by_rank(query, wanted, &with);
 }
 
 /* Collects the findings whose ids begin as asked for, until it has two. */

@@ -38,9 +38,10 @@ struct query_findings {
 	uint32_t kinds;     /* bits 1 << FindingKind */
 	uint32_t ranks;     /* bits 1 << rank */
 	uint64_t since_ms;  /* first seen, or fixed, then or later */
+	bool is_by_due;     /* the soonest due first, those without a date last */
 };
 
-/* By state (open, fixed, excepted), then rank, asset, subject. */
+/* By state (open, fixed, excepted), then (due time where asked for,) rank, asset, subject. */
 NODISCARD enum status query_findings(struct query *query, const struct query_findings *wanted,
     enum status (*visit)(void *visitor, const Fettle__FindingVerdict *finding), void *visitor);
 /*

@@ -120,6 +120,8 @@ static enum status forget_finding(struct store *store, struct bytes id)
 		return STATUS_CORRUPT;
 	layout_finding_key(fresh(&store->key), older);
 	txn_delete(store->txn, LAYOUT_FINDINGS_BY_RANK, buffer_bytes(&store->key));
+	layout_due_key(fresh(&store->key), older);
+	txn_delete(store->txn, LAYOUT_FINDINGS_BY_DUE, buffer_bytes(&store->key));
 	--*sum_of(store, older);
 	return STATUS_OK;
 }
@@ -139,6 +141,8 @@ static enum status apply_finding(struct store *store, struct bytes body, uint64_
 	txn_put(store->txn, LAYOUT_FINDINGS, record_bytes(finding->id), body);
 	layout_finding_key(fresh(&store->key), finding);
 	txn_put(store->txn, LAYOUT_FINDINGS_BY_RANK, buffer_bytes(&store->key), BYTES_NONE);
+	layout_due_key(fresh(&store->key), finding);
+	txn_put(store->txn, LAYOUT_FINDINGS_BY_DUE, buffer_bytes(&store->key), BYTES_NONE);
 	++*sum_of(store, finding);
 	return STATUS_OK;
 }
@@ -330,6 +334,82 @@ uint64_t store_position(const struct store *store)
 	return store->committed.position;
 }
 
+/* ---- an index that is younger than the store ---- */
+
+static enum status count_rows(struct store *store, uint64_t *findings, uint64_t *indexed)
+{
+	struct kv_txn *txn;
+	enum status status = kv_read_begin(store->kv, &txn);
+
+	if (status != STATUS_OK)
+		return status;
+	status = kv_count(txn, LAYOUT_FINDINGS, findings);
+	if (status == STATUS_OK)
+		status = kv_count(txn, LAYOUT_FINDINGS_BY_DUE, indexed);
+	kv_abort(&txn);
+	return status;
+}
+
+/* The next findings of SCAN; store->value is the id of the last one then. */
+static enum status index_some(struct store *store, struct txn_scan *scan)
+{
+	enum status status = STATUS_OK;
+	struct bytes id, body;
+
+	for (unsigned rows = 0; rows < COMMIT_RECORDS; rows++) {
+		const Fettle__FindingVerdict *finding;
+
+		status = txn_scan_next(scan, &id, &body);
+		if (status != STATUS_OK)
+			return status;
+		arena_reset(&store->arena);
+		finding = record_unpack(&fettle__finding_verdict__descriptor, body, &store->arena);
+		if (!is_finding(finding))
+			return STATUS_CORRUPT;
+		layout_due_key(fresh(&store->key), finding);
+		txn_put(store->txn, LAYOUT_FINDINGS_BY_DUE, buffer_bytes(&store->key), BYTES_NONE);
+		buffer_append(fresh(&store->value), id);
+	}
+	return STATUS_OK;
+}
+
+/* NOT_FOUND once the last one is in the index. */
+static enum status index_page(struct store *store)
+{
+	struct txn_scan *scan;
+	enum status status = txn_begin(store->kv, &store->txn), committed;
+
+	if (status != STATUS_OK)
+		return status;
+	status = txn_scan_open(store->txn, LAYOUT_FINDINGS, BYTES_NONE, buffer_bytes(&store->value),
+	    &scan);
+	if (status == STATUS_OK) {
+		status = index_some(store, scan);
+		txn_scan_close(scan);
+	}
+	if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
+		txn_abort(&store->txn);
+		return status;
+	}
+	committed = txn_commit(&store->txn);
+	return committed == STATUS_OK ? status : committed;
+}
+
+/* A store of before there was the index by due time gets it; one that was begun is ended. */
+static enum status complete_index(struct store *store)
+{
+	uint64_t findings, indexed;
+	enum status status = count_rows(store, &findings, &indexed);
+
+	buffer_clear(&store->value);
+	if (status != STATUS_OK || findings == indexed)
+		return status;
+	while (status == STATUS_OK)
+		status = index_page(store);
+	buffer_clear(&store->value);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
 /* ---- life ---- */
 
 static enum status load_sums(struct store *store)
@@ -357,6 +437,8 @@ enum status store_open(const char *data, struct store **out)
 
 	if (status == STATUS_OK)
 		status = load_sums(store);
+	if (status == STATUS_OK)
+		status = complete_index(store);
 	free(directory);
 	if (status != STATUS_OK) {
 		store_close(store);

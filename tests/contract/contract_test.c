@@ -33,6 +33,14 @@ static const ProtobufCMessageDescriptor *const messages[] = {
 	&fettle__finding_verdict__descriptor,
 	&fettle__quarantined_verdict__descriptor,
 	&fettle__loss_verdict__descriptor,
+	&fettle__job_progress__descriptor,
+	&fettle__alert_ack__descriptor,
+	&fettle__job_proposal__descriptor,
+	&fettle__job_decision__descriptor,
+	&fettle__job_lease__descriptor,
+	&fettle__job_cancel__descriptor,
+	&fettle__alert_verdict__descriptor,
+	&fettle__job_verdict__descriptor,
 };
 
 enum { MESSAGES = sizeof(messages) / sizeof(messages[0]) };

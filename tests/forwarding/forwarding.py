@@ -215,6 +215,45 @@ class TcpReceiver:
                     pass
 
 
+RSYSLOG = shutil.which("rsyslogd", path="/usr/sbin:/usr/bin:" + os.environ.get("PATH", ""))
+
+
+class Rsyslog:
+    """Debian's rsyslog, which writes every message that it takes to a file."""
+
+    def __init__(self, directory):
+        self.port = free_port()
+        self.target = f"tcp://127.0.0.1:{self.port}"
+        self._directory = directory
+        self._received = os.path.join(directory, "received")
+        self._daemon = None
+        with open(os.path.join(directory, "rsyslog.conf"), "w", encoding="utf-8") as file:
+            file.write(f'''global(workDirectory="{directory}" maxMessageSize="256k")
+module(load="imtcp")
+template(name="message" type="string" string="%msg%\\n")
+input(type="imtcp" address="127.0.0.1" port="{self.port}" ruleset="all")
+ruleset(name="all") {{ action(type="omfile" file="{self._received}" template="message") }}
+''')
+
+    def start(self):
+        self._daemon = subprocess.Popen(
+            [RSYSLOG, "-n", "-f", os.path.join(self._directory, "rsyslog.conf"), "-i",
+             os.path.join(self._directory, "rsyslog.pid")],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def stop(self):
+        if self._daemon is not None:
+            self._daemon.send_signal(signal.SIGTERM)
+            self._daemon.wait(PATIENCE)
+            self._daemon = None
+
+    def events(self):
+        if not os.path.exists(self._received):
+            return []
+        with open(self._received, encoding="utf-8") as file:
+            return [json.loads(line[line.index("{"):]) for line in file if line.endswith("}\n")]
+
+
 class HookServer:
     """Answers POST as ANSWER(event, headers) says: a code, or a code and headers."""
 

@@ -1,65 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """Debian's rsyslog as the SIEM, stopped and started under load: nothing is missing."""
-import json
-import os
-import shutil
-import signal
-import subprocess
-
 import forwarding
-from forwarding import free_port, until
-
-PROGRAM = shutil.which("rsyslogd", path="/usr/sbin:/usr/bin:" + os.environ.get("PATH", ""))
+from forwarding import until
 
 
 class Rsyslog(forwarding.Case):
     def setUp(self):
         super().setUp()
-        if PROGRAM is None:
+        if forwarding.RSYSLOG is None:
             self.skipTest("rsyslogd is not installed")
-        self.port, self.received = free_port(), self.at("received")
-        with open(self.at("rsyslog.conf"), "w", encoding="utf-8") as file:
-            file.write(f'''global(workDirectory="{self.path}" maxMessageSize="64k")
-module(load="imtcp")
-template(name="message" type="string" string="%msg%\\n")
-input(type="imtcp" address="127.0.0.1" port="{self.port}" ruleset="all")
-ruleset(name="all") {{ action(type="omfile" file="{self.received}" template="message") }}
-''')
-        self.daemon = None
-        self.addCleanup(self.stop_daemon)
-
-    def start_daemon(self):
-        self.daemon = subprocess.Popen(
-            [PROGRAM, "-n", "-f", self.at("rsyslog.conf"), "-i", self.at("rsyslog.pid")],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def stop_daemon(self):
-        if self.daemon is not None:
-            self.daemon.send_signal(signal.SIGTERM)
-            self.daemon.wait(forwarding.PATIENCE)
-            self.daemon = None
-
-    def events(self):
-        if not os.path.exists(self.received):
-            return []
-        with open(self.received, encoding="utf-8") as file:
-            return [json.loads(line) for line in file if line.endswith("}\n")]
+        self.rsyslog = forwarding.Rsyslog(self.path)
+        self.addCleanup(self.rsyslog.stop)
 
     def test_nothing_is_missing_when_it_is_stopped_and_started_under_load(self):
         self.begin_feed()
-        self.configure(siem=[{"name": "soc", "target": f"tcp://127.0.0.1:{self.port}"}])
+        self.configure(siem=[{"name": "soc", "target": self.rsyslog.target}])
         self.start_sink()
         for end in (6000, 12000, 18000):
-            before = len(self.events())
-            self.start_daemon()
+            before = len(self.rsyslog.events())
+            self.rsyslog.start()
             self.feed.say(end)
-            until(lambda: len(self.events()) > before + 500, "some events",
+            until(lambda: len(self.rsyslog.events()) > before + 500, "some events",
                   lambda: self.said()[-2000:])
-            self.stop_daemon()
-        self.start_daemon()
+            self.rsyslog.stop()
+        self.rsyslog.start()
         self.wait_acked("soc", 18000)
-        self.stop_daemon()  # it writes what it still has
-        self.is_complete(self.events(), 18000)
+        self.rsyslog.stop()  # it writes what it still has
+        self.is_complete(self.rsyslog.events(), 18000)
 
 
 if __name__ == "__main__":

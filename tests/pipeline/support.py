@@ -168,8 +168,20 @@ class Place:
         self.processes = []
         os.mkdir(self.at("policies"))
         os.mkdir(self.at("watched"))
-        # Asking apt takes seconds, and what is mounted or listens here is not ours to foresee.
-        self.configure(content={"policies": [self.at("policies")]}, agent={"skip": QUIET})
+        os.mkdir(self.at("detections"))
+        write_whole(self.at("watchlist.yaml"), "attack_version: '18.1'\npaths: []\n")
+        # Asking apt takes seconds, and what is mounted or listens here is not ours to foresee; nor
+        # is what others do to the files that are watched for security.
+        self.configure(content={"policies": [self.at("policies")],
+                                "detections": [self.at("detections")],
+                                "watchlist": self.at("watchlist.yaml")},
+                       agent={"skip": QUIET})
+
+    def use_shipped(self, *names):
+        """What is shipped in place of the test's own: "detections", "watchlist", "policies"."""
+        for name in names:
+            del self.settings["content"][name]
+        self.configure()
 
     def at(self, *names):
         return os.path.join(self.path, *names)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "console/console.h"
+#include "console/configuration.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +15,7 @@ static struct {
 	uint64_t limit;
 	bool is_quiet, has_all;
 	char asset[64], data[64];
+	uint64_t stale_after; /* of the settings */
 	int argc;
 	char argv[4][64];
 } given;
@@ -30,6 +31,11 @@ static int note(const struct console *console, int argc, char **argv)
 	given.has_all = console_option(console, "all") != NULL;
 	snprintf(given.asset, sizeof(given.asset), "%s", asset == NULL ? "none" : asset);
 	snprintf(given.data, sizeof(given.data), "%s", console->paths.data);
+	if (console->settings != NULL) {
+		const struct configuration_console *set = settings_of(console->settings, "console");
+
+		given.stale_after = set->stale_after;
+	}
 	given.argc = argc;
 	for (int i = 0; i < argc && i < 4; i++)
 		snprintf(given.argv[i], sizeof(given.argv[0]), "%s", argv[i]);
@@ -64,6 +70,11 @@ static const struct command commands[] = {
 	    .arguments_least = 1,
 	    .arguments_most = 2,
 	    .options = options,
+	    .run = note },
+	{ .noun = "pages",
+	    .group = "See",
+	    .summary = "pages",
+	    .has_no_settings = true,
 	    .run = note },
 	{ .noun = "log", .verb = "dump", .group = "See", .summary = "dump", .run = note },
 	{ .noun = NULL },
@@ -194,6 +205,48 @@ static void a_flag_stands_above_the_environment(void **test)
 	unsetenv("FETTLE_DATA");
 }
 
+static void set_stands_above_the_environment_and_that_above_the_default(void **test)
+{
+	(void)test;
+	assert_int_equal(run("fettle finds"), 0);
+	assert_int_equal(given.stale_after, 15 * 60 * 1000);
+	setenv("FETTLE_CONSOLE_STALE_AFTER", "3m", 1);
+	assert_int_equal(run("fettle finds"), 0);
+	assert_int_equal(given.stale_after, 3 * 60 * 1000);
+	assert_int_equal(run("fettle --set console.stale_after=2m finds"), 0);
+	assert_int_equal(given.stale_after, 2 * 60 * 1000);
+	assert_int_equal(
+	    run("fettle --set console.stale_after=2m finds --set console.stale_after=1m"), 0);
+	assert_int_equal(given.stale_after, 60 * 1000);
+	unsetenv("FETTLE_CONSOLE_STALE_AFTER");
+}
+
+static void a_setting_that_is_none_is_refused(void **test)
+{
+	const char *const lines[] = {
+		"fettle finds --set console.stale_afer=1m",
+		"fettle finds --set consol.stale_after=1m",
+		"fettle finds --set console.stale_after=soon",
+		"fettle finds --set siem.name=soc",
+		"fettle finds --config /nowhere/fettle.yaml",
+	};
+
+	(void)test;
+	for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		assert_int_equal(run(lines[i]), CONSOLE_BAD_CONFIGURATION);
+		assert_null(given.command);
+	}
+	assert_int_equal(run("fettle finds --set console.stale_after"), CONSOLE_USAGE);
+	assert_int_equal(run("fettle finds --set stale_after=1m"), CONSOLE_USAGE);
+}
+
+static void what_has_no_use_for_settings_works_without(void **test)
+{
+	(void)test;
+	assert_int_equal(run("fettle pages --config /nowhere/fettle.yaml"), 0);
+	assert_int_equal(run("fettle pages --set console.stale_after=1m"), CONSOLE_USAGE);
+}
+
 static void since_is_a_duration_or_a_time(void **test)
 {
 	uint64_t at = 0;
@@ -222,6 +275,9 @@ int main(void)
 		cmocka_unit_test(what_is_mistyped_is_refused),
 		cmocka_unit_test(help_runs_nothing),
 		cmocka_unit_test(a_flag_stands_above_the_environment),
+		cmocka_unit_test(set_stands_above_the_environment_and_that_above_the_default),
+		cmocka_unit_test(a_setting_that_is_none_is_refused),
+		cmocka_unit_test(what_has_no_use_for_settings_works_without),
 		cmocka_unit_test(since_is_a_duration_or_a_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

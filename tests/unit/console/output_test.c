@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "console/output.h"
 
+#include <assert.h>
+#include <locale.h>
 #include <stdlib.h>
 
 #include "tests/support/scratch.h"
@@ -52,9 +54,43 @@ static void a_table_is_cut_where_it_must_be_and_nowhere_else(void **test)
 {
 	(void)test;
 	shows((struct output_options){ .width = 14 }, bytes_of_text("a-very-long-name"),
-	    "NAME     COUNT\na-very-l     7\n         12345\n");
+	    "NAME     COUNT\na-very-…     7\n         12345\n");
 	shows((struct output_options){ 0 }, bytes_of_text("a-very-long-name"),
 	    "NAME             COUNT\na-very-long-name     7\n                 12345\n");
+}
+
+static void what_fits_is_shown_whole(void **test)
+{
+	(void)test;
+	shows((struct output_options){ .width = 14 }, bytes_of_text("eight-ch"),
+	    "NAME     COUNT\neight-ch     7\n         12345\n");
+}
+
+static void shortens(const char *text, size_t width, bool in_middle, const char *expected)
+{
+	char *shorter = output_shorten(text, width, in_middle);
+
+	assert_string_equal(shorter, expected);
+	free(shorter);
+}
+
+static void a_key_loses_its_middle_and_keeps_its_end(void **test)
+{
+	(void)test;
+	shortens("file/etc/ssh/sshd_config", 24, true, "file/etc/ssh/sshd_config");
+	shortens("file/etc/ssh/sshd_config", 19, true, "file/e…/sshd_config");
+	shortens("file/etc/ssh/sshd_config", 19, false, "file/etc/ssh/sshd_…");
+	shortens("abcdef", 1, true, "…");
+	shortens("abcdef", 1, false, "…");
+}
+
+static void characters_are_cut_by_the_columns_that_they_take(void **test)
+{
+	(void)test;
+	shortens("\u4f60\u597d\u4e16\u754c", 5, false, "\u4f60\u597d…");
+	shortens("\u4f60\u597d\u4e16\u754c", 4, false, "\u4f60…");
+	shortens("fu\u00df-weit", 4, false, "fu\u00df…");
+	shortens("\xff\xfe\xfd", 2, false, "\xff…");
 }
 
 static void json_is_a_list_of_objects(void **test)
@@ -223,6 +259,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_table_is_aligned_and_shows_only_titled_columns),
 		cmocka_unit_test(a_table_is_cut_where_it_must_be_and_nowhere_else),
+		cmocka_unit_test(what_fits_is_shown_whole),
+		cmocka_unit_test(a_key_loses_its_middle_and_keeps_its_end),
+		cmocka_unit_test(characters_are_cut_by_the_columns_that_they_take),
 		cmocka_unit_test(json_is_a_list_of_objects),
 		cmocka_unit_test(a_single_row_is_an_object),
 		cmocka_unit_test(ndjson_is_an_object_a_line),
@@ -237,5 +276,6 @@ int main(void)
 		cmocka_unit_test(colour_is_for_terminals_unless_somebody_says_otherwise),
 		cmocka_unit_test(the_width_is_that_of_columns),
 	};
+	assert(setlocale(LC_CTYPE, "C.UTF-8") != NULL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -360,8 +360,8 @@ static enum status intend(struct fixture *at, const char *key, const char *body,
 
 	begin(at);
 	status = log_store_intent(at->store,
-	    make_record(at, FETTLE__KIND__KIND_POLICY, key, NULL, body), operator_id, NOW_MS,
-	    changed);
+	    make_record(at, FETTLE__KIND__KIND_POLICY, key, NULL, body), operator_id,
+	    "anna (uid 1000)", NOW_MS, changed);
 	commit(at);
 	return status;
 }

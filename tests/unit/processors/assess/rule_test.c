@@ -323,6 +323,25 @@ static void an_outcome_shows_the_line_that_decided(void **test)
 	assert_string_equal(outcome.reason, "no line of /etc/plain matches");
 }
 
+static void an_outcome_shows_the_only_line_there_is(void **test)
+{
+	static const struct world_file switches[] = { { .path = "/proc/sys/one", .content = "1\n" },
+		{ .path = "/etc/empty", .content = "" }, { .path = NULL } };
+	struct fixture *fixture = *test;
+	struct outcome outcome;
+
+	fixture->world = WORLD(switches);
+	outcome = evaluate(fixture, DIALECT_FETTLE, "f:/proc/sys/one -> n:^(\\d+)$ compare == 0");
+	assert_int_equal(outcome.kind, OUTCOME_NOT_FOUND);
+	assert_int_equal(outcome.line, 1);
+	assert_true(bytes_equal(outcome.evidence, bytes_of_text("1")));
+	outcome = evaluate(fixture, DIALECT_FETTLE, "c:stat -c %a /proc/sys/one -> r:^600$");
+	assert_true(bytes_equal(outcome.evidence, bytes_of_text("644")));
+	outcome = evaluate(fixture, DIALECT_FETTLE, "f:/etc/empty -> r:x");
+	assert_int_equal(outcome.line, 0);
+	assert_int_equal(outcome.evidence.size, 0);
+}
+
 static void evidence_is_cut_between_characters(void **test)
 {
 	struct fixture *fixture = *test;
@@ -534,6 +553,7 @@ int main(void)
 		TEST(every_rule_means_in_its_dialect_what_the_format_says),
 		TEST(pcre2_in_wazuh4_minds_case),
 		TEST(an_outcome_shows_the_line_that_decided),
+		TEST(an_outcome_shows_the_only_line_there_is),
 		TEST(evidence_is_cut_between_characters),
 		TEST(what_failed_keeps_its_reason_and_is_not_memoised),
 		TEST(too_many_steps_is_not_run_and_says_so),

@@ -50,6 +50,15 @@ struct side {
 			} \
 		} \
 	}
+#define MEMBERS(names) \
+	{ \
+		PRESENT, \
+		{ \
+			{ \
+				"members", (names), 0 \
+			} \
+		} \
+	}
 #define UID(uid) \
 	{ \
 		PRESENT, \
@@ -101,9 +110,21 @@ static const struct {
 	{ "user/toor", "second-root-account", ABSENT_SIDE, UID(0) },
 	{ "user/anna", "second-root-account", UID(1000), UID(0) },
 	{ "user/ROOT", "second-root-account", ABSENT_SIDE, UID(0) },
-	{ "user/anna", "", ABSENT_SIDE, UID(1000) },
-	{ "user/root", "", UID(0), OTHER_SHELL(0) },
-	{ "user/toor", "", UID(0), OTHER_SHELL(0) },
+	{ "user/anna", "account-added", ABSENT_SIDE, UID(1000) },
+	{ "user/anna", "", UID(1000), ABSENT_SIDE },
+	{ "user/anna", "account-changed", UID(1000), OTHER_SHELL(1000) },
+	{ "user/anna", "account-changed", UID(1000), UID(1001) },
+	{ "user/anna", "account-changed", UID(0), UID(1000) },
+	{ "user/root", "account-changed", UID(0), OTHER_SHELL(0) },
+	{ "user/toor", "account-changed", UID(0), OTHER_SHELL(0) },
+	{ "user/anna", "", UID(1000), UID(1000) },
+
+	{ "group/sudo", "privileged-group", MEMBERS(""), MEMBERS("anna") },
+	{ "group/docker", "privileged-group", MEMBERS("anna"), MEMBERS("anna,bert") },
+	{ "group/docker", "privileged-group", ABSENT_SIDE, MEMBERS("anna") },
+	{ "group/docker", "", ABSENT_SIDE, MEMBERS("") },
+	{ "group/sudo", "", MEMBERS("anna"), MEMBERS("") },
+	{ "group/users", "", MEMBERS("anna"), MEMBERS("anna,bert") },
 
 	{ "authorized_key/root/SHA256:abc", "ssh-authorized-key", ABSENT_SIDE, BARE },
 	{ "authorized_key/root/SHA256:abc", "", BARE, ABSENT_SIDE },

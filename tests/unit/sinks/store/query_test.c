@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/kv.h"
 #include "core/record.h"
 #include "sinks/store/store.h"
 #include "tests/support/scratch.h"
@@ -155,6 +156,85 @@ static void a_finding_that_changes_state_moves(void **test)
 	findings_are(fixture, (struct query_findings){ .states = 1 << FIXED }, "c/1 ");
 	put_finding(fixture, "web1", "c/1", "critical", OPEN);
 	findings_are(fixture, (struct query_findings){ 0 }, "c/1 ");
+}
+
+static void put_due(struct fixture *fixture, const char *asset, const char *subject,
+    const char *severity, uint64_t due_ms)
+{
+	Fettle__FindingVerdict finding = verdict_finding(asset, subject, severity);
+
+	RECORD_SET(&finding, state, FETTLE__FINDING_STATE__FINDING_STATE_OPEN);
+	RECORD_SET(&finding, due_ms, due_ms);
+	put(fixture, FETTLE__KIND__KIND_FINDING, &finding);
+}
+
+static void what_is_due_soonest_comes_first_and_what_has_no_date_last(void **test)
+{
+	struct fixture *fixture = *test;
+
+	put_due(fixture, "web1", "c/undated", "critical", 0);
+	put_due(fixture, "web1", "c/later", "critical", 300);
+	put_due(fixture, "web1", "c/soon-low", "low", 200);
+	put_due(fixture, "web1", "c/soon-high", "high", 200);
+	put_due(fixture, "web1", "c/b-soon-high", "high", 200);
+	put_finding(fixture, "web1", "c/fixed", "critical", FIXED);
+	findings_are(fixture, (struct query_findings){ .is_by_due = true },
+	    "c/b-soon-high c/soon-high c/soon-low c/later c/undated c/fixed ");
+}
+
+static void findings_by_due_time_are_filtered_too(void **test)
+{
+	struct fixture *fixture = *test;
+	ProtobufCBinaryData web1 = verdict_id("web1");
+
+	put_due(fixture, "web1", "c/1", "high", 300);
+	put_due(fixture, "web2", "c/2", "high", 100);
+	put_due(fixture, "web1", "c/3", "low", 200);
+	findings_are(fixture,
+	    (struct query_findings){ .is_by_due = true, .asset = record_bytes(web1) }, "c/3 c/1 ");
+	findings_are(fixture, (struct query_findings){ .is_by_due = true, .ranks = 1 << RANK_HIGH },
+	    "c/2 c/1 ");
+	findings_are(fixture, (struct query_findings){ .is_by_due = true, .states = 1 << FIXED },
+	    "");
+}
+
+static void a_finding_that_becomes_due_sooner_moves(void **test)
+{
+	struct fixture *fixture = *test;
+
+	put_due(fixture, "web1", "c/1", "high", 100);
+	put_due(fixture, "web1", "c/2", "high", 200);
+	put_due(fixture, "web1", "c/2", "high", 50);
+	findings_are(fixture, (struct query_findings){ .is_by_due = true }, "c/2 c/1 ");
+}
+
+static void a_store_without_the_index_by_due_time_gets_it(void **test)
+{
+	struct fixture *fixture = *test;
+	char *directory = text_format("%s/store", (const char *)fixture->data);
+	const struct kv_options options = { .tables = (const char *const[]){ "findings_by_due",
+						NULL },
+		.is_writer = true };
+	struct kv_cursor *cursor;
+	struct kv_txn *txn;
+	struct bytes key, value;
+	struct kv *kv;
+
+	put_due(fixture, "web1", "c/1", "high", 300);
+	put_due(fixture, "web2", "c/2", "high", 100);
+	store_close(fixture->store);
+	assert_int_equal(kv_open(directory, &options, &kv), STATUS_OK);
+	assert_int_equal(kv_write_begin(kv, &txn), STATUS_OK);
+	assert_int_equal(kv_cursor_open(txn, 0, &cursor), STATUS_OK);
+	while (kv_cursor_seek(cursor, BYTES_NONE, &key, &value) == STATUS_OK)
+		assert_int_equal(kv_cursor_delete(cursor, key), STATUS_OK);
+	kv_cursor_close(cursor);
+	assert_int_equal(kv_commit(&txn), STATUS_OK);
+	kv_close(kv);
+	free(directory);
+	findings_are(fixture, (struct query_findings){ .is_by_due = true }, "");
+	assert_int_equal(store_open(fixture->data, &fixture->store), STATUS_OK);
+	findings_are(fixture, (struct query_findings){ .is_by_due = true }, "c/2 c/1 ");
 }
 
 static void a_visitor_may_end_the_visit(void **test)
@@ -342,6 +422,10 @@ int main(void)
 		TEST(the_worst_finding_comes_first),
 		TEST(findings_are_filtered),
 		TEST(a_finding_that_changes_state_moves),
+		TEST(what_is_due_soonest_comes_first_and_what_has_no_date_last),
+		TEST(findings_by_due_time_are_filtered_too),
+		TEST(a_finding_that_becomes_due_sooner_moves),
+		TEST(a_store_without_the_index_by_due_time_gets_it),
 		TEST(a_visitor_may_end_the_visit),
 		TEST(a_subject_too_long_for_a_key_is_stored_all_the_same),
 		TEST(a_finding_is_found_by_the_beginning_of_its_id),

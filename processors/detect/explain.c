@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "processors/detect/explain.h"
+
+#include "processors/detect/suspects.h"
+#include "processors/state/facts.h"
+#include "processors/state/job.h"
+
+enum {
+	/* What a transaction did may be seen a little before the transaction itself. */
+	EARLY_MS = 2000,
+	FIRST_USER_ID = 1000,
+};
+
+/* ---- facts that are not files ---- */
+
+static const struct fact_field *field_of(const struct fact *fact, const char *name)
+{
+	return fact_find(fact->fields, fact->fields_count, name);
+}
+
+static bool is_gone(const struct fact *fact)
+{
+	return fact->status == FACT_NONE || fact->status == FACT_ABSENT;
+}
+
+static bool is_same(const struct suspect *suspect, const char *name)
+{
+	return fact_field_equal(field_of(&suspect->before, name), field_of(&suspect->after, name));
+}
+
+static bool is_system_id(const struct fact *fact, const char *name)
+{
+	const struct fact_field *id = field_of(fact, name);
+
+	return id != NULL && id->type == FACT_NUMBER && id->number > 0
+	    && id->number < FIRST_USER_ID;
+}
+
+static bool has_no_password(const struct fact *fact)
+{
+	const struct fact_field *password = field_of(fact, "password");
+
+	return password == NULL || bytes_equal(password->bytes, bytes_of_text("none"))
+	    || bytes_equal(password->bytes, bytes_of_text("locked"));
+}
+
+/* Accounts that services run under: nobody logs in to them. */
+static bool is_of_scripts_user(const struct suspect *suspect)
+{
+	if (!is_gone(&suspect->before) && !is_system_id(&suspect->before, "uid"))
+		return false;
+	return is_gone(&suspect->after)
+	    || (is_system_id(&suspect->after, "uid") && has_no_password(&suspect->after));
+}
+
+/* That somebody joins an existing group may give rights: packages' scripts hardly do that. */
+static bool is_of_scripts_group(const struct suspect *suspect)
+{
+	if (!is_gone(&suspect->before) && !is_gone(&suspect->after) && !is_same(suspect, "members"))
+		return false;
+	return is_system_id(is_gone(&suspect->after) ? &suspect->before : &suspect->after, "gid");
+}
+
+/* Enabled, started or gone; what it runs is its file's matter. */
+static bool is_of_scripts_unit(const struct suspect *suspect)
+{
+	if (is_gone(&suspect->after))
+		return true;
+	if (is_gone(&suspect->before))
+		return field_of(&suspect->after, "fragment") == NULL;
+	return is_same(suspect, "fragment") && is_same(suspect, "exec_start");
+}
+
+static const struct namespace
+{
+	const char *prefix;
+	const char *path_field; /* NULL: it names no file */
+	bool is_never;          /* nothing of packages explains it */
+	bool (*is_of_scripts)(const struct suspect *suspect);
+}
+namespaces[] = {
+	{ "user/", NULL, false, is_of_scripts_user },
+	{ "group/", NULL, false, is_of_scripts_group },
+	{ "unit/", "fragment", false, is_of_scripts_unit },
+	{ "cron/", "file", false, NULL },
+	{ "sudo/", "file", false, NULL },
+	{ "authorized_key/", NULL, true, NULL },
+};
+
+static const struct namespace *namespace_of(struct bytes key)
+{
+	for (size_t i = 0; i < sizeof(namespaces) / sizeof(namespaces[0]); i++)
+		if (bytes_start_with(key, bytes_of_text(namespaces[i].prefix)))
+			return &namespaces[i];
+	return NULL;
+}
+
+static bool is_file(struct bytes key)
+{
+	return bytes_start_with(key, bytes_of_text("file/"));
+}
+
+struct bytes explain_path(struct bytes key, const struct fact *fact)
+{
+	const struct namespace *space = namespace_of(key);
+	const struct fact_field *field;
+
+	if (is_file(key))
+		return BYTES(key.data + strlen("file"), key.size - strlen("file"));
+	if (space == NULL || space->path_field == NULL)
+		return BYTES_NONE;
+	field = field_of(fact, space->path_field);
+	return field == NULL || field->type == FACT_NUMBER ? BYTES_NONE : field->bytes;
+}
+
+/* ---- whose file it is ---- */
+
+struct ownership {
+	const char *package; /* NULL: nobody's, as far as is known */
+	bool is_as_shipped;
+};
+
+static void read_ownership(const struct fact_field *fields, size_t count, struct arena *arena,
+    struct ownership *out)
+{
+	const struct fact_field *package = fact_find(fields, count, "package");
+	const struct fact_field *origin = fact_find(fields, count, "origin");
+
+	if (package == NULL || package->type != FACT_TEXT || package->bytes.size == 0)
+		return;
+	out->package = arena_format(arena, "%.*s", (int)package->bytes.size,
+	    (const char *)package->bytes.data);
+	out->is_as_shipped = origin != NULL && origin->type == FACT_TEXT
+	                  && bytes_equal(origin->bytes, bytes_of_text("package"));
+}
+
+/* As the facts have it now: a file is looked at once more when a transaction has ended. */
+static enum status ask_facts(struct stage_io *io, const struct asset_ref *asset, struct bytes path,
+    struct ownership *out)
+{
+	struct buffer key = { 0 };
+	struct facts_entry entry;
+	struct fact_field *fields;
+	size_t count;
+	enum status status;
+
+	fact_key(&key, "file", BYTES(path.data + 1, path.size - 1));
+	status = facts_get(io->txn, asset, buffer_bytes(&key), io->arena, &entry);
+	buffer_fini(&key);
+	if (status == STATUS_OK && entry.record->status != FACT_NONE
+	    && fact_value_decode(entry.value, io->arena, &fields, &count) == STATUS_OK)
+		read_ownership(fields, count, io->arena, out);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static enum status ownership_of(struct stage_io *io, const struct suspect *suspect,
+    struct ownership *out)
+{
+	const struct fact *fact = is_gone(&suspect->after) ? &suspect->before : &suspect->after;
+	struct bytes path = explain_path(suspect->key, fact);
+	enum status status;
+
+	*out = (struct ownership){ 0 };
+	if (path.size < 2 || path.data[0] != '/')
+		return STATUS_OK;
+	if (is_file(suspect->key) && is_gone(&suspect->after)) {
+		/* Whose it was; as it was shipped it is no more. */
+		read_ownership(fact->fields, fact->fields_count, io->arena, out);
+		out->is_as_shipped = false;
+		return STATUS_OK;
+	}
+	status = ask_facts(io, suspect->asset, path, out);
+	/* Units still name /lib where it is a link to /usr/lib. */
+	if (status == STATUS_OK && out->package == NULL
+	    && bytes_start_with(path, bytes_of_text("/lib")))
+		status = ask_facts(io, suspect->asset,
+		    bytes_of_text(arena_format(io->arena, "/usr%.*s", (int)path.size,
+			(const char *)path.data)),
+		    out);
+	return status;
+}
+
+/* ---- what packages were at work ---- */
+
+static bool was_under_way(const struct transaction *transaction, const struct suspect *suspect,
+    const struct explain_limits *limits)
+{
+	return transaction->began_ms != 0
+	    && suspect->received_ms + EARLY_MS >= transaction->began_ms
+	    && (transaction->ended_ms == 0
+		|| suspect->received_ms <= transaction->ended_ms + limits->grace_ms);
+}
+
+/* 0: all of it is known by now. */
+static uint64_t known_at(const struct stage_io *io, const struct transaction *transaction,
+    const struct suspect *suspect, const struct explain_limits *limits)
+{
+	uint64_t settled_ms = transaction->ended_ms + limits->grace_ms;
+
+	/* Its end wakes whatever waits for it. */
+	if (transaction->ended_ms == 0)
+		settled_ms = suspect->received_ms + limits->transaction_ms;
+	return io->now_ms < settled_ms ? settled_ms : 0;
+}
+
+static bool is_never(const struct suspect *suspect)
+{
+	const struct namespace *space = namespace_of(suspect->key);
+
+	if (suspect->entry != NULL)
+		return suspect->entry->packages == WATCHLIST_PACKAGES_NEVER;
+	return space != NULL && space->is_never;
+}
+
+static bool is_of_scripts(const struct suspect *suspect)
+{
+	const struct namespace *space = namespace_of(suspect->key);
+
+	if (suspect->entry != NULL)
+		return suspect->entry->packages == WATCHLIST_PACKAGES_SCRIPTS;
+	return space != NULL && space->is_of_scripts != NULL && space->is_of_scripts(suspect);
+}
+
+static const char *reason_of(struct stage_io *io, const struct suspect *suspect,
+    const struct ownership *owner, bool is_in_transaction)
+{
+	if (owner->is_as_shipped)
+		return arena_format(io->arena, "package %s", owner->package);
+	if (!is_in_transaction)
+		return NULL;
+	if (is_gone(&suspect->after) && owner->package != NULL)
+		return arena_format(io->arena, "the removal of package %s", owner->package);
+	return is_of_scripts(suspect) ? "a transaction of packages" : NULL;
+}
+
+enum status explain(struct stage_io *io, const struct explain_limits *limits,
+    const struct suspect *suspect, struct explanation *out)
+{
+	struct transaction transaction;
+	struct ownership owner;
+	const char *job;
+	bool is_in_transaction;
+	enum status status = ownership_of(io, suspect, &owner);
+
+	if (status == STATUS_OK)
+		status = suspects_transaction(io, suspect->asset, &transaction);
+	if (status != STATUS_OK)
+		return status;
+	*out = (struct explanation){ .kind = UNEXPLAINED, .package = owner.package };
+	if (is_never(suspect))
+		return STATUS_OK;
+	is_in_transaction = was_under_way(&transaction, suspect, limits);
+	out->by = reason_of(io, suspect, &owner, is_in_transaction);
+	if (out->by == NULL && is_in_transaction)
+		out->later_ms = known_at(io, &transaction, suspect, limits);
+	if (out->later_ms != 0)
+		out->kind = EXPLAINED_LATER;
+	if (out->by == NULL)
+		return STATUS_OK;
+	out->kind = EXPLAINED;
+	/* The job says more than the package that it brought. */
+	status = job_explains(io->txn, suspect->asset, suspect->received_ms, io->arena, &job);
+	if (status == STATUS_OK)
+		out->by = job;
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
