@@ -10,7 +10,7 @@
 #include "collectors/packages/packages.h"
 #include "collectors/sockets.h"
 #include "collectors/units/units.h"
-#include "collectors/updates.h"
+#include "collectors/updates/updates.h"
 
 const struct collector *const collectors_all[] = {
 	&os_collector,

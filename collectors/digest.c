@@ -1,76 +1,71 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fetched once and the context kept: for small files OpenSSL's look-up of the algorithm costs more
- * than the hash.
+ * OpenSSL's own SHA-256 and MD5 and no more of OpenSSL: its look-up of algorithms costs more than
+ * the hash of a small file, and 2 MB of memory for as long as the agent runs.
  */
+#define OPENSSL_API_COMPAT 0x10100000L /* later ones know that look-up alone */
+
 #include "collectors/digest.h"
 
 #include <stdlib.h>
 
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/md5.h>
+#include <openssl/sha.h>
 
+#include "core/hash.h"
 #include "core/require.h"
 
 struct digest {
-	EVP_MD *algorithm;
-	EVP_MD_CTX *context;
+	bool is_md5;
+	union {
+		SHA256_CTX sha256;
+		MD5_CTX md5;
+	} context;
 };
-
-static struct digest *new_of(EVP_MD *algorithm)
-{
-	struct digest *digest = memory_new(sizeof(*digest));
-
-	digest->algorithm = algorithm;
-	digest->context = EVP_MD_CTX_new();
-	REQUIRE(digest->context != NULL);
-	return digest;
-}
 
 struct digest *digest_new(void)
 {
-	EVP_MD *algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
-
-	REQUIRE(algorithm != NULL);
-	return new_of(algorithm);
+	return memory_new(sizeof(struct digest));
 }
 
-/* "-fips": it proves nothing to anybody, so it is not to be refused where only proof is allowed. */
 struct digest *digest_new_md5(void)
 {
-	EVP_MD *algorithm = EVP_MD_fetch(NULL, "MD5", "-fips");
+	struct digest *digest = digest_new();
 
-	return algorithm == NULL ? NULL : new_of(algorithm);
+	digest->is_md5 = true;
+	return digest;
 }
 
 void digest_free(struct digest *digest)
 {
-	if (digest == NULL)
-		return;
-	EVP_MD_CTX_free(digest->context);
-	EVP_MD_free(digest->algorithm);
 	free(digest);
 }
 
 void digest_start(struct digest *digest)
 {
-	REQUIRE(EVP_DigestInit_ex2(digest->context, digest->algorithm, NULL) == 1);
+	REQUIRE(
+	    (digest->is_md5 ? MD5_Init(&digest->context.md5) : SHA256_Init(&digest->context.sha256))
+	    == 1);
 }
 
 void digest_add(struct digest *digest, struct bytes bytes)
 {
-	REQUIRE(EVP_DigestUpdate(digest->context, bytes.data, bytes.size) == 1);
+	REQUIRE((digest->is_md5 ? MD5_Update(&digest->context.md5, bytes.data, bytes.size)
+				: SHA256_Update(&digest->context.sha256, bytes.data, bytes.size))
+		== 1);
 }
 
 void digest_end(struct digest *digest, uint8_t out[DIGEST_SIZE])
 {
-	REQUIRE(EVP_DigestFinal_ex(digest->context, out, NULL) == 1);
+	REQUIRE((digest->is_md5 ? MD5_Final(out, &digest->context.md5)
+				: SHA256_Final(out, &digest->context.sha256))
+		== 1);
 }
 
 void digest_keyed(struct bytes key, struct bytes bytes, uint8_t out[DIGEST_SIZE])
 {
-	REQUIRE(
-	    HMAC(EVP_sha256(), key.data, (int)key.size, bytes.data, bytes.size, out, NULL) != NULL);
+	hash_keyed(key, bytes, out);
 }
 
 /* With padding, where BYTES are few enough for an int. */

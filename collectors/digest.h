@@ -17,7 +17,7 @@ enum { DIGEST_MD5_SIZE = 16, DIGEST_SIZE = 32, DIGEST_HEX_SIZE = 2 * DIGEST_SIZE
 struct digest;
 
 struct digest *digest_new(void);
-/* The same for MD5; NULL where this system's OpenSSL has it not. */
+/* The same for MD5. */
 struct digest *digest_new_md5(void);
 void digest_free(struct digest *digest); /* NULL is fine */
 void digest_start(struct digest *digest);

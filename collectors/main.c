@@ -3,6 +3,7 @@
  * fettle-agent - what an endpoint needs, and no more.
  */
 #include <argp.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +152,17 @@ static struct settings *load(const struct arguments *arguments)
 	return settings;
 }
 
+/*
+ * What a first inventory takes goes back to the system, and threads that sleep nearly all the time
+ * share their heaps.
+ */
+static void save_memory(void)
+{
+	(void)mallopt(M_ARENA_MAX, 2);
+	(void)mallopt(M_MMAP_THRESHOLD, 64 * 1024);
+	(void)mallopt(M_TRIM_THRESHOLD, 64 * 1024);
+}
+
 int main(int argc, char **argv)
 {
 	const struct role *const roles[] = { &agent_role, NULL };
@@ -161,6 +173,7 @@ int main(int argc, char **argv)
 	char *data;
 	enum status status;
 
+	save_memory();
 	argp_program_version = "fettle-agent " FETTLE_VERSION;
 	argp_err_exit_status = BAD_USAGE;
 	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments) != 0)

@@ -44,6 +44,16 @@ void hash_chain(uint8_t chain[HASH_SIZE], struct bytes record)
 	crypto_generichash_final(&state, chain, HASH_SIZE);
 }
 
+void hash_keyed(struct bytes key, struct bytes bytes, uint8_t out[HASH_KEYED_SIZE])
+{
+	crypto_auth_hmacsha256_state state;
+
+	crypto_auth_hmacsha256_init(&state, key.data, key.size);
+	crypto_auth_hmacsha256_update(&state, bytes.data, bytes.size);
+	crypto_auth_hmacsha256_final(&state, out);
+	sodium_memzero(&state, sizeof(state));
+}
+
 void hash_sha256(struct bytes bytes, uint8_t out[HASH_SHA256_SIZE])
 {
 	crypto_hash_sha256(out, bytes.data, bytes.size);

@@ -17,6 +17,11 @@ void hash_parts(const struct bytes *parts, size_t count, uint8_t out[HASH_SIZE])
 /* chain = hash(chain, record): the running hash of a flow. */
 void hash_chain(uint8_t chain[HASH_SIZE], struct bytes record);
 
+enum { HASH_KEYED_SIZE = 32 };
+
+/* HMAC-SHA-256 (RFC 2104) by libsodium, at a quarter of the speed that others have. */
+void hash_keyed(struct bytes key, struct bytes bytes, uint8_t out[HASH_KEYED_SIZE]);
+
 enum { HASH_SHA256_SIZE = 32 };
 /* SHA-256 (FIPS 180-4): only where a format outside of here asks for it. */
 void hash_sha256(struct bytes bytes, uint8_t out[HASH_SHA256_SIZE]);

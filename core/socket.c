@@ -65,10 +65,14 @@ enum status socket_context_new(struct socket_context **out)
 		log_error("zmq-context", "cannot create a ZeroMQ context: %s", zmq_strerror(errno));
 		return STATUS_IO;
 	}
-	zmq_ctx_set(context, ZMQ_MAX_SOCKETS, 65000);
 	zmq_ctx_set(context, ZMQ_BLOCKY, 0);
 	*out = context;
 	return STATUS_OK;
+}
+
+void socket_context_allow(struct socket_context *context, unsigned sockets)
+{
+	REQUIRE(zmq_ctx_set(context, ZMQ_MAX_SOCKETS, (int)sockets) == 0);
 }
 
 void socket_context_free(struct socket_context *context)

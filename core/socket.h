@@ -17,9 +17,12 @@
 
 enum { SOCKET_PARTS_MAX = 8, SOCKET_KEY_SIZE = 32, SOCKET_KEY_TEXT = 41 };
 
-/* One a process; threads' inproc endpoints meet in it. */
+/* One a process; threads' inproc endpoints meet in it.  It has room for 1000 sockets. */
 struct socket_context;
 NODISCARD enum status socket_context_new(struct socket_context **out);
+/* Before the first is opened: room for as many as SOCKETS.  12 bytes each are in use from then on.
+ */
+void socket_context_allow(struct socket_context *context, unsigned sockets);
 void socket_context_free(struct socket_context *context); /* after all sockets are closed */
 
 /* A CURVE key pair in Z85, 40 characters and a NUL each. */

@@ -30,7 +30,8 @@ struct sheet {
 	size_t scopes_count;
 	struct failure failures[SCOPES_MAX];
 	struct watch *watch;
-	struct arena arena;
+	struct arena arena; /* of the facts */
+	struct arena names; /* of what is watched */
 	struct entry *by_key, **entries;
 	size_t count, room;
 	struct watched *watched;
@@ -49,13 +50,22 @@ struct sheet *sheet_new(const char *const *scopes, struct watch *watch)
 	return sheet;
 }
 
+void sheet_forget_facts(struct sheet *sheet)
+{
+	HASH_CLEAR(hh, sheet->by_key);
+	arena_fini(&sheet->arena);
+	free(sheet->entries);
+	sheet->entries = NULL;
+	sheet->count = sheet->room = 0;
+	memset(sheet->failures, 0, sizeof(sheet->failures));
+}
+
 void sheet_free(struct sheet *sheet)
 {
 	if (sheet == NULL)
 		return;
-	HASH_CLEAR(hh, sheet->by_key);
-	arena_fini(&sheet->arena);
-	free(sheet->entries);
+	sheet_forget_facts(sheet);
+	arena_fini(&sheet->names);
 	free(sheet->watched);
 	free(sheet);
 }
@@ -220,8 +230,8 @@ void sheet_watch(struct sheet *sheet, const char *path, const char *const *names
 		slash = strrchr(at, '/');
 		if (slash == NULL)
 			break;
-		above = arena_take(&sheet->arena, 2 * sizeof(*above));
-		above[0] = arena_text(&sheet->arena, slash + 1);
+		above = arena_take(&sheet->names, 2 * sizeof(*above));
+		above[0] = arena_text(&sheet->names, slash + 1);
 		names = above;
 		what = IN_CREATE | IN_MOVED_TO; /* and no more: it may be as busy as /dev */
 		*slash = '\0';
@@ -234,12 +244,12 @@ void sheet_watch(struct sheet *sheet, const char *path, const char *const *names
 void sheet_watch_file(struct sheet *sheet, const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	const char **names = arena_take(&sheet->arena, 2 * sizeof(*names));
+	const char **names = arena_take(&sheet->names, 2 * sizeof(*names));
 	char *directory;
 
 	REQUIRE(slash != NULL);
-	directory = arena_format(&sheet->arena, "%.*s", (int)(slash - path), path);
-	names[0] = arena_text(&sheet->arena, slash + 1);
+	directory = arena_format(&sheet->names, "%.*s", (int)(slash - path), path);
+	names[0] = arena_text(&sheet->names, slash + 1);
 	sheet_watch(sheet, directory, names);
 }
 

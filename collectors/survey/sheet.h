@@ -53,6 +53,8 @@ void sheet_watch_file(struct sheet *sheet, const char *path);
 /* The next fact of a scope from index *AT on; NULL: no more.  SCOPE is an index; the count of
  * scopes stands for what is in none. */
 const struct fact *sheet_next(const struct sheet *sheet, size_t scope, size_t *at);
+/* They are reported; what is watched is all that is needed from now on. */
+void sheet_forget_facts(struct sheet *sheet);
 /* FACT_NONE: it could be looked at. */
 enum fact_status sheet_failure(const struct sheet *sheet, size_t scope, const char **reason);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One look at a time: programs are asked one after the other, then a thread looks, then the sheet
- * is reported piece by piece.  What moves meanwhile makes for one more look after it.
+ * One look at a time: programs are asked, then a thread looks, then the sheet is reported piece by
+ * piece.  What moves meanwhile makes for one more look after it.
  */
 #include "collectors/survey/survey.h"
 
@@ -18,6 +18,11 @@
 
 enum { FACTS_PER_TURN = 128 /* of the loop, which has other things to do as well */ };
 
+struct question {
+	struct survey *survey;
+	struct child *child; /* while it runs */
+};
+
 struct survey {
 	const struct survey_kind *kind;
 	const struct collector_context *context;
@@ -27,8 +32,9 @@ struct survey {
 	struct pace pace;
 	struct watch *watch;
 	uv_poll_t alarm;
-	int alarm_fd;        /* -1: none */
-	struct child *child; /* while it runs */
+	int alarm_fd; /* -1: none */
+	struct question questions[SURVEY_PROGRAMS_MAX];
+	unsigned children; /* that run */
 	uv_work_t work;
 	bool is_working; /* a thread looks */
 	uv_idle_t idle;  /* runs while there is something to report */
@@ -52,6 +58,7 @@ static void end_look(struct survey *survey)
 	uv_idle_stop(&survey->idle);
 	sheet_free(survey->last);
 	survey->last = survey->sheet;
+	sheet_forget_facts(survey->last);
 	survey->sheet = NULL;
 	survey->is_busy = false;
 	if (survey->look_again)
@@ -166,7 +173,7 @@ static void on_worked(uv_work_t *work, int cancelled)
 
 	(void)cancelled; /* only by a stop */
 	survey->is_working = false;
-	arena_reset(&survey->arena);
+	arena_fini(&survey->arena); /* one block of it may be a whole answer */
 	if (survey->is_stopping) {
 		finish_stop(survey);
 		return;
@@ -180,31 +187,49 @@ static void ask_or_look(struct survey *survey);
 
 static void on_child_end(void *data, const struct child_result *result)
 {
-	struct survey *survey = data;
-	struct child_result *answer = &survey->answers[survey->input.answers_count++];
+	struct question *question = data;
+	struct survey *survey = question->survey;
+	struct child_result *answer = &survey->answers[question - survey->questions];
 
-	survey->child = NULL;
-	if (survey->is_stopping) {
-		finish_stop(survey);
-		return;
-	}
+	question->child = NULL;
+	survey->children--;
 	*answer = *result;
 	answer->output = arena_bytes(&survey->arena, result->output);
 	answer->errors = arena_bytes(&survey->arena, result->errors);
-	ask_or_look(survey);
+	if (survey->children > 0)
+		return;
+	if (survey->is_stopping)
+		finish_stop(survey);
+	else
+		ask_or_look(survey);
+}
+
+static bool ask(struct survey *survey)
+{
+	const struct survey_kind *kind = survey->kind;
+	struct question *question;
+	struct child_request request;
+
+	if (kind->ask == NULL || !kind->ask(&survey->input, &survey->arena, &request))
+		return false;
+	REQUIRE(survey->input.answers_count < SURVEY_PROGRAMS_MAX);
+	question = &survey->questions[survey->input.answers_count++];
+	question->survey = survey;
+	survey->children++;
+	question->child = child_run(survey->context->loop, &request, on_child_end, question);
+	return true;
 }
 
 static void ask_or_look(struct survey *survey)
 {
-	const struct survey_kind *kind = survey->kind;
-	struct child_request request;
+	bool is_first = survey->input.answers_count == 0;
 
-	if (kind->ask != NULL && kind->ask(&survey->input, &survey->arena, &request)) {
-		REQUIRE(survey->input.answers_count < SURVEY_PROGRAMS_MAX);
-		survey->child = child_run(survey->context->loop, &request, on_child_end, survey);
+	if (ask(survey)) {
+		while (survey->kind->is_together && !is_first && ask(survey))
+			continue;
 		return;
 	}
-	survey->sheet = sheet_new(kind->collector->scopes, survey->watch);
+	survey->sheet = sheet_new(survey->kind->collector->scopes, survey->watch);
 	survey->is_working = true;
 	REQUIRE(uv_queue_work(survey->context->loop, &survey->work, on_work, on_worked) == 0);
 }
@@ -338,11 +363,12 @@ void survey_stop(void *self, void (*on_stopped)(void *data), void *data)
 	survey->is_stopping = true;
 	if (survey->pass != NULL)
 		observer_pass_abandon(&survey->pass);
-	if (survey->child != NULL)
-		child_stop(survey->child);
-	else if (survey->is_working)
+	for (size_t i = 0; i < SURVEY_PROGRAMS_MAX; i++)
+		if (survey->questions[i].child != NULL)
+			child_stop(survey->questions[i].child);
+	if (survey->is_working)
 		(void)uv_cancel((uv_req_t *)&survey->work);
-	else
+	else if (survey->children == 0)
 		finish_stop(survey);
 }
 

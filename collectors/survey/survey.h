@@ -20,7 +20,7 @@ struct survey_input {
 	const char *root; /* as in struct collector_context */
 	const void *settings;
 	const struct child_result *answers; /* of the programs asked, in their order */
-	size_t answers_count;
+	size_t answers_count;               /* for `ask`: how many were asked so far */
 };
 
 struct survey_kind {
@@ -30,9 +30,11 @@ struct survey_kind {
 	/* A file that polls as urgent when it has changed, as /proc/self/mountinfo; may be NULL. */
 	const char *alarm_path;
 	/*
-	 * Which program to ask next, INPUT having the answers so far; false: no more.  What *OUT
-	 * points at lives on or is in ARENA.  NULL: none is asked.
+	 * Which program to ask next; false: no more.  What *OUT points at lives on or is in ARENA.
+	 * NULL: none is asked.  They are asked one after the other, and INPUT has the answers so
+	 * far; or where IS_TOGETHER, all at once after the first, and INPUT has only its answer.
 	 */
+	bool is_together;
 	bool (
 	    *ask)(const struct survey_input *input, struct arena *arena, struct child_request *out);
 	void (*look)(const struct survey_input *input, struct sheet *sheet);

@@ -215,8 +215,11 @@ int main(int argc, char **argv)
 	}
 	if (agents.status == STATUS_OK)
 		agents.status = socket_context_new(&agents.model.sockets);
-	if (agents.status == STATUS_OK)
+	if (agents.status == STATUS_OK) {
+		/* An old one may still be closing when its agent dials again. */
+		socket_context_allow(agents.model.sockets, 2 * (unsigned)agents.count + 16);
 		run(&agents);
+	}
 	socket_context_free(agents.model.sockets);
 	return status_exit_code(agents.status);
 }

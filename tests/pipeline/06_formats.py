@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import unittest
@@ -61,6 +62,26 @@ class Formats(support.Case):
                     for name, value in row.items():
                         if isinstance(value, int) and not isinstance(value, bool):
                             self.assertEqual(line[name], str(value))
+
+    def assert_same_shape(self, documented, found, at):
+        self.assertEqual(type(documented), type(found), at)
+        if isinstance(found, dict):
+            self.assertEqual(list(documented), list(found), at)
+            for name, value in found.items():
+                if value is not None and documented[name] is not None:
+                    self.assert_same_shape(documented[name], value, f"{at}.{name}")
+        elif isinstance(found, list) and found:
+            self.assert_same_shape(documented[0], found[0], f"{at}[0]")
+
+    def test_status_assets_policies_and_scan_are_as_the_documentation_shows_them(self):
+        with open(os.path.join(support.TOP, "docs/formats.md"), encoding="utf-8") as page:
+            examples = dict(re.findall(r"^## [^\n]*`fettle (\w+)[^\n]*\n\n```json\n(.*?)```",
+                                       page.read(), re.M | re.S))
+        found = {"scan": self.place.json("scan"), "status": self.place.status(),
+                 "assets": self.place.rows("assets")[0], "policies": self.place.rows("policies")[0]}
+        self.assertTrue(found["scan"]["findings"])
+        for command, value in found.items():
+            self.assert_same_shape(json.loads(examples[command]), value, command)
 
     def test_the_settings_page_names_every_setting_that_a_file_may_hold(self):
         page = self.place.run("settings").decode()
