@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "console/commands.h"
+#include "console/looks.h"
 #include "console/store_access.h"
 #include "core/clock.h"
 #include "core/log.h"
@@ -27,6 +28,24 @@ static const struct output_column columns[] = {
 	{ .name = NULL },
 };
 
+/* The same, and its looks. */
+static const struct output_column columns_of_one[] = {
+	{ "asset", NULL, 0, 0 },
+	{ "asset_id", NULL, 0, 0 },
+	{ "agent_id", NULL, 0, 0 },
+	{ "system", NULL, 0, 0 },
+	{ "agent_version", NULL, 0, 0 },
+	{ "facts", NULL, 0, 0 },
+	{ "passed", NULL, 0, 0 },
+	{ "failed", NULL, 0, 0 },
+	{ "not_applicable", NULL, 0, 0 },
+	{ "not_run", NULL, 0, 0 },
+	{ "first_seen_at", NULL, 0, 0 },
+	{ "last_seen_at", NULL, 0, 0 },
+	{ "looks", NULL, 0, 0 },
+	{ .name = NULL },
+};
+
 static const struct output_column table_columns[] = {
 	{ "asset", "ASSET", OUTPUT_CUT, 0 },
 	{ "asset_id", "ID", 0, 0 },
@@ -41,7 +60,9 @@ static const struct output_column table_columns[] = {
 
 static const struct output_column *columns_for(const struct output_options *options)
 {
-	return options->format == OUTPUT_TABLE ? table_columns : columns;
+	if (options->format == OUTPUT_TABLE)
+		return table_columns;
+	return options->is_single ? columns_of_one : columns;
 }
 
 struct assets {
@@ -75,6 +96,17 @@ static void show_in_table(struct assets *assets, const Fettle__AssetVerdict *ass
 	output_age(output, asset->last_seen_ms, assets->console->now_ms);
 }
 
+/* In a list without what costs a look into the processor's state. */
+static json_t *asset_json(const struct assets *assets, const Fettle__AssetVerdict *asset)
+{
+	json_t *object = verdict_json_asset(asset);
+
+	if (assets->only.size > 0)
+		json_object_set_new(object, "looks",
+		    looks_json(assets->console, assets->only.data));
+	return object;
+}
+
 static enum status show_asset(void *visitor, const Fettle__AssetVerdict *asset)
 {
 	struct assets *assets = visitor;
@@ -89,7 +121,7 @@ static enum status show_asset(void *visitor, const Fettle__AssetVerdict *asset)
 	if (assets->console->output.format == OUTPUT_TABLE)
 		show_in_table(assets, asset);
 	else
-		output_object(assets->output, verdict_json_asset(asset));
+		output_object(assets->output, asset_json(assets, asset));
 	return output_row(assets->output);
 }
 
@@ -146,7 +178,7 @@ static enum status show_results(void *visitor, const Fettle__ResultsVerdict *res
 	return output_row(assets->output);
 }
 
-/* JSON: the asset alone, as in the list.  A table is followed by one of its policies. */
+/* JSON: the asset as in the list, and its looks.  Tables: the asset, its policies, its looks. */
 int assets_show_run(const struct console *console, int argc, char **argv)
 {
 	struct output_options options = console->output;
@@ -175,6 +207,10 @@ int assets_show_run(const struct console *console, int argc, char **argv)
 		assets.output = output_new(&console->output, policy_columns);
 		if (status == STATUS_OK)
 			status = query_results(access.query, assets.only, show_results, &assets);
+		if (status == STATUS_OK)
+			status = output_finish(&assets.output);
+		if (status == STATUS_OK)
+			status = looks_table(console, row->id);
 	}
 	store_access_fini(&access);
 	return console_end(&assets.output, status);

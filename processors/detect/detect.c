@@ -269,7 +269,7 @@ static void draft_entry(struct stage_io *io, const struct suspect *suspect,
 	    what_happened(suspect));
 	if (!bytes_is_utf8(bytes_of_text(draft->title)))
 		draft->title = arena_format(io->arena, "A watched file %s", what_happened(suspect));
-	draft->description = arena_format(io->arena, "It is watched because it %s.", entry->why);
+	draft->description = arena_format(io->arena, "Why it is watched: %s.", entry->why);
 	draft->severity = RECORD_TEXT(level_text(entry->level));
 	draft->techniques = (char **)(uintptr_t)&entry->technique;
 	draft->n_techniques = 1;

@@ -221,6 +221,14 @@ static bool is_of_scripts(const struct suspect *suspect)
 	return space != NULL && space->is_of_scripts != NULL && space->is_of_scripts(suspect);
 }
 
+/* Whose a file is may be known only when the transaction has ended; an account is nobody's. */
+static bool may_be_owned(const struct suspect *suspect)
+{
+	const struct namespace *space = namespace_of(suspect->key);
+
+	return is_file(suspect->key) || (space != NULL && space->path_field != NULL);
+}
+
 static const char *reason_of(struct stage_io *io, const struct suspect *suspect,
     const struct ownership *owner, bool is_in_transaction)
 {
@@ -251,7 +259,7 @@ enum status explain(struct stage_io *io, const struct explain_limits *limits,
 		return STATUS_OK;
 	is_in_transaction = was_under_way(&transaction, suspect, limits);
 	out->by = reason_of(io, suspect, &owner, is_in_transaction);
-	if (out->by == NULL && is_in_transaction)
+	if (out->by == NULL && is_in_transaction && may_be_owned(suspect))
 		out->later_ms = known_at(io, &transaction, suspect, limits);
 	if (out->later_ms != 0)
 		out->kind = EXPLAINED_LATER;

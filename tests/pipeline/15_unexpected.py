@@ -108,14 +108,19 @@ class Alerts(support.Case):
     def watch(self):
         """Returns once everything has been looked at by the plan that has the watch list."""
         self.place.serve()
-        support.until(lambda: self.place.rows("assets", "list") and
-                      "file/etc/passwd" in self.place.facts("file/etc/passwd"), "the first look")
-        support.until(self.has_looked_at_everything, "a pass by the plan")
+        support.until(self.has_looked_at_everything, "a look at everything by the plan",
+                      state=self.looks)
         self.place.wait_quiet()
 
+    def looks(self):
+        if not self.place.rows("assets", "list"):
+            return []
+        return self.place.json("assets", "show", self.place.asset())["looks"]
+
     def has_looked_at_everything(self):
-        return all(self.place.facts(prefix) for prefix in ("file/etc/pam.d/", "user/", "unit/")) \
-            and self.place.facts("transaction/dpkg")
+        done = {look["prefix"] for look in self.looks() if look["is_current"]}
+        return {"file/", "user/", "sudo/", "authorized_key/", "cron/", "unit/", "package/dpkg/"} \
+            <= done and self.place.facts("file/etc/pam.d/")
 
     def alerts(self):
         return self.place.rows("alerts", "list", "--all")
