@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "collectors/collectors.h"
+#include "collectors/jobs/job_runner.h"
 #include "collectors/plan.h"
 #include "core/clock.h"
 #include "core/dialler.h"
@@ -31,6 +32,7 @@ struct agent_settings {
 	uint64_t spool_size;
 	uint64_t heartbeat;
 	struct setting_list skip;
+	char *helper;
 };
 
 static const struct setting settings[] = { SETTING_TEXT(struct agent_settings, server,
@@ -43,6 +45,10 @@ static const struct setting settings[] = { SETTING_TEXT(struct agent_settings, s
 	    "how often it says that it is there"),
 	SETTING_LIST(struct agent_settings, skip, "",
 	    "collectors that are not to run; `fettle collectors` lists them"),
+	SETTING_TEXT(struct agent_settings, helper, "on",
+	    "what applies jobs: on (root keeps fettle-helper running), off (jobs are refused), "
+	    "later "
+	    "(they wait), or the path of the program"),
 	SETTING_END };
 
 const struct setting_section agent_section = { .name = "agent",
@@ -67,6 +73,7 @@ struct agent {
 	uv_timer_t heartbeat, retry;
 	struct arena plan_arena;
 	struct plan *plan;
+	struct job_runner *jobs;
 	uint64_t command_taken; /* to be acknowledged once it is committed */
 	bool has_failed, is_stopping;
 };
@@ -127,6 +134,7 @@ static enum status flush(struct agent *agent)
 	if (link == NULL)
 		return STATUS_OK;
 	acknowledge_commands(agent, link);
+	job_runner_committed(agent->jobs);
 	for (unsigned lane = 1; lane < LANE_END; lane++)
 		link_wake(link, lane, spool_head(agent->spool, (enum lane)lane));
 	return STATUS_OK;
@@ -182,7 +190,9 @@ static void take_plan(struct agent *agent, struct bytes body)
 	arena_fini(&agent->plan_arena);
 	agent->plan_arena = arena;
 	agent->plan = plan;
-	log_write(LOG_INFO, "plan", LOG_FIELDS(LOG_NUMBER("files", plan->files_count)),
+	log_write(LOG_INFO, "plan",
+	    LOG_FIELDS(LOG_NUMBER("files", plan->files_count),
+		LOG_NUMBER("globs", plan->globs_count)),
 	    "a new observation plan is in force");
 	tell_plan(agent);
 }
@@ -202,39 +212,61 @@ static void take_resync(struct agent *agent, struct bytes body, struct arena *ar
 		refresh_all(agent);
 }
 
-static void take_command(struct agent *agent, struct bytes bytes)
+/* What a job may have changed is seen soon, and not when it is next looked for. */
+static void refresh_packages(void *data)
 {
+	struct agent *agent = data;
+
+	for (size_t i = 0; collectors_all[i] != NULL; i++)
+		if (agent->collectors[i] != NULL
+		    && (strcmp(collectors_all[i]->name, "packages") == 0
+			|| strcmp(collectors_all[i]->name, "updates") == 0))
+			collectors_all[i]->refresh(agent->collectors[i]);
+}
+
+/* Any status but OK: it was not taken, and is to come again. */
+static enum status take_command(struct agent *agent, struct bytes bytes)
+{
+	uint64_t undone = spool_undone(agent->spool);
+	enum status status = STATUS_OK;
 	struct arena arena = { 0 };
 	Fettle__Record *record;
 
 	if (bytes.size == 0)
-		return; /* replaced by a later one */
+		return STATUS_OK; /* replaced by a later one */
 	if (record_decode(bytes, &arena, &record) != STATUS_OK) {
 		log_warn("command-refused", "the server sent a command that is not well-formed");
 	} else if (record->envelope->kind == FETTLE__KIND__KIND_PLAN) {
 		take_plan(agent, record_bytes(record->body));
 	} else if (record->envelope->kind == FETTLE__KIND__KIND_RESYNC) {
 		take_resync(agent, record_bytes(record->body), &arena);
+	} else if (record->envelope->kind == FETTLE__KIND__KIND_JOB_LEASE) {
+		status = job_runner_lease(agent->jobs, record_bytes(record->body));
+	} else if (record->envelope->kind == FETTLE__KIND__KIND_JOB_CANCEL) {
+		status = job_runner_cancel(agent->jobs, record_bytes(record->body));
 	} else {
 		log_write(LOG_WARN, "command-unknown",
 		    LOG_FIELDS(LOG_NUMBER("kind", record->envelope->kind)),
 		    "the server sent a command that this version does not know; update the agent");
 	}
 	arena_fini(&arena);
+	/* What was undone with its transaction took the commands before this one along. */
+	return undone == spool_undone(agent->spool) ? status : STATUS_AGAIN;
 }
 
 static void on_data(void *self, uint32_t flow, uint64_t first, const struct bytes *records,
     size_t count, struct bytes chain)
 {
 	struct agent *agent = self;
+	enum status status = STATUS_OK;
 
 	(void)chain;
 	if (flow != SPOOL_COMMAND_FLOW)
 		return;
-	for (size_t i = 0; i < count; i++)
-		take_command(agent, records[i]);
+	for (size_t i = 0; status == STATUS_OK && i < count; i++)
+		status = take_command(agent, records[i]);
 	/* Also where nothing came of it: the number itself is to be remembered. */
-	if (spool_set_command(agent->spool, first + count - 1) == STATUS_OK)
+	if (status == STATUS_OK && spool_set_command(agent->spool, first + count - 1) == STATUS_OK)
 		agent->command_taken = first + count - 1;
 	else
 		link_rewind(dialler_link(agent->server), flow, spool_command(agent->spool));
@@ -366,6 +398,8 @@ static void close_last(struct agent *agent)
 	dialler_free(agent->server);
 	agent->server = NULL;
 	sockets_free(agent->sockets);
+	if (agent->jobs != NULL)
+		job_runner_stop(agent->jobs);
 	uv_close((uv_handle_t *)&agent->prepare, NULL);
 	uv_close((uv_handle_t *)&agent->heartbeat, NULL);
 	uv_close((uv_handle_t *)&agent->retry, NULL);
@@ -399,6 +433,7 @@ static void finish(void *self)
 	struct agent *agent = self;
 
 	observer_free(agent->observer);
+	job_runner_free(agent->jobs);
 	spool_close(agent->spool);
 	arena_fini(&agent->plan_arena);
 	free(agent);
@@ -486,6 +521,18 @@ static enum status start_collectors(struct agent *agent)
 	return status;
 }
 
+static void start_jobs(struct agent *agent)
+{
+	const struct job_runner_options options = { .loop = agent->host->loop,
+		.spool = agent->spool,
+		.data = agent->host->data,
+		.helper = agent->settings->helper,
+		.on_applied = refresh_packages,
+		.data_of_caller = agent };
+
+	agent->jobs = job_runner_new(&options);
+}
+
 static enum status dial(struct agent *agent, const struct role_endpoints *endpoints)
 {
 	const struct dialler_options options = { .loop = agent->host->loop,
@@ -533,6 +580,7 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 	}
 	agent->observer = observer_new(agent->spool);
 	start_timers(agent);
+	start_jobs(agent);
 	status = sockets_new(host->sockets, host->loop, on_round, agent, &agent->sockets);
 	if (status == STATUS_OK)
 		status = dial(agent, endpoints);

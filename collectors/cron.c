@@ -324,6 +324,7 @@ static enum status start(const struct collector_context *context, const void *se
 	static const struct survey_kind kind = { .collector = &cron_collector,
 		.quiet_ms = 200,
 		.most_ms = 2000,
+		.lane = LANE_CRITICAL,
 		.look = look };
 
 	return survey_start(&kind, ((const struct cron_settings *)settings)->reread, context,

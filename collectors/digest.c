@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * OpenSSL's own SHA-256 and no more of OpenSSL: its look-up of algorithms costs more than the hash
- * of a small file, and 2 MB of memory for as long as the agent runs.
+ * OpenSSL's own SHA-256 and MD5 and no more of OpenSSL: its look-up of algorithms costs more than
+ * the hash of a small file, and 2 MB of memory for as long as the agent runs.
  */
 #define OPENSSL_API_COMPAT 0x10100000L /* later ones know that look-up alone */
 
@@ -10,18 +10,31 @@
 #include <stdlib.h>
 
 #include <openssl/evp.h>
+#include <openssl/md5.h>
 #include <openssl/sha.h>
 
 #include "core/hash.h"
 #include "core/require.h"
 
 struct digest {
-	SHA256_CTX context;
+	bool is_md5;
+	union {
+		SHA256_CTX sha256;
+		MD5_CTX md5;
+	} context;
 };
 
 struct digest *digest_new(void)
 {
 	return memory_new(sizeof(struct digest));
+}
+
+struct digest *digest_new_md5(void)
+{
+	struct digest *digest = digest_new();
+
+	digest->is_md5 = true;
+	return digest;
 }
 
 void digest_free(struct digest *digest)
@@ -31,17 +44,23 @@ void digest_free(struct digest *digest)
 
 void digest_start(struct digest *digest)
 {
-	REQUIRE(SHA256_Init(&digest->context) == 1);
+	REQUIRE(
+	    (digest->is_md5 ? MD5_Init(&digest->context.md5) : SHA256_Init(&digest->context.sha256))
+	    == 1);
 }
 
 void digest_add(struct digest *digest, struct bytes bytes)
 {
-	REQUIRE(SHA256_Update(&digest->context, bytes.data, bytes.size) == 1);
+	REQUIRE((digest->is_md5 ? MD5_Update(&digest->context.md5, bytes.data, bytes.size)
+				: SHA256_Update(&digest->context.sha256, bytes.data, bytes.size))
+		== 1);
 }
 
 void digest_end(struct digest *digest, uint8_t out[DIGEST_SIZE])
 {
-	REQUIRE(SHA256_Final(out, &digest->context) == 1);
+	REQUIRE((digest->is_md5 ? MD5_Final(out, &digest->context.md5)
+				: SHA256_Final(out, &digest->context.sha256))
+		== 1);
 }
 
 void digest_keyed(struct bytes key, struct bytes bytes, uint8_t out[DIGEST_SIZE])

@@ -27,6 +27,8 @@ static void hand_out(struct watch *watch, const uint8_t *data, size_t size)
 		struct watch_event event = {
 			.directory = raw->wd,
 			.name = raw->len > 0 ? raw->name : "",
+			.is_directory = (raw->mask & IN_ISDIR) != 0,
+			.is_written = (raw->mask & IN_CLOSE_WRITE) != 0,
 			.is_lost = (raw->mask & IN_Q_OVERFLOW) != 0,
 		};
 
@@ -35,7 +37,7 @@ static void hand_out(struct watch *watch, const uint8_t *data, size_t size)
 	}
 }
 
-void watch_drain(struct watch *watch)
+bool watch_drain(struct watch *watch)
 {
 	_Alignas(struct inotify_event) uint8_t data[READ_SIZE];
 
@@ -43,16 +45,17 @@ void watch_drain(struct watch *watch)
 		ssize_t got = read(watch->fd, data, sizeof(data));
 
 		if (got <= 0)
-			return;
+			return false;
 		hand_out(watch, data, (size_t)got);
 	}
+	return true;
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
 	(void)status;
 	(void)events;
-	watch_drain(poll->data);
+	(void)watch_drain(poll->data);
 }
 
 struct watch *watch_new(uv_loop_t *loop, void (*on_event)(void *data, const struct watch_event *),

@@ -20,9 +20,11 @@
 struct watch;
 
 struct watch_event {
-	int directory;    /* as watch_add gave it; -1 where LOST */
-	const char *name; /* in it; "" for itself */
-	bool is_lost;     /* events were dropped: anything may have happened */
+	int directory;     /* as watch_add gave it; -1 where LOST */
+	const char *name;  /* in it; "" for itself */
+	bool is_directory; /* what has the name is a directory */
+	bool is_written;   /* it was open for writing and is closed */
+	bool is_lost;      /* events were dropped: anything may have happened */
 };
 
 /* NULL where the system has no inotify instance left; it was logged. */
@@ -38,8 +40,8 @@ void watch_remove(struct watch *watch, int directory);
 /* Events wait in the kernel meanwhile. */
 void watch_pause(struct watch *watch);
 void watch_resume(struct watch *watch);
-/* Hands out what waits, now. */
-void watch_drain(struct watch *watch);
+/* Hands out what waits, now, but not for long; true where more may wait. */
+bool watch_drain(struct watch *watch);
 /* Takes it. */
 void watch_close(struct watch **watch, void (*on_closed)(void *data), void *data);
 

@@ -10,9 +10,8 @@
 #include <unistd.h>
 
 #include "brokers/log/dump.h"
-#include "console/control_client.h"
 #include "console/file_text.h"
-#include "core/clock.h"
+#include "console/intent.h"
 #include "core/hash.h"
 #include "core/record.h"
 #include "core/sublog.h"
@@ -347,48 +346,12 @@ size_t content_count(const struct content *content)
 
 /* ---- writing ---- */
 
-/* A request that owns what it points to, for its lifetime. */
-struct request {
-	Fettle__ControlRequest message;
-	struct arena arena;
-	size_t room;
-};
-
-static void add_intent(struct request *request, uint32_t kind, const char *key,
-    const Fettle__Document *document)
+static const char *intent_key(struct intent *intent, const struct kind *kind, const char *id)
 {
-	struct arena *arena = &request->arena;
-	Fettle__Record *record = arena_take(arena, sizeof(*record));
-	Fettle__Envelope *envelope = arena_take(arena, sizeof(*envelope));
-	uint8_t *event_id = arena_take(arena, EVENT_ID_SIZE);
-	struct buffer body = { 0 };
-
-	fettle__record__init(record);
-	fettle__envelope__init(envelope);
-	hash_random(event_id, EVENT_ID_SIZE);
-	RECORD_SET_BYTES(envelope, event_id, BYTES(event_id, EVENT_ID_SIZE));
-	RECORD_SET(envelope, kind, kind);
-	RECORD_SET(envelope, schema, 1);
-	RECORD_SET(envelope, wall_ms, clock_wall_ms());
-	RECORD_SET_BYTES(envelope, key, arena_bytes(arena, bytes_of_text(key)));
-	record_pack(&body, &document->base);
-	record->envelope = envelope;
-	RECORD_SET_BYTES(record, body, arena_bytes(arena, buffer_bytes(&body)));
-	buffer_fini(&body);
-	if (request->message.n_intent == request->room) {
-		request->room = request->room * 2 + 16;
-		request->message.intent = memory_grow(request->message.intent,
-		    request->room * sizeof(*request->message.intent));
-	}
-	request->message.intent[request->message.n_intent++] = record;
+	return kind->is_folder ? arena_format(&intent->arena, "%s%s", kind->key, id) : kind->key;
 }
 
-static const char *intent_key(struct request *request, const struct kind *kind, const char *id)
-{
-	return kind->is_folder ? arena_format(&request->arena, "%s%s", kind->key, id) : kind->key;
-}
-
-static void add_document(struct request *request, const struct entry *entry)
+static void add_document(struct intent *intent, const struct entry *entry)
 {
 	Fettle__Document document = FETTLE__DOCUMENT__INIT;
 	uint8_t hash[HASH_SIZE];
@@ -399,27 +362,24 @@ static void add_document(struct request *request, const struct entry *entry)
 	document.text = entry->text;
 	document.dialect = entry->dialect;
 	RECORD_SET_BYTES(&document, hash, BYTES_OF(hash));
-	add_intent(request, entry->kind->intent, intent_key(request, entry->kind, entry->id),
-	    &document);
+	intent_add(intent, entry->kind->intent, intent_key(intent, entry->kind, entry->id),
+	    &document.base);
 }
 
-static void add_removal(struct request *request, const struct kind *kind, const char *id)
+static void add_removal(struct intent *intent, const struct kind *kind, const char *id)
 {
 	Fettle__Document document = FETTLE__DOCUMENT__INIT;
 
 	document.id = RECORD_TEXT(id);
-	add_intent(request, kind->removal, intent_key(request, kind, id), &document);
+	intent_add(intent, kind->removal, intent_key(intent, kind, id), &document.base);
 }
 
-static enum status send(struct request *request, const char *data, uint64_t *written)
+/* Takes what is in INTENT. */
+static enum status send(struct intent *intent, const char *data, uint64_t *written)
 {
-	enum status status = STATUS_OK;
+	enum status status = intent_send(intent, data, written);
 
-	*written = 0;
-	if (request->message.n_intent > 0)
-		status = control_send(data, &request->message, written);
-	free(request->message.intent);
-	arena_fini(&request->arena);
+	intent_fini(intent);
 	return status;
 }
 
@@ -467,7 +427,7 @@ static void each_in_force(const char *data,
 
 struct sweep {
 	const struct content *content;
-	struct request *request;
+	struct intent *intent;
 };
 
 static bool is_in_directory(const char *file, const char *directory)
@@ -490,18 +450,19 @@ static void withdraw_if_gone(void *data, const struct kind *kind, const Fettle__
 		is_ours |= content->directories[i].kind == kind
 		        && is_in_directory(document->file, content->directories[i].path);
 	if (is_ours)
-		add_removal(sweep->request, kind, document->id);
+		add_removal(sweep->intent, kind, document->id);
 }
 
 enum status content_publish(const struct content *content, const char *data, uint64_t *written)
 {
-	struct request request = { .message = FETTLE__CONTROL_REQUEST__INIT };
-	struct sweep sweep = { .content = content, .request = &request };
+	struct intent intent;
+	struct sweep sweep = { .content = content, .intent = &intent };
 
+	intent_init(&intent);
 	for (size_t i = 0; i < content->count; i++)
-		add_document(&request, &content->entries[i]);
+		add_document(&intent, &content->entries[i]);
 	each_in_force(data, withdraw_if_gone, &sweep);
-	return send(&request, data, written);
+	return send(&intent, data, written);
 }
 
 struct find_policy {
@@ -519,13 +480,14 @@ static void compare_id(void *data, const struct kind *kind, const Fettle__Docume
 
 enum status content_withdraw(const char *data, const char *id)
 {
-	struct request request = { .message = FETTLE__CONTROL_REQUEST__INIT };
+	struct intent intent;
 	struct find_policy find = { .id = id };
 	uint64_t written;
 
 	each_in_force(data, compare_id, &find);
 	if (!find.is_found)
 		return STATUS_NOT_FOUND;
-	add_removal(&request, &kinds_all[KIND_OF_POLICIES], id);
-	return send(&request, data, &written);
+	intent_init(&intent);
+	add_removal(&intent, &kinds_all[KIND_OF_POLICIES], id);
+	return send(&intent, data, &written);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "console/choices.h"
 #include "console/commands.h"
 #include "console/due_text.h"
 #include "console/findings_page.h"
@@ -109,20 +110,6 @@ static const struct asset_row *asset_of(const struct findings *findings,
 	return asset_table_find(findings->assets, record_bytes(finding->asset));
 }
 
-static enum output_color color_of(enum rank rank)
-{
-	static const enum output_color colors[RANKS] = {
-		[RANK_CRITICAL] = OUTPUT_BOLD_RED,
-		[RANK_HIGH] = OUTPUT_RED,
-		[RANK_MEDIUM] = OUTPUT_YELLOW,
-		[RANK_LOW] = OUTPUT_CYAN,
-		[RANK_INFO] = OUTPUT_DIM,
-		[RANK_UNKNOWN] = OUTPUT_DIM,
-	};
-
-	return colors[rank];
-}
-
 /* What is not open is not due any more: then it says that. */
 static void output_due(struct findings *findings, const Fettle__FindingVerdict *finding)
 {
@@ -157,7 +144,7 @@ static void output_in_table(struct findings *findings, const Fettle__FindingVerd
 	output_id(output, record_bytes(finding->id));
 	output_due(findings, finding);
 	output_text(output, rank_text(rank));
-	output_color(output, color_of(rank));
+	output_color(output, choices_rank_color(rank));
 	output_text(output, kind_word((unsigned)finding->kind));
 	if (asset == NULL)
 		output_id(output, record_bytes(finding->asset));
@@ -221,35 +208,6 @@ static bool parse_kind(const char *text, unsigned *out)
 	return false;
 }
 
-static bool parse_rank(const char *text, unsigned *out)
-{
-	enum rank rank;
-
-	if (!rank_parse(text, &rank))
-		return false;
-	*out = (unsigned)rank;
-	return true;
-}
-
-/* The bits that the comma-separated option NAME asks for; false and a message where it is wrong. */
-static bool parse_list(const struct console *console, const char *name,
-    bool (*parse)(const char *text, unsigned *out), const char *expected, uint32_t *bits)
-{
-	char *copy = text_copy(console_option(console, name)), *rest = copy, *item;
-	bool is_fine = true;
-	unsigned bit;
-
-	while (is_fine && (item = strsep(&rest, ",")) != NULL) {
-		is_fine = parse(item, &bit);
-		if (is_fine)
-			*bits |= UINT32_C(1) << bit;
-		else
-			console_usage(console, "--%s takes %s, not `%s`", name, expected, item);
-	}
-	free(copy);
-	return is_fine;
-}
-
 static bool parse_sort(const struct console *console, enum sort *out)
 {
 	static const char *const names[] = { "due", "severity", "asset" };
@@ -269,10 +227,10 @@ static bool parse_sort(const struct console *console, enum sort *out)
 static bool parse_wanted(const struct console *console, struct query_findings *wanted)
 {
 	wanted->since_ms = console->since_ms;
-	if (!parse_list(console, "state", parse_state, "open, fixed or excepted", &wanted->states)
-	    || !parse_list(console, "severity", parse_rank,
-		"critical, high, medium, low, info or unknown", &wanted->ranks)
-	    || !parse_list(console, "kind", parse_kind, "configuration, vulnerability or patch",
+	if (!choices_parse(console, "state", parse_state, "open, fixed or excepted",
+		&wanted->states)
+	    || !choices_ranks(console, &wanted->ranks)
+	    || !choices_parse(console, "kind", parse_kind, "configuration, vulnerability or patch",
 		&wanted->kinds))
 		return false;
 	if (console_option(console, "all") != NULL)

@@ -30,7 +30,7 @@ void help_overview(const struct command *commands, FILE *stream)
 			fprintf(stream, "\n%s\n", at->group);
 		buffer_clear(&usage);
 		append_usage(&usage, at);
-		fprintf(stream, "  %-26s %s\n", buffer_text(&usage), at->summary);
+		fprintf(stream, "  %-28s %s\n", buffer_text(&usage), at->summary);
 	}
 	fputs("\n`fettle COMMAND --help` says more. Every command that shows data takes --format "
 	      "json.\n",

@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "processors/state/reader.h"
 #include "sinks/store/query.h"
+#include "sinks/verdict_json.h"
 
 enum { HOUR_MS = 60 * 60 * 1000 };
 
@@ -18,6 +19,8 @@ static const struct output_column columns[] = {
 	{ "facts", NULL, 0, 0 },
 	{ "newest_observation_at", NULL, 0, 0 },
 	{ "findings", NULL, 0, 0 },
+	{ "alerts", NULL, 0, 0 },
+	{ "jobs", NULL, 0, 0 },
 	{ "changes_last_hour", NULL, 0, 0 },
 	{ "unexpected_last_hour", NULL, 0, 0 },
 	{ "quarantined", NULL, 0, 0 },
@@ -138,6 +141,42 @@ static json_t *findings_json(const struct report *report)
 	return object;
 }
 
+static json_t *ranks_json(const uint64_t counts[RANKS])
+{
+	struct number numbers[RANKS + 1] = { 0 };
+
+	for (unsigned rank = 0; rank < RANKS; rank++)
+		numbers[rank] = (struct number){ rank_text((enum rank)rank), counts[rank] };
+	return numbers_json(true, numbers);
+}
+
+static json_t *alerts_json(const struct report *report)
+{
+	const uint64_t(*alerts)[RANKS] = report->store.alerts;
+	json_t *object = report->has_store ? json_object() : json_null();
+	uint64_t undone[RANKS];
+
+	if (!report->has_store)
+		return object;
+	for (unsigned rank = 0; rank < RANKS; rank++)
+		undone[rank] = alerts[STANDING_UNDONE][rank]
+		             + alerts[STANDING_UNDONE_ACKNOWLEDGED][rank];
+	json_object_set_new(object, "open", ranks_json(alerts[STANDING_OPEN]));
+	json_object_set_new(object, "acknowledged", ranks_json(alerts[STANDING_ACKNOWLEDGED]));
+	json_object_set_new(object, "undone", ranks_json(undone));
+	return object;
+}
+
+static json_t *jobs_json(const struct report *report)
+{
+	struct number numbers[STANDING_JOB_STATES_END] = { 0 };
+
+	for (unsigned state = 1; state < STANDING_JOB_STATES_END; state++)
+		numbers[state - 1] = (struct number){ verdict_json_job_state(state),
+			report->store.jobs[state] };
+	return numbers_json(report->has_store, numbers);
+}
+
 static json_t *store_json(const struct report *report)
 {
 	return numbers_json(report->has_store,
@@ -181,6 +220,8 @@ static int show_rows(const struct console *console, const struct report *report)
 	output_number(output, report->facts);
 	output_time(output, report->newest_ms);
 	output_value(output, findings_json(report), "");
+	output_value(output, alerts_json(report), "");
+	output_value(output, jobs_json(report), "");
 	output_number(output, report->changes);
 	output_number(output, report->unexpected);
 	output_number(output, report->store.quarantined);
@@ -213,20 +254,58 @@ static unsigned long long n(uint64_t number)
 	return number;
 }
 
-static void show_findings(FILE *stream, const struct report *report)
+/* "3 open: 1 critical, 2 high" */
+static void append_open(struct buffer *out, const uint64_t open[RANKS])
 {
-	const uint64_t *open = report->store.findings[FETTLE__FINDING_STATE__FINDING_STATE_OPEN];
-	struct buffer text = { 0 };
 	uint64_t sum = 0;
 
-	for (unsigned rank = 0; rank < RANKS; rank++) {
+	for (unsigned rank = 0; rank < RANKS; rank++)
 		sum += open[rank];
-		if (open[rank] > 0)
-			buffer_append_format(&text, "%s%llu %s", text.size > 0 ? ", " : "",
-			    n(open[rank]), rank_text((enum rank)rank));
-	}
-	line(stream, "findings", "%llu open%s%s", n(sum), sum > 0 ? ": " : "", buffer_text(&text));
+	buffer_append_format(out, "%llu open", n(sum));
+	for (unsigned rank = 0; rank < RANKS; rank++)
+		if (open[rank] > 0) {
+			buffer_append_format(out, "%s%llu %s", sum > 0 ? ": " : ", ", n(open[rank]),
+			    rank_text((enum rank)rank));
+			sum = 0; /* the first has been told */
+		}
+}
+
+static void show_findings(FILE *stream, const struct report *report)
+{
+	struct buffer text = { 0 };
+
+	append_open(&text, report->store.findings[FETTLE__FINDING_STATE__FINDING_STATE_OPEN]);
+	line(stream, "findings", "%s", buffer_text(&text));
 	buffer_fini(&text);
+}
+
+/* Those that were undone before anybody saw them are told of, too. */
+static void show_alerts(FILE *stream, const struct report *report)
+{
+	struct buffer text = { 0 };
+	uint64_t unseen = 0;
+
+	append_open(&text, report->store.alerts[STANDING_OPEN]);
+	for (unsigned rank = 0; rank < RANKS; rank++)
+		unseen += report->store.alerts[STANDING_UNDONE][rank];
+	if (unseen > 0)
+		buffer_append_format(&text, "; %llu undone and not acknowledged", n(unseen));
+	line(stream, "alerts", "%s", buffer_text(&text));
+	buffer_fini(&text);
+}
+
+/* What somebody has to decide, what is under way, and what nobody knows the end of. */
+static void show_jobs(FILE *stream, const struct report *report)
+{
+	const uint64_t *jobs = report->store.jobs;
+	uint64_t under_way = 0;
+
+	for (unsigned state = FETTLE__JOB_STATE__JOB_STATE_APPROVED;
+	     state <= FETTLE__JOB_STATE__JOB_STATE_VERIFYING; state++)
+		under_way += jobs[state];
+	line(stream, "jobs", "%llu to be decided on, %llu under way, %llu lost",
+	    n(jobs[FETTLE__JOB_STATE__JOB_STATE_PROPOSED]), n(under_way),
+	    n(jobs[FETTLE__JOB_STATE__JOB_STATE_LOST]));
 }
 
 static void show_store(FILE *stream, const struct report *report, uint64_t now_ms)
@@ -238,6 +317,8 @@ static void show_store(FILE *stream, const struct report *report, uint64_t now_m
 	line(stream, "assets", "%llu with %llu facts, last seen %s", n(report->assets),
 	    n(report->facts), age);
 	show_findings(stream, report);
+	show_alerts(stream, report);
+	show_jobs(stream, report);
 	line(stream, "changes", "%llu in the last hour, %llu of them unexpected",
 	    n(report->changes), n(report->unexpected));
 	line(stream, "lost", "%llu records, %llu quarantined, %llu verdicts refused",

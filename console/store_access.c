@@ -45,3 +45,31 @@ bool store_access_asset(const struct store_access *access, const struct console 
 		*out = BYTES_OF(row->id);
 	return row != NULL;
 }
+
+static int explain(const struct console *console, const char *what, const char *id,
+    enum status status)
+{
+	if (status == STATUS_OK)
+		return 0;
+	if (status == STATUS_EXISTS)
+		return console_fail(status,
+		    "the ids of several %ss begin with `%s`; give more digits", what, id);
+	if (status == STATUS_INVALID)
+		return console_usage(console, "an id is hexadecimal digits, not `%s`", id);
+	if (status == STATUS_NOT_FOUND)
+		return console_fail(status, "there is no %s `%s`; `fettle %ss` lists them", what,
+		    id, what);
+	return console_fail(status, "%s `%s`: %s", what, id, status_text(status));
+}
+
+int store_access_alert(const struct store_access *access, const struct console *console,
+    const char *id, struct arena *arena, Fettle__AlertVerdict **out)
+{
+	return explain(console, "alert", id, query_alert(access->query, id, arena, out));
+}
+
+int store_access_job(const struct store_access *access, const struct console *console,
+    const char *id, struct arena *arena, Fettle__JobVerdict **out)
+{
+	return explain(console, "job", id, query_job(access->query, id, arena, out));
+}

@@ -23,4 +23,13 @@ void store_access_fini(struct store_access *access);
 bool store_access_asset(const struct store_access *access, const struct console *console,
     struct bytes *out);
 
+/*
+ * The alert or job whose id begins with ID, in ARENA.  0, or the exit code of a failure that a
+ * message told.
+ */
+NODISCARD int store_access_alert(const struct store_access *access, const struct console *console,
+    const char *id, struct arena *arena, Fettle__AlertVerdict **out);
+NODISCARD int store_access_job(const struct store_access *access, const struct console *console,
+    const char *id, struct arena *arena, Fettle__JobVerdict **out);
+
 #endif

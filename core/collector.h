@@ -19,12 +19,27 @@
 struct plan_file {
 	const char *path;
 	uint64_t content_limit; /* 0: metadata and hash only */
+	bool is_watched;        /* its changes go first, and it says whose it is */
 };
+
+/* Whatever is there below DIRECTORY, or comes to be, and fits. */
+struct plan_glob {
+	const char *directory; /* without wildcards */
+	const char *glob;      /* a whole path; at most PLAN_DEPTH_MAX components */
+	uint64_t content_limit;
+	bool is_watched;
+};
+
+enum { PLAN_FILES_MAX = 20000, PLAN_GLOBS_MAX = 2000, PLAN_EXCLUDE_MAX = 200, PLAN_DEPTH_MAX = 60 };
 
 struct plan {
 	uint8_t hash[HASH_SIZE];
 	const struct plan_file *files; /* sorted by path, no duplicates */
 	size_t files_count;
+	const struct plan_glob *globs; /* sorted by glob, no duplicates */
+	size_t globs_count;
+	const char *const *exclude; /* of what globs mean; path_glob_match_last */
+	size_t exclude_count;
 };
 
 enum { COLLECTOR_SECRET_SIZE = 32 };

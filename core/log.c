@@ -69,6 +69,19 @@ void log_configure(enum log_level lowest, enum log_format format)
 	pthread_mutex_unlock(&lock);
 }
 
+void log_configuration(enum log_level *lowest, enum log_format *format)
+{
+	pthread_mutex_lock(&lock);
+	*lowest = lowest_level;
+	*format = line_format;
+	pthread_mutex_unlock(&lock);
+}
+
+const char *log_format_name(enum log_format format)
+{
+	return format_names[format];
+}
+
 void log_set_role(const char *role)
 {
 	role_of_thread = role;

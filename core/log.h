@@ -17,6 +17,9 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 enum log_format { LOG_LOGFMT, LOG_JSON, LOG_JOURNAL };
 
 void log_configure(enum log_level lowest, enum log_format format);
+/* What it was told last, for a child process that is to log alike. */
+void log_configuration(enum log_level *lowest, enum log_format *format);
+const char *log_format_name(enum log_format format);
 /* "error", "warn", "info" or "debug"; "logfmt", "json" or "journal".  False if it is none. */
 bool log_level_parse(const char *text, enum log_level *out);
 bool log_format_parse(const char *text, enum log_format *out);

@@ -14,9 +14,19 @@ enum { PASS_COMMIT_EVERY = 1000 };
 /* What a fact's message adds to key, value and reason: tags, lengths, the collector's name. */
 enum { FACT_OVERHEAD = 256 };
 
+/* What a pass was begun over since the agent started. */
+struct scope {
+	char *collector;
+	uint8_t *prefix;
+	size_t prefix_size;
+	bool is_baseline; /* nobody has looked at all of it by this plan yet */
+	struct scope *next;
+};
+
 struct observer {
 	struct spool *spool;
 	bool wants_refresh;
+	struct scope *scopes;
 	struct buffer value, body;
 };
 
@@ -35,7 +45,9 @@ struct observer_pass {
 	struct seen *seen;
 	uint64_t facts, undone_before;
 	enum status status; /* of the first that could not be taken */
-	bool is_first;
+	struct scope *scope;
+	enum lane (*lane_of)(void *data, struct bytes key);
+	void *lane_data;
 };
 
 struct observer *observer_new(struct spool *spool)
@@ -50,6 +62,14 @@ void observer_free(struct observer *observer)
 {
 	if (observer == NULL)
 		return;
+	while (observer->scopes != NULL) {
+		struct scope *next = observer->scopes->next;
+
+		free(observer->scopes->collector);
+		free(observer->scopes->prefix);
+		free(observer->scopes);
+		observer->scopes = next;
+	}
 	buffer_fini(&observer->value);
 	buffer_fini(&observer->body);
 	free(observer);
@@ -75,14 +95,70 @@ static enum status note_failure(struct observer *observer, enum status status)
 	return status;
 }
 
+/* ---- what is baseline ---- */
+
+static bool is_of(const struct scope *scope, const char *collector, struct bytes prefix)
+{
+	return strcmp(scope->collector, collector) == 0
+	    && bytes_equal(BYTES(scope->prefix, scope->prefix_size), prefix);
+}
+
+static struct scope *find_scope(struct observer *observer, const char *collector,
+    struct bytes prefix)
+{
+	struct scope *scope = observer->scopes;
+
+	while (scope != NULL && !is_of(scope, collector, prefix))
+		scope = scope->next;
+	if (scope != NULL)
+		return scope;
+	scope = memory_new(sizeof(*scope));
+	scope->collector = text_copy(collector);
+	scope->prefix = memory_new(prefix.size);
+	scope->prefix_size = prefix.size;
+	if (prefix.size > 0)
+		memcpy(scope->prefix, prefix.data, prefix.size);
+	scope->next = observer->scopes;
+	observer->scopes = scope;
+	return scope;
+}
+
+static bool is_baseline(const struct observer *observer, const char *collector, struct bytes key)
+{
+	for (const struct scope *scope = observer->scopes; scope != NULL; scope = scope->next)
+		if (scope->is_baseline && strcmp(scope->collector, collector) == 0
+		    && bytes_start_with(key, BYTES(scope->prefix, scope->prefix_size)))
+			return true;
+	return false;
+}
+
 /* ---- one fact ---- */
 
-static void pack_fact(struct observer *observer, const char *collector, const struct fact *fact)
+/* Who says something, and how urgent it is. */
+struct source {
+	const char *collector;
+	enum lane lane;
+	const struct observer_pass *pass; /* or NULL */
+};
+
+static enum lane lane_of(const struct source *source, struct bytes key, bool is_baseline)
+{
+	if (is_baseline)
+		return LANE_BULK;
+	if (source->pass != NULL && source->pass->lane_of != NULL)
+		return source->pass->lane_of(source->pass->lane_data, key);
+	return source->lane;
+}
+
+static void pack_fact(struct observer *observer, const struct source *source,
+    const struct fact *fact, bool is_baseline)
 {
 	Fettle__Fact message = FETTLE__FACT__INIT;
 
 	RECORD_SET_BYTES(&message, key, fact->key);
-	message.collector = RECORD_TEXT(collector);
+	message.collector = RECORD_TEXT(source->collector);
+	if (is_baseline)
+		RECORD_SET(&message, is_baseline, true);
 	if (fact->status != FACT_NONE) {
 		RECORD_SET(&message, status, (Fettle__FactStatus)fact->status);
 		RECORD_SET_BYTES(&message, value, buffer_bytes(&observer->value));
@@ -111,7 +187,7 @@ static bool fits_record(const struct observer *observer, const struct fact *fact
 	return observer->value.size + fact->key.size + reason + FACT_OVERHEAD <= LINK_RECORD_MAX;
 }
 
-static enum status set(struct observer *observer, const char *collector, enum lane lane,
+static enum status set(struct observer *observer, const struct source *source,
     const struct fact *fact)
 {
 	const struct fact too_large = { .key = fact->key,
@@ -119,6 +195,7 @@ static enum status set(struct observer *observer, const char *collector, enum la
 		.reason = "the value is larger than what can be sent" };
 	uint8_t hash[HASH_SIZE], before[HASH_SIZE];
 	enum status status;
+	bool is_first;
 
 	encode(observer, fact, hash);
 	if (!fits_record(observer, fact)) {
@@ -130,53 +207,80 @@ static enum status set(struct observer *observer, const char *collector, enum la
 		return STATUS_OK;
 	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
 		return status;
-	pack_fact(observer, collector, fact);
-	return spool_append_fact(observer->spool, lane, FETTLE__KIND__KIND_FACT_SET, fact->key,
-	    hash, buffer_bytes(&observer->body));
+	is_first = status == STATUS_NOT_FOUND
+	        && is_baseline(observer, source->collector, fact->key);
+	pack_fact(observer, source, fact, is_first);
+	return spool_append_fact(observer->spool, lane_of(source, fact->key, is_first),
+	    FETTLE__KIND__KIND_FACT_SET, fact->key, hash, buffer_bytes(&observer->body));
 }
 
-static enum status unset(struct observer *observer, const char *collector, enum lane lane,
-    struct bytes key)
+static enum status unset(struct observer *observer, const struct source *source, struct bytes key)
 {
 	struct fact gone = { .key = key, .status = FACT_NONE };
 	uint8_t before[HASH_SIZE];
 	enum status status = spool_ledger_get(observer->spool, key, before);
+	bool is_last;
 
 	if (status == STATUS_NOT_FOUND)
 		return STATUS_OK;
 	if (status != STATUS_OK)
 		return status;
-	pack_fact(observer, collector, &gone);
-	return spool_append_fact(observer->spool, lane, FETTLE__KIND__KIND_FACT_UNSET, key, NULL,
-	    buffer_bytes(&observer->body));
+	is_last = is_baseline(observer, source->collector, key);
+	pack_fact(observer, source, &gone, is_last);
+	return spool_append_fact(observer->spool, lane_of(source, key, is_last),
+	    FETTLE__KIND__KIND_FACT_UNSET, key, NULL, buffer_bytes(&observer->body));
 }
 
 enum status observer_set(struct observer *observer, const char *collector, enum lane lane,
     const struct fact *fact)
 {
-	return note_failure(observer, set(observer, collector, lane, fact));
+	const struct source source = { .collector = collector, .lane = lane };
+
+	return note_failure(observer, set(observer, &source, fact));
 }
 
 enum status observer_unset(struct observer *observer, const char *collector, enum lane lane,
     struct bytes key)
 {
-	return note_failure(observer, unset(observer, collector, lane, key));
+	const struct source source = { .collector = collector, .lane = lane };
+
+	return note_failure(observer, unset(observer, &source, key));
 }
 
 /* ---- passes ---- */
 
 static char *note_name(const struct observer_pass *pass)
 {
-	return text_format("pass/%s/%.*s", pass->collector, (int)pass->prefix_size,
+	return text_format(SPOOL_NOTE_PASS "%s/%.*s", pass->collector, (int)pass->prefix_size,
 	    (const char *)pass->prefix);
+}
+
+/* Under which plan the last pass was completed; false: none was. */
+static bool was_completed(const struct observer_pass *pass, struct buffer *plan)
+{
+	char *name = note_name(pass);
+	enum status status = spool_note_get(pass->observer->spool, name, plan);
+
+	free(name);
+	return status == STATUS_OK;
+}
+
+static void find_out_baseline(struct observer_pass *pass)
+{
+	struct buffer plan = { 0 };
+
+	pass->scope = find_scope(pass->observer, pass->collector,
+	    BYTES(pass->prefix, pass->prefix_size));
+	pass->scope->is_baseline = !was_completed(pass, &plan)
+	                        || !bytes_equal(buffer_bytes(&plan),
+				    BYTES(pass->plan, pass->plan_size));
+	buffer_fini(&plan);
 }
 
 struct observer_pass *observer_pass_begin(struct observer *observer, const char *collector,
     enum lane lane, struct bytes prefix, struct bytes plan)
 {
 	struct observer_pass *pass = memory_new(sizeof(*pass));
-	struct buffer note = { 0 };
-	char *name;
 
 	pass->observer = observer;
 	pass->undone_before = spool_undone(observer->spool);
@@ -189,12 +293,21 @@ struct observer_pass *observer_pass_begin(struct observer *observer, const char 
 	pass->plan_size = plan.size;
 	if (plan.size > 0)
 		memcpy(pass->plan, plan.data, plan.size);
-	name = note_name(pass);
-	pass->is_first = spool_note_get(observer->spool, name, &note) != STATUS_OK;
-	pass->lane = pass->is_first ? LANE_BULK : lane;
-	buffer_fini(&note);
-	free(name);
+	find_out_baseline(pass);
+	pass->lane = pass->scope->is_baseline ? LANE_BULK : lane;
 	return pass;
+}
+
+void observer_pass_lanes(struct observer_pass *pass,
+    enum lane (*lane_of)(void *data, struct bytes key), void *data)
+{
+	pass->lane_of = lane_of;
+	pass->lane_data = data;
+}
+
+static struct source source_of(const struct observer_pass *pass)
+{
+	return (struct source){ pass->collector, pass->lane, pass };
 }
 
 static void mark_seen(struct observer_pass *pass, struct bytes key)
@@ -212,7 +325,8 @@ static void mark_seen(struct observer_pass *pass, struct bytes key)
 
 enum status observer_pass_set(struct observer_pass *pass, const struct fact *fact)
 {
-	enum status status = set(pass->observer, pass->collector, pass->lane, fact);
+	const struct source source = source_of(pass);
+	enum status status = set(pass->observer, &source, fact);
 
 	mark_seen(pass, fact->key);
 	if (status == STATUS_OK && ++pass->facts % PASS_COMMIT_EVERY == 0)
@@ -245,14 +359,14 @@ static enum status collect_if_missing(void *data, struct bytes key)
 static enum status unset_missing(struct observer_pass *pass)
 {
 	struct missing missing = { .pass = pass };
+	const struct source source = source_of(pass);
 	enum status status = spool_ledger_visit(pass->observer->spool,
 	    BYTES(pass->prefix, pass->prefix_size), collect_if_missing, &missing);
 
 	for (size_t at = 0; status == STATUS_OK && at < missing.keys.size;) {
 		uint16_t size = bytes_u16(missing.keys.data + at);
 
-		status = unset(pass->observer, pass->collector, pass->lane,
-		    BYTES(missing.keys.data + at + 2, size));
+		status = unset(pass->observer, &source, BYTES(missing.keys.data + at + 2, size));
 		at += 2U + size;
 	}
 	buffer_fini(&missing.keys);
@@ -275,7 +389,7 @@ static enum status append_mark(struct observer_pass *pass)
 	status = spool_append(observer->spool, pass->lane, FETTLE__KIND__KIND_PASS, 0,
 	    buffer_bytes(&observer->body));
 	if (status == STATUS_OK)
-		status = spool_note_put(observer->spool, name, bytes_of_text("done"));
+		status = spool_note_put(observer->spool, name, BYTES(pass->plan, pass->plan_size));
 	free(name);
 	return status;
 }
@@ -294,6 +408,8 @@ enum status observer_pass_end(struct observer_pass **pass)
 		status = append_mark(*pass);
 	if (status == STATUS_OK)
 		status = spool_commit(observer->spool);
+	if (status == STATUS_OK)
+		(*pass)->scope->is_baseline = false;
 	observer_pass_abandon(pass);
 	return note_failure(observer, status);
 }

@@ -6,6 +6,10 @@
  * environment) and appends only what differs, in the same transaction.  So a collector simply says
  * what it sees; snapshot, delta and resync are the same call.
  *
+ * What is seen for the first time is news only where somebody has looked before: a fact is marked
+ * as baseline (Fact.is_baseline) while no pass of its collector over its prefix was completed by
+ * the plan in force.  It goes by the bulk lane then.
+ *
  * Everything happens on the collectors' loop thread.
  */
 #ifndef CORE_OBSERVER_H
@@ -41,11 +45,17 @@ NODISCARD enum status observer_unset(struct observer *observer, const char *coll
 
 /*
  * A pass: everything there is under PREFIX, in any order.  What is not named until pass_end is
- * unset.  The first pass of a collector under it goes by the bulk lane, later ones by LANE.
- * PLAN is the hash of the observation plan it observed by, or NONE.
+ * unset.  The first pass of a collector under it, and the first by another plan, goes by the bulk
+ * lane, later ones by LANE.  PLAN is the hash of the observation plan it observed by, or NONE.
  */
 struct observer_pass *observer_pass_begin(struct observer *observer, const char *collector,
     enum lane lane, struct bytes prefix, struct bytes plan);
+/*
+ * From now on a fact of the pass that is not baseline goes by the lane that LANE_OF gives for its
+ * key, which may be one that was never named.
+ */
+void observer_pass_lanes(struct observer_pass *pass,
+    enum lane (*lane_of)(void *data, struct bytes key), void *data);
 NODISCARD enum status observer_pass_set(struct observer_pass *pass, const struct fact *fact);
 /*
  * Takes the pass, commits it, and marks it complete.  FULL, NO_SPACE, IO as above, also where it is

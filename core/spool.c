@@ -417,10 +417,32 @@ static enum status collect_key(void *data, struct bytes key)
 	return STATUS_OK;
 }
 
+static enum status forget_passes(struct spool *spool)
+{
+	struct bytes prefix = bytes_of_text(SPOOL_NOTE_PASS), key, value;
+	struct kv_cursor *cursor = NULL;
+	enum status status = begin(spool);
+
+	if (status == STATUS_OK)
+		status = kv_cursor_open(spool->write, TABLE_NOTE, &cursor);
+	if (status == STATUS_OK)
+		status = kv_cursor_seek(cursor, prefix, &key, &value);
+	while (status == STATUS_OK && bytes_start_with(key, prefix)) {
+		status = kv_cursor_delete(cursor, key);
+		if (status == STATUS_OK)
+			status = kv_cursor_next(cursor, &key, &value);
+	}
+	kv_cursor_close(cursor);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
 enum status spool_ledger_forget(struct spool *spool, struct bytes prefix)
 {
 	struct buffer keys = { 0 };
 	enum status status = spool_ledger_visit(spool, prefix, collect_key, &keys);
+
+	if (status == STATUS_OK && prefix.size == 0)
+		status = forget_passes(spool);
 
 	for (size_t at = 0; status == STATUS_OK && at < keys.size;) {
 		uint16_t size = bytes_u16(keys.data + at);

@@ -59,6 +59,12 @@ NODISCARD enum status spool_append_fact(struct spool *spool, enum lane lane, uin
 /* Calls VISIT for each key under PREFIX until it returns other than OK, which is then returned. */
 NODISCARD enum status spool_ledger_visit(struct spool *spool, struct bytes prefix,
     enum status (*visit)(void *data, struct bytes key), void *data);
+/*
+ * A note of this name begins with it where it says what was observed: it goes with the facts where
+ * all are forgotten, as nothing was observed then.
+ */
+#define SPOOL_NOTE_PASS "pass/"
+
 /* Forgets every fact under PREFIX (NONE: all): the next observation appends it again. */
 NODISCARD enum status spool_ledger_forget(struct spool *spool, struct bytes prefix);
 NODISCARD enum status spool_ledger_count(struct spool *spool, uint64_t *out);

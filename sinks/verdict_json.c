@@ -127,6 +127,29 @@ const char *verdict_json_finding_kind(unsigned kind)
 	return NAME_OF(names, kind);
 }
 
+const char *verdict_json_alert_state(unsigned state)
+{
+	static const char *const names[] = { "unknown", "open", "undone" };
+
+	return NAME_OF(names, state);
+}
+
+const char *verdict_json_job_state(unsigned state)
+{
+	static const char *const names[] = { "unknown", "proposed", "rejected", "approved",
+		"scheduled", "leased", "applying", "verifying", "confirmed", "failed", "lost",
+		"cancelled", "superseded" };
+
+	return NAME_OF(names, state);
+}
+
+static const char *job_action(unsigned kind)
+{
+	static const char *const names[] = { "unknown", "upgrade_packages" };
+
+	return NAME_OF(names, kind);
+}
+
 const char *verdict_json_check_result(unsigned result)
 {
 	static const char *const names[] = { "unknown", "passed", "failed", "not_applicable",
@@ -276,6 +299,136 @@ json_t *verdict_json_loss(const Fettle__LossVerdict *verdict, const char *asset)
 	set_number(object, "count", verdict->count);
 	set(object, "reason", verdict_json_optional(verdict->reason));
 	set(object, "at", verdict_json_time(verdict->at_ms));
+	return object;
+}
+
+static json_t *texts_json(char *const *texts, size_t count)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list, verdict_json_text(bytes_of_text(texts[i])));
+	return list;
+}
+
+static void set_alert_rule(json_t *object, const Fettle__AlertVerdict *verdict)
+{
+	set(object, "rule", verdict_json_optional(verdict->rule));
+	set(object, "title", verdict_json_optional(verdict->title));
+	set(object, "description", verdict_json_optional(verdict->description));
+	set(object, "techniques", texts_json(verdict->techniques, verdict->n_techniques));
+	set(object, "tactics", texts_json(verdict->tactics, verdict->n_tactics));
+	set(object, "attack_version", verdict_json_optional(verdict->attack_version));
+}
+
+static void set_alert_change(json_t *object, const Fettle__AlertVerdict *verdict)
+{
+	set(object, "change_id", verdict_json_id(record_bytes(verdict->change)));
+	set(object, "key", verdict_json_text(record_bytes(verdict->key)));
+	set(object, "before", verdict_json_fact(verdict->before));
+	set(object, "after", verdict_json_fact(verdict->after));
+	set(object, "observed_at", verdict_json_time(verdict->observed_ms));
+	set(object, "received_at", verdict_json_time(verdict->received_ms));
+	set(object, "opened_at", verdict_json_time(verdict->opened_ms));
+	set(object, "undone_at", verdict_json_time(verdict->undone_ms));
+	set(object, "package", verdict_json_optional(verdict->package));
+}
+
+json_t *verdict_json_alert(const Fettle__AlertVerdict *verdict, const char *asset)
+{
+	json_t *object = json_object();
+
+	set(object, "id", verdict_json_id(record_bytes(verdict->id)));
+	set(object, "severity", json_string(rank_text(rank_of_severity(verdict->severity))));
+	set_asset(object, verdict->asset, asset);
+	set(object, "state", json_string(verdict_json_alert_state((unsigned)verdict->state)));
+	set_alert_rule(object, verdict);
+	set_alert_change(object, verdict);
+	set(object, "reason", verdict_json_optional(verdict->reason));
+	set(object, "undecided", json_boolean(verdict->is_undecided));
+	set(object, "acknowledged_by", verdict_json_optional(verdict->acknowledged_by));
+	set(object, "acknowledged_at", verdict_json_time(verdict->acknowledged_ms));
+	set(object, "note", verdict_json_optional(verdict->note));
+	set(object, "falsepositives",
+	    texts_json(verdict->falsepositives, verdict->n_falsepositives));
+	return object;
+}
+
+static json_t *packages_json(const Fettle__JobVerdict *verdict)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < verdict->n_packages; i++) {
+		const Fettle__JobPackageState *package = verdict->packages[i];
+		json_t *object = json_object();
+
+		set(object, "name", verdict_json_optional(package->name));
+		set(object, "before", verdict_json_optional(package->before));
+		set(object, "target", verdict_json_optional(package->target));
+		set(object, "observed", verdict_json_optional(package->observed));
+		json_array_append_new(list, object);
+	}
+	return list;
+}
+
+static json_t *history_json(const Fettle__JobVerdict *verdict)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < verdict->n_history; i++) {
+		const Fettle__JobEvent *event = verdict->history[i];
+		json_t *object = json_object();
+
+		set(object, "state", json_string(verdict_json_job_state((unsigned)event->state)));
+		set(object, "at", verdict_json_time(event->at_ms));
+		set(object, "by", verdict_json_optional(event->by));
+		set(object, "note", verdict_json_optional(event->note));
+		json_array_append_new(list, object);
+	}
+	return list;
+}
+
+static json_t *ids_json(const ProtobufCBinaryData *ids, size_t count)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list, verdict_json_id(record_bytes(ids[i])));
+	return list;
+}
+
+static void set_job_times(json_t *object, const Fettle__JobVerdict *verdict)
+{
+	set(object, "proposed_by", verdict_json_optional(verdict->proposed_by));
+	set(object, "proposed_at", verdict_json_time(verdict->proposed_ms));
+	set(object, "decided_by", verdict_json_optional(verdict->decided_by));
+	set(object, "decided_at", verdict_json_time(verdict->decided_ms));
+	set(object, "started_at", verdict_json_time(verdict->started_ms));
+	set(object, "ended_at", verdict_json_time(verdict->ended_ms));
+	set(object, "updated_at", verdict_json_time(verdict->updated_ms));
+	set(object, "lease_until_at", verdict_json_time(verdict->lease_until_ms));
+}
+
+json_t *verdict_json_job(const Fettle__JobVerdict *verdict, const char *asset)
+{
+	json_t *object = json_object();
+	const Fettle__JobAction *action = verdict->action;
+
+	set(object, "id", verdict_json_id(record_bytes(verdict->id)));
+	set_asset(object, verdict->asset, asset);
+	set(object, "state", json_string(verdict_json_job_state((unsigned)verdict->state)));
+	set(object, "reason", verdict_json_optional(verdict->reason));
+	set(object, "action", json_string(job_action(action == NULL ? 0 : (unsigned)action->kind)));
+	set(object, "manager", verdict_json_optional(action == NULL ? NULL : action->manager));
+	set(object, "packages", packages_json(verdict));
+	set(object, "findings", ids_json(verdict->findings, verdict->n_findings));
+	set_job_times(object, verdict);
+	set_number(object, "attempt", verdict->attempt);
+	set(object, "exit_code",
+	    verdict->has_exit_code ? json_integer(verdict->exit_code) : json_null());
+	set(object, "output",
+	    verdict->has_output ? verdict_json_text(record_bytes(verdict->output)) : json_null());
+	set(object, "history", history_json(verdict));
 	return object;
 }
 

@@ -31,6 +31,8 @@ json_t *verdict_json_fact(const Fettle__FactState *state);
 
 const char *verdict_json_finding_state(unsigned state);
 const char *verdict_json_finding_kind(unsigned kind);
+const char *verdict_json_alert_state(unsigned state);
+const char *verdict_json_job_state(unsigned state);
 const char *verdict_json_check_result(unsigned result);
 
 /* ---- verdicts ---- */
@@ -44,6 +46,8 @@ json_t *verdict_json_change(const Fettle__ChangeVerdict *verdict, const char *as
 json_t *verdict_json_finding(const Fettle__FindingVerdict *verdict, const char *asset);
 json_t *verdict_json_results(const Fettle__ResultsVerdict *verdict, const char *asset);
 json_t *verdict_json_loss(const Fettle__LossVerdict *verdict, const char *asset);
+json_t *verdict_json_alert(const Fettle__AlertVerdict *verdict, const char *asset);
+json_t *verdict_json_job(const Fettle__JobVerdict *verdict, const char *asset);
 json_t *verdict_json_quarantined(const Fettle__QuarantinedVerdict *verdict);
 
 /* ---- writing ---- */

@@ -30,6 +30,7 @@ static enum status start(const struct collector_context *context, const void *se
 	static const struct survey_kind kind = { .collector = &accounts_collector,
 		.quiet_ms = 200,
 		.most_ms = 1000,
+		.lane = LANE_CRITICAL,
 		.look = look };
 
 	return survey_start(&kind, ((const struct accounts_settings *)settings)->reread, context,

@@ -1,388 +1,86 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One piece of work is in the loop's pool at a time: some files of a pass, or some that changed. It
- * first watches what leads to a file and then looks at it, so a change is either seen or told of.
- * While it runs events wait in the kernel, until the watches that it made are known here.
+ * One piece of work is in the loop's pool at a time: some files of a pass, or some that changed, or
+ * a look at what globs mean now, or at whose files are.  What changed goes before a pass.
  */
 #include "collectors/files/files.h"
 
 #include <stdlib.h>
 
-#include "collectors/files/look.h"
-#include "collectors/files/trail.h"
-#include "collectors/pace.h"
-#include "core/clock.h"
+#include "collectors/files/files_private.h"
 #include "core/log.h"
 #include "core/require.h"
 
-enum {
-	BATCH = 32,
-	DEBOUNCE_MS = 50,
-	CALM_MS = 1000,              /* a file that rests for so long is looked at promptly again */
-	PROMPT_LOOKS = 20,           /* before one that does not rest has to wait */
-	DEBOUNCE_MAX_MS = 800,       /* within which a change is still told promptly */
-	BLIND_REREAD_MS = 60 * 1000, /* where there are no file events */
-};
-
-struct file {
-	char *path;
-	uint64_t content_limit;
-	struct trail trail;
-	uint64_t due_ms;    /* when to look because of an event; 0: no need */
-	uint64_t looked_ms; /* because of an event, the last time */
-	unsigned restless;  /* looks since it rested */
-};
-
-/* A step of a trail, sorted by directory and name. */
-struct place {
-	int directory;
-	const char *name;
-	size_t file;
-};
-
-struct item {
-	size_t file;
-	char *path;
-	uint64_t content_limit;
-	struct trail trail;
-	struct look look;
-};
-
-struct batch {
-	uv_work_t work;
-	struct files *files;
-	uint64_t generation;
-	bool is_of_pass;
-	size_t count;
-	struct item items[BATCH];
-};
-
-struct files {
-	const struct collector_context *context;
-	const struct files_settings *settings;
-	struct pace pace;     /* of passes */
-	uv_timer_t due_timer; /* of files that changed */
-	struct watch *watch;  /* or NULL */
-	struct digest *digest;
-	struct batch batch; /* the one in the pool */
-	bool is_working, is_stopping;
-
-	uint64_t generation; /* of the plan */
-	bool has_plan;
-	uint8_t plan_hash[HASH_SIZE];
-	struct file *files;
-	size_t count;
-
-	struct observer_pass *pass; /* or NULL */
-	size_t pass_next;           /* the first file that it has not taken */
-	bool pass_again;
-
-	struct place *places;
-	size_t places_count;
-	bool places_stale;
-	int *watched; /* directories, sorted */
-	size_t watched_count;
-	bool lacks_watches;
-
-	unsigned open_handles;
-	void (*on_stopped)(void *data);
-	void *data;
-};
-
-static void pump(struct files *files);
-
-/* What leads where */
-
-static int compare_places(const void *left, const void *right)
-{
-	const struct place *a = left, *b = right;
-
-	if (a->directory != b->directory)
-		return a->directory < b->directory ? -1 : 1;
-	return strcmp(a->name, b->name);
-}
-
-static void refresh_places(struct files *files)
-{
-	size_t count = 0;
-
-	if (!files->places_stale)
-		return;
-	files->places_stale = false;
-	for (size_t i = 0; i < files->count; i++)
-		count += files->files[i].trail.count;
-	files->places = memory_grow(files->places, (count + 1) * sizeof(*files->places));
-	files->places_count = 0;
-	for (size_t i = 0; i < files->count; i++)
-		for (size_t j = 0; j < files->files[i].trail.count; j++) {
-			const struct trail_step *step = &files->files[i].trail.steps[j];
-
-			files->places[files->places_count++] = (struct place){ step->directory,
-				step->name, i };
-		}
-	qsort(files->places, count, sizeof(*files->places), compare_places);
-}
-
-/* The first place that is not below DIRECTORY and NAME. */
-static size_t lower_bound(const struct files *files, int directory, const char *name)
-{
-	struct place key = { directory, name, 0 };
-	size_t low = 0, high = files->places_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (compare_places(&files->places[middle], &key) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static int compare_numbers(const void *left, const void *right)
-{
-	int a = *(const int *)left, b = *(const int *)right;
-
-	return (a > b) - (a < b);
-}
-
-static void remember_watched(struct files *files, const struct trail *trail)
-{
-	for (size_t i = 0; i < trail->count; i++) {
-		const int *directory = &trail->steps[i].directory;
-
-		if (files->watched_count > 0
-		    && bsearch(directory, files->watched, files->watched_count, sizeof(int),
-			   compare_numbers)
-			   != NULL)
-			continue;
-		files->watched = memory_grow(files->watched,
-		    (files->watched_count + 1) * sizeof(int));
-		files->watched[files->watched_count++] = *directory;
-		qsort(files->watched, files->watched_count, sizeof(int), compare_numbers);
-	}
-}
-
-/* Stops watching what no trail passes any more. */
-static void sweep_watched(struct files *files)
-{
-	size_t kept = 0;
-
-	refresh_places(files);
-	for (size_t i = 0; i < files->watched_count; i++) {
-		int directory = files->watched[i];
-		size_t at = lower_bound(files, directory, "");
-
-		if (at < files->places_count && files->places[at].directory == directory)
-			files->watched[kept++] = directory;
-		else
-			watch_remove(files->watch, directory);
-	}
-	files->watched_count = kept;
-}
-
-/* Events */
-
-static uint64_t debounce_ms(const struct file *file)
-{
-	unsigned shift = file->restless > PROMPT_LOOKS ? file->restless - PROMPT_LOOKS : 0;
-	uint64_t delay = shift > 8 ? DEBOUNCE_MAX_MS : (uint64_t)DEBOUNCE_MS << shift;
-
-	return delay < DEBOUNCE_MAX_MS ? delay : DEBOUNCE_MAX_MS;
-}
-
-static void make_due(struct files *files, struct file *file)
-{
-	uint64_t now = uv_now(files->context->loop);
-
-	if (file->due_ms != 0)
-		return;
-	if (now - file->looked_ms > CALM_MS + 2 * debounce_ms(file))
-		file->restless = 0;
-	file->due_ms = now + debounce_ms(file);
-}
-
-static void start_pass(void *data);
-
-static void on_event(void *data, const struct watch_event *event)
-{
-	struct files *files = data;
-
-	if (event->is_lost) {
-		log_warn("files-events-lost", "too many file events at once, reading all again");
-		pace_now(&files->pace);
-		return;
-	}
-	refresh_places(files);
-	for (size_t i = lower_bound(files, event->directory, event->name);
-	     i < files->places_count && files->places[i].directory == event->directory
-	     && strcmp(files->places[i].name, event->name) == 0;
-	     i++)
-		make_due(files, &files->files[files->places[i].file]);
-	if (!files->is_working)
-		pump(files);
-}
+enum { DRAIN_MAX = 400 /* longer than the kernel's queue */ };
 
 static void on_due_timer(uv_timer_t *timer)
 {
-	pump(timer->data);
+	files_pump(timer->data);
 }
 
-/* Reports */
+static void finish_stop(struct files *files);
+
+/* ---- passes ---- */
+
+static void drop_pass_files(struct files *files)
+{
+	free(files->pass_files);
+	files->pass_files = NULL;
+	files->pass_count = files->pass_next = 0;
+	files->pass_is_expanded = false;
+}
 
 static void end_pass(struct files *files)
 {
 	/* Where it does not succeed the observer asks for another one. */
-	(void)!observer_pass_end(&files->pass);
+	files->has_passed |= observer_pass_end(&files->pass) == STATUS_OK;
+	report_whole(files);
+	report_transaction_again(files);
+	drop_pass_files(files);
 	if (files->watch != NULL)
-		sweep_watched(files);
+		places_sweep(&files->places, &files->tree, files->watch);
+	tree_clean(&files->tree);
 	if (files->pass_again)
 		pace_now(&files->pace);
 	files->pass_again = false;
 }
 
-static void abandon_pass(struct files *files)
+void files_abandon_pass(struct files *files)
 {
 	if (files->pass != NULL)
 		observer_pass_abandon(&files->pass);
+	drop_pass_files(files);
 	files->pass_again = false;
 }
 
-static void report(struct files *files, const struct item *item, bool is_of_pass)
+void files_list_pass(struct files *files)
 {
-	struct buffer key = { 0 };
-	struct fact fact = {
-		.status = item->look.status,
-		.reason = item->look.reason,
-		.fields = item->look.fields,
-		.fields_count = item->look.fields_count,
-	};
-
-	fact_key(&key, "file", bytes_of_text(item->path + 1));
-	fact.key = buffer_bytes(&key);
-	if (!is_of_pass)
-		(void)!observer_set(files->context->observer, files_collector.name, LANE_DELTA,
-		    &fact);
-	else if (files->pass != NULL && observer_pass_set(files->pass, &fact) != STATUS_OK)
-		abandon_pass(files);
-	buffer_fini(&key);
+	files->pass_is_expanded = true;
+	files->pass_next = 0;
+	files->pass_count = files->tree.count;
+	files->pass_files = memory_new((files->pass_count + 1) * sizeof(struct tree_file *));
+	if (files->pass_count > 0)
+		memcpy(files->pass_files, files->tree.files,
+		    files->pass_count * sizeof(struct tree_file *));
 }
 
-static void note_limit(struct files *files, const struct trail *trail)
+/* ---- what to do next ---- */
+
+static void add_item(struct files *files, struct tree_file *file)
 {
-	if (!trail->lacks_watches || files->lacks_watches)
-		return;
-	files->lacks_watches = true;
-	log_warn("files-watch-limit", "fs.inotify.max_user_watches is reached: what is not watched "
-				      "is read again every minute");
-	if (files->pace.reread_ms > BLIND_REREAD_MS)
-		files->pace.reread_ms = BLIND_REREAD_MS;
-}
+	struct item *item = &files->job.items[files->job.count++];
+	struct buffer path = { 0 };
 
-static void take_trail(struct files *files, struct item *item)
-{
-	struct file *file = &files->files[item->file];
-
-	note_limit(files, &item->trail);
-	remember_watched(files, &item->trail);
-	trail_fini(&file->trail);
-	file->trail = item->trail;
-	item->trail = (struct trail){ 0 };
-	files->places_stale = true;
-}
-
-/* The batch in the pool */
-
-static void on_pool(uv_work_t *work)
-{
-	struct batch *batch = work->data;
-	const struct files *files = batch->files;
-
-	for (size_t i = 0; i < batch->count; i++) {
-		struct item *item = &batch->items[i];
-		struct look_request request = {
-			.root = files->context->root,
-			.path = item->path,
-			.content_limit = item->content_limit,
-			.secret = files->context->secret,
-			.digest = files->digest,
-			.roots = &files->settings->roots,
-		};
-
-		if (files->watch != NULL)
-			trail_walk(files->watch, files->context->root, item->path, &item->trail);
-		look_at(&request, &item->look);
-	}
-}
-
-static void finish_stop(struct files *files);
-
-static void finish_items(struct files *files)
-{
-	struct batch *batch = &files->batch;
-	bool is_current = batch->generation == files->generation && !files->is_stopping;
-
-	for (size_t i = 0; i < batch->count; i++) {
-		struct item *item = &batch->items[i];
-
-		if (is_current) {
-			take_trail(files, item);
-			report(files, item, batch->is_of_pass);
-		} else {
-			remember_watched(files, &item->trail);
-		}
-		trail_fini(&item->trail);
-		look_fini(&item->look);
-		free(item->path);
-	}
-	batch->count = 0;
-}
-
-static void on_pool_done(uv_work_t *work, int status)
-{
-	struct files *files = ((struct batch *)work->data)->files;
-
-	(void)status;
-	finish_items(files);
-	if (files->is_stopping) {
-		files->is_working = false;
-		finish_stop(files);
-		return;
-	}
-	if (files->pass != NULL && files->pass_next == files->count)
-		end_pass(files);
-	if (files->watch != NULL) {
-		watch_resume(files->watch);
-		watch_drain(files->watch);
-	}
-	files->is_working = false;
-	pump(files);
-}
-
-static void add_item(struct files *files, size_t index)
-{
-	struct batch *batch = &files->batch;
-	struct item *item = &batch->items[batch->count++];
-	struct file *file = &files->files[index];
-
-	*item = (struct item){ .file = index,
-		.path = text_copy(file->path),
-		.content_limit = file->content_limit };
-	file->due_ms = 0;
-}
-
-static void submit(struct files *files, bool is_of_pass)
-{
-	files->is_working = true;
-	files->batch.work.data = &files->batch;
-	files->batch.files = files;
-	files->batch.generation = files->generation;
-	files->batch.is_of_pass = is_of_pass;
-	if (files->watch != NULL)
-		watch_pause(files->watch);
-	REQUIRE(
-	    uv_queue_work(files->context->loop, &files->batch.work, on_pool, on_pool_done) == 0);
+	tree_path(file, &path);
+	*item = (struct item){ .file = file,
+		.path = text_copy(buffer_text(&path)),
+		.content_limit = file->content_limit,
+		.is_of_glob = file->directory != NULL,
+		.has_trail = file->directory == NULL || file->trail.count > 0,
+		.owner = file->is_watched ? owners_find(files->owners, buffer_text(&path)) : NULL };
+	due_not(files, file);
+	file->looked_ms = uv_now(files->context->loop);
+	buffer_fini(&path);
 }
 
 /* Takes what is due; gives when the next will be, 0: none. */
@@ -390,13 +88,13 @@ static uint64_t take_due(struct files *files)
 {
 	uint64_t now = uv_now(files->context->loop), next = 0;
 
-	for (size_t i = 0; i < files->count; i++) {
-		struct file *file = &files->files[i];
+	for (size_t i = 0; i < files->tree.count && files->due_count > 0; i++) {
+		struct tree_file *file = files->tree.files[i];
 
-		if (file->due_ms != 0 && file->due_ms <= now && files->batch.count < BATCH) {
-			file->looked_ms = now;
-			file->restless++;
-			add_item(files, i);
+		if (file->due_ms != 0 && file->due_ms <= now && files->job.count < FILES_BATCH) {
+			if (file->restless < UINT16_MAX)
+				file->restless++;
+			add_item(files, file);
 		} else if (file->due_ms != 0 && (next == 0 || file->due_ms < next)) {
 			next = file->due_ms;
 		}
@@ -404,31 +102,118 @@ static uint64_t take_due(struct files *files)
 	return next;
 }
 
-static void take_of_pass(struct files *files)
+static bool look_at_due(struct files *files, uint64_t *next)
 {
-	while (files->pass_next < files->count && files->batch.count < BATCH)
-		add_item(files, files->pass_next++);
+	*next = take_due(files);
+	if (files->job.count > 0)
+		job_submit(files, JOB_LOOK, false);
+	return files->is_working;
+}
+
+static bool expand_from(struct files *files, char *from, bool is_of_pass)
+{
+	size_t room = PLAN_FILES_MAX - files->tree.named;
+
+	files->job.from = from;
+	files->job.files_max = room;
+	job_submit(files, JOB_EXPAND, is_of_pass);
+	return true;
+}
+
+static bool expand_due(struct files *files)
+{
+	uint64_t now = uv_now(files->context->loop);
+
+	if (files->expansions_count == 0
+	    || (files->expansions_due_ms > now && files->settling != SETTLING_OWNERS))
+		return false;
+	return expand_from(files, files->expansions[--files->expansions_count], false);
+}
+
+static bool read_owners(struct files *files)
+{
+	files->job.owners = settle_ask_owners(files);
+	job_submit(files, JOB_OWNERS, false);
+	return true;
+}
+
+static void drain_events(struct files *files)
+{
+	files->settling = SETTLING_OWNERS;
+	if (files->watch == NULL)
+		return;
+	/* So that what is told does not begin anything by itself. */
+	files->is_working = true;
+	for (int i = 0; i < DRAIN_MAX && watch_drain(files->watch); i++)
+		continue;
+	files->is_working = false;
+}
+
+static bool go_on_with_pass(struct files *files)
+{
+	if (files->pass == NULL)
+		return false;
+	if (!files->pass_is_expanded)
+		return expand_from(files, text_copy(""), true);
+	if (!files->pass_has_owners) {
+		files->pass_has_owners = true;
+		if (settle_wants_owners(files))
+			return read_owners(files);
+	}
+	while (files->pass_next < files->pass_count && files->job.count < FILES_BATCH) {
+		struct tree_file *file = files->pass_files[files->pass_next++];
+
+		if (!file->is_gone)
+			add_item(files, file);
+	}
+	job_submit(files, JOB_LOOK, true);
+	return true;
+}
+
+/* True where it has begun to read. */
+static bool settle(struct files *files)
+{
+	if (settle_wants_owners(files))
+		return read_owners(files);
+	settle_await(files, files->owners, files->owners);
+	return false;
 }
 
 /* Begins whatever comes next; what changed goes before the pass. */
-static void pump(struct files *files)
+void files_pump(struct files *files)
 {
 	uint64_t next, now = uv_now(files->context->loop);
 
 	if (files->is_working || files->is_stopping)
 		return;
-	next = take_due(files);
-	if (files->batch.count > 0) {
-		submit(files, false);
+	/* The first pass looks at everything anyway. */
+	if (files->settling == SETTLING_EVENTS && (files->has_passed || !files->has_plan))
+		drain_events(files);
+	if (expand_due(files))
 		return;
-	}
-	if (files->pass != NULL) {
-		take_of_pass(files);
-		submit(files, true);
+	if (files->settling == SETTLING_OWNERS && settle(files))
 		return;
-	}
+	if (look_at_due(files, &next))
+		return;
+	if (files->settling == SETTLING_LOOKS && files->awaited == 0)
+		settle_finish(files);
+	if (go_on_with_pass(files))
+		return;
+	if (files->expansions_count > 0 && (next == 0 || files->expansions_due_ms < next))
+		next = files->expansions_due_ms;
 	if (next != 0)
 		uv_timer_start(&files->due_timer, on_due_timer, next > now ? next - now : 0, 0);
+}
+
+static enum lane lane_of_key(void *data, struct bytes key)
+{
+	const struct files *files = data;
+	size_t start = strlen("file");
+	char *path = text_copy_bytes(BYTES(key.data + start, key.size - start));
+	bool is_watched = tree_is_watched(&files->tree, path);
+
+	free(path);
+	return is_watched ? LANE_CRITICAL : LANE_DELTA;
 }
 
 static void start_pass(void *data)
@@ -443,33 +228,49 @@ static void start_pass(void *data)
 	}
 	files->pass = observer_pass_begin(files->context->observer, files_collector.name,
 	    LANE_DELTA, bytes_of_text("file/"), BYTES_OF(files->plan_hash));
-	files->pass_next = 0;
-	pump(files);
+	observer_pass_lanes(files->pass, lane_of_key, files);
+	files->pass_is_expanded = files->pass_has_owners = false;
+	files_pump(files);
 }
 
-/* The plan */
+static void finish_stop(struct files *files);
 
-static void drop_files(struct files *files)
+void files_on_job_done(struct files *files)
 {
-	for (size_t i = 0; i < files->count; i++) {
-		free(files->files[i].path);
-		trail_fini(&files->files[i].trail);
+	if (files->is_stopping) {
+		files->is_working = false;
+		finish_stop(files);
+		return;
 	}
-	free(files->files);
-	files->files = NULL;
-	files->count = 0;
-	files->places_stale = true;
+	if (files->pass != NULL && files->pass_is_expanded && files->pass_next == files->pass_count)
+		end_pass(files);
+	if (files->watch != NULL) {
+		watch_resume(files->watch);
+		(void)watch_drain(files->watch);
+	}
+	files->is_working = false;
+	if (files->pass == NULL)
+		tree_clean(&files->tree);
+	files_pump(files);
+}
+
+/* ---- the plan ---- */
+
+static void drop_tree(struct files *files)
+{
+	/* The pool may be at work by it; by one that came after that it is not. */
+	if (files->is_working && files->job.generation == files->generation)
+		files->retired = files->tree;
+	else
+		tree_fini(&files->tree);
+	files->tree = (struct tree){ 0 };
+	due_drop_directories(files);
+	free(files->barred_reason);
+	files->barred_reason = NULL;
+	files->due_count = files->awaited = 0;
+	places_be_stale(&files->places);
+	files->owners_stale = true;
 	files->generation++;
-}
-
-static void copy_files(struct files *files, const struct plan *plan)
-{
-	files->count = plan->files_count;
-	files->files = memory_new((plan->files_count + 1) * sizeof(*files->files));
-	for (size_t i = 0; i < plan->files_count; i++) {
-		files->files[i].path = text_copy(plan->files[i].path);
-		files->files[i].content_limit = plan->files[i].content_limit;
-	}
 }
 
 static void on_plan(void *self, const struct plan *plan)
@@ -480,16 +281,17 @@ static void on_plan(void *self, const struct plan *plan)
 
 	if (is_same)
 		return;
-	abandon_pass(files);
-	drop_files(files);
+	files_abandon_pass(files);
+	drop_tree(files);
+	files->has_passed = false;
 	files->has_plan = plan != NULL;
 	if (plan == NULL) {
 		if (files->watch != NULL)
-			sweep_watched(files);
+			places_sweep(&files->places, &files->tree, files->watch);
 		return;
 	}
 	memcpy(files->plan_hash, plan->hash, HASH_SIZE);
-	copy_files(files, plan);
+	tree_init(&files->tree, plan);
 	pace_now(&files->pace);
 }
 
@@ -497,10 +299,11 @@ static void refresh(void *self)
 {
 	struct files *files = self;
 
+	report_transaction_again(files);
 	pace_now(&files->pace);
 }
 
-/* Start and stop */
+/* ---- start and stop ---- */
 
 static enum status start(const struct collector_context *context, const void *settings, void **self)
 {
@@ -510,14 +313,16 @@ static enum status start(const struct collector_context *context, const void *se
 	files->context = context;
 	files->settings = settings;
 	files->digest = digest_new();
-	files->watch = watch_new(context->loop, on_event, files);
+	files->md5 = digest_new_md5();
+	files->watch = watch_new(context->loop, due_on_event, files);
 	pace.reread_ms = files->settings->reread;
-	if (files->watch == NULL && pace.reread_ms > BLIND_REREAD_MS)
-		pace.reread_ms = BLIND_REREAD_MS;
+	if (files->watch == NULL && pace.reread_ms > FILES_BLIND_REREAD_MS)
+		pace.reread_ms = FILES_BLIND_REREAD_MS;
 	pace_init(&files->pace, context->loop, &pace);
 	REQUIRE(uv_timer_init(context->loop, &files->due_timer) == 0);
 	files->due_timer.data = files;
-	files->open_handles = 2;
+	files->transaction = transaction_new(context, settle_on_transaction, files);
+	files->open_handles = 3;
 	*self = files;
 	return STATUS_OK;
 }
@@ -530,10 +335,12 @@ static void on_closed(void *data)
 
 	if (--files->open_handles > 0)
 		return;
-	drop_files(files);
-	free(files->places);
-	free(files->watched);
+	drop_tree(files);
+	places_fini(&files->places);
+	free(files->transaction_detail);
+	owners_free(files->owners);
 	digest_free(files->digest);
+	digest_free(files->md5);
 	free(files);
 	on_stopped(stopped_data);
 }
@@ -550,6 +357,7 @@ static void finish_stop(struct files *files)
 		files->open_handles++;
 		watch_close(&files->watch, on_closed, files);
 	}
+	transaction_close(&files->transaction, on_closed, files);
 	pace_close(&files->pace, on_closed);
 	uv_close((uv_handle_t *)&files->due_timer, on_timer_closed);
 }
@@ -561,7 +369,7 @@ static void stop(void *self, void (*on_stopped)(void *data), void *data)
 	files->on_stopped = on_stopped;
 	files->data = data;
 	files->is_stopping = true;
-	abandon_pass(files);
+	files_abandon_pass(files);
 	if (!files->is_working)
 		finish_stop(files);
 }
@@ -577,7 +385,7 @@ static const struct setting settings[] = {
 
 const struct collector files_collector = {
 	.name = "files",
-	.summary = "owner, mode, digest and redacted content of the files that the plan names",
+	.summary = "owner, mode, digest and redacted content of the files that the plan means",
 	.settings = settings,
 	.settings_size = sizeof(struct files_settings),
 	.scopes = (const char *const[]){ "file/", NULL },

@@ -29,8 +29,8 @@ struct reading {
 	struct buffer head; /* the first bytes, up to LOOK_SCAN_MAX */
 	uint64_t size;      /* as read, or as told where it was not read to its end */
 	bool is_hashed;
-	bool is_redacted;
-	uint8_t sum[DIGEST_SIZE];
+	bool is_redacted, is_compared;
+	uint8_t sum[DIGEST_SIZE], md5[DIGEST_SIZE];
 };
 
 static void add(struct look *look, struct fact_field field)
@@ -129,6 +129,18 @@ static size_t head_limit(const struct reading *reading)
 	return reading->info.st_size > (off_t)LOOK_SCAN_MAX ? FACT_CONTENT_MAX + 1 : LOOK_SCAN_MAX;
 }
 
+static bool is_comparable(const struct look_request *request)
+{
+	return request->owner != NULL && request->owner->has_md5 && request->md5 != NULL;
+}
+
+static void hash_piece(struct reading *reading, struct bytes piece)
+{
+	digest_add(reading->request->digest, piece);
+	if (reading->is_compared)
+		digest_add(reading->request->md5, piece);
+}
+
 /* 0, or an errno.  Reads to the end, but of what has no digest only the head. */
 static int read_all(struct reading *reading, int fd)
 {
@@ -139,6 +151,9 @@ static int read_all(struct reading *reading, int fd)
 	buffer_clear(&reading->head);
 	reading->size = 0;
 	digest_start(reading->request->digest);
+	reading->is_compared = is_comparable(reading->request);
+	if (reading->is_compared)
+		digest_start(reading->request->md5);
 	reading->is_hashed = reading->info.st_size <= (off_t)LOOK_DIGEST_MAX;
 	while ((got = read(fd, piece, sizeof(piece))) != 0) {
 		size_t room = limit - reading->head.size;
@@ -152,7 +167,7 @@ static int read_all(struct reading *reading, int fd)
 		reading->size += (uint64_t)got;
 		reading->is_hashed = reading->is_hashed && reading->size <= LOOK_DIGEST_MAX;
 		if (reading->is_hashed)
-			digest_add(reading->request->digest, BYTES(piece, (size_t)got));
+			hash_piece(reading, BYTES(piece, (size_t)got));
 		else if (reading->head.size == limit)
 			break;
 	}
@@ -161,6 +176,8 @@ static int read_all(struct reading *reading, int fd)
 		                  ? (uint64_t)reading->info.st_size
 		                  : reading->size;
 	digest_end(reading->request->digest, reading->sum);
+	if (reading->is_compared)
+		digest_end(reading->request->md5, reading->md5);
 	return 0;
 }
 
@@ -276,6 +293,22 @@ static void add_content(struct reading *reading, int fd)
 	free(real_path);
 }
 
+/* What dpkg knows of it.  A package's own link has no digest to be compared by. */
+static void add_owner_package(struct reading *reading)
+{
+	const struct owners_file *owner = reading->request->owner;
+	struct look *look = reading->look;
+	bool is_as_shipped;
+
+	if (owner == NULL || look->status == FACT_ABSENT)
+		return;
+	add(look, FACT_FIELD_TEXT("package", owner->package));
+	if (!reading->is_compared || !reading->is_hashed)
+		return;
+	is_as_shipped = memcmp(reading->md5, owner->md5, DIGEST_MD5_SIZE) == 0;
+	add(look, FACT_FIELD_TEXT("origin", is_as_shipped ? "package" : "changed"));
+}
+
 enum outcome { SETTLED, CHANGED };
 
 /* Its content is out of reach, what stat says of it is not. */
@@ -286,7 +319,7 @@ static void refuse(struct reading *reading, const char *what, int error)
 	add(reading->look, FACT_FIELD_NUMBER("size", (int64_t)reading->info.st_size));
 }
 
-static bool is_within(const char *path, const char *directory)
+static bool is_at_or_below(const char *path, const char *directory)
 {
 	size_t size = strlen(directory);
 
@@ -295,18 +328,25 @@ static bool is_within(const char *path, const char *directory)
 	return strncmp(path, directory, size) == 0 && (path[size] == '/' || path[size] == '\0');
 }
 
+bool look_is_within(const struct setting_list *roots, const char *path)
+{
+	for (size_t i = 0; i < roots->count; i++)
+		if (is_at_or_below(path, roots->items[i]))
+			return true;
+	return false;
+}
+
 /* A plan is the server's word: it does not reach further than this agent's own settings. */
 static bool is_permitted(const struct reading *reading, int fd)
 {
 	const struct setting_list *roots = reading->request->roots;
 	char *real_path;
-	bool is_permitted = false;
+	bool is_permitted;
 
 	if (roots == NULL)
 		return true;
 	real_path = real_path_of(fd, reading->request->root);
-	for (size_t i = 0; real_path != NULL && i < roots->count; i++)
-		is_permitted |= is_within(real_path, roots->items[i]);
+	is_permitted = real_path != NULL && look_is_within(roots, real_path);
 	free(real_path);
 	return is_permitted;
 }
@@ -374,6 +414,32 @@ static void take_link(struct reading *reading)
 	reading->look->link = size < 0 ? NULL : text_copy_bytes(BYTES(target, (size_t)size));
 }
 
+/* Whether what the link leads to is observed under its own name, by the same globs. */
+static bool is_seen_elsewhere(const struct reading *reading)
+{
+	const struct look_request *request = reading->request;
+	size_t root_size = strlen(request->root);
+	struct globs_meaning meaning;
+	char *target;
+	bool is_meant;
+
+	if (request->globs == NULL)
+		return false;
+	target = realpath(reading->full_path, NULL);
+	is_meant = target != NULL && strncmp(target, request->root, root_size) == 0
+	        && globs_mean_path(request->globs, bytes_of_text(target + root_size), &meaning);
+	free(target);
+	return is_meant;
+}
+
+/* The link itself, and nothing of what it leads to. */
+static enum outcome be_link(struct reading *reading)
+{
+	conclude(reading->look, FACT_PRESENT, NULL);
+	add(reading->look, FACT_FIELD_TEXT("type", "link"));
+	return SETTLED;
+}
+
 static enum outcome attempt(struct reading *reading)
 {
 	struct look *look = reading->look;
@@ -384,24 +450,31 @@ static enum outcome attempt(struct reading *reading)
 	free(look->link);
 	look->link = NULL;
 	buffer_clear(&look->content);
-	reading->is_redacted = false;
+	reading->is_redacted = reading->is_compared = false;
+	look->is_link = look->is_directory = look->is_gone = false;
 	if (lstat(path, &reading->info) != 0) {
-		if (is_absence(errno))
+		look->is_gone = is_absence(errno);
+		if (look->is_gone)
 			return be_absent(look, NULL);
 		fail(look, "cannot look at it", errno);
 		return SETTLED;
 	}
 	is_link = S_ISLNK(reading->info.st_mode);
+	look->is_directory = S_ISDIR(reading->info.st_mode);
 	if (is_link)
 		take_link(reading);
+	if (is_link && is_seen_elsewhere(reading))
+		return be_link(reading);
 	if (is_link && stat(path, &reading->info) != 0) {
 		if (is_absence(errno))
 			return be_absent(look, "the link leads to nothing");
 		fail(look, "cannot follow the link", errno);
 		return SETTLED;
 	}
-	if (S_ISREG(reading->info.st_mode))
+	if (S_ISREG(reading->info.st_mode)) {
+		look->is_link = is_link;
 		return read_file(reading);
+	}
 	add_metadata(look, &reading->info);
 	conclude(look, FACT_PRESENT, NULL);
 	return SETTLED;
@@ -419,6 +492,7 @@ void look_at(const struct look_request *request, struct look *look)
 		conclude(look, FACT_FAILED, text_copy("changed while it was read"));
 	if (look->link != NULL)
 		add(look, FACT_FIELD_TEXT("link", look->link));
+	add_owner_package(&reading);
 	buffer_fini(&reading.head);
 	free(full_path);
 }

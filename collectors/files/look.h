@@ -8,6 +8,8 @@
 #define COLLECTORS_FILES_LOOK_H
 
 #include "collectors/digest.h"
+#include "collectors/files/globs.h"
+#include "collectors/packages/owners.h"
 #include "core/fact.h"
 #include "core/setting.h"
 
@@ -15,7 +17,7 @@
 #define LOOK_DIGEST_MAX (256ULL * 1024 * 1024)
 #define LOOK_SCAN_MAX (1024ULL * 1024)
 
-enum { LOOK_FIELDS_MAX = 12 };
+enum { LOOK_FIELDS_MAX = 14 };
 
 struct look_request {
 	const char *root; /* "" or what stands for "/" */
@@ -25,6 +27,12 @@ struct look_request {
 	struct digest *digest;
 	/* Directories within which content may be read, links followed; NULL: anywhere. */
 	const struct setting_list *roots;
+
+	/* For what a glob means: a link is not followed to what they mean as well; may be NULL. */
+	const struct globs *globs;
+	/* Whose file it is, and what compares it with what was shipped; may be NULL. */
+	const struct owners_file *owner;
+	struct digest *md5;
 };
 
 /* What was seen.  All zeroes is nothing yet; used again after look_fini. */
@@ -33,11 +41,17 @@ struct look {
 	char *reason; /* or NULL */
 	struct fact_field fields[LOOK_FIELDS_MAX];
 	size_t fields_count;
+	bool is_gone; /* there is nothing of that name, not even a link */
+	bool is_directory;
+	bool is_link; /* that was followed to a file */
 	/* What the fields point to. */
 	char mode[8], owner[64], group[64], hex[DIGEST_HEX_SIZE];
 	char *link;
 	struct buffer content;
 };
+
+/* Whether PATH is one of ROOTS, or below one. */
+bool look_is_within(const struct setting_list *roots, const char *path);
 
 void look_fini(struct look *look);
 /* LOOK is all zeroes. */

@@ -74,6 +74,11 @@ static void give_up(struct survey *survey)
 	end_look(survey);
 }
 
+static enum lane lane_of(const struct survey *survey)
+{
+	return survey->kind->lane == 0 ? LANE_DELTA : survey->kind->lane;
+}
+
 /* What the scope's own fact says, which is gone where all is well. */
 static enum status report_failure(struct survey *survey)
 {
@@ -83,9 +88,9 @@ static enum status report_failure(struct survey *survey)
 
 	fact.status = sheet_failure(survey->sheet, survey->scope, &fact.reason);
 	if (fact.status == FACT_NONE)
-		return observer_unset(survey->context->observer, collector->name, LANE_DELTA,
+		return observer_unset(survey->context->observer, collector->name, lane_of(survey),
 		    fact.key);
-	return observer_set(survey->context->observer, collector->name, LANE_DELTA, &fact);
+	return observer_set(survey->context->observer, collector->name, lane_of(survey), &fact);
 }
 
 static bool is_barred(const struct survey *survey)
@@ -121,7 +126,7 @@ static void report_in_scope(struct survey *survey)
 	}
 	if (survey->pass == NULL)
 		survey->pass = observer_pass_begin(survey->context->observer, collector->name,
-		    LANE_DELTA, bytes_of_text(collector->scopes[survey->scope]), BYTES_NONE);
+		    lane_of(survey), bytes_of_text(collector->scopes[survey->scope]), BYTES_NONE);
 	fact = sheet_next(survey->sheet, survey->scope, &survey->at);
 	if (fact == NULL)
 		end_scope(survey);

@@ -26,6 +26,7 @@ struct survey_input {
 struct survey_kind {
 	const struct collector *collector; /* its name and scopes */
 	uint64_t quiet_ms, most_ms;        /* pace.h */
+	enum lane lane;                    /* of changes in the scopes; 0: LANE_DELTA */
 	/* A file that polls as urgent when it has changed, as /proc/self/mountinfo; may be NULL. */
 	const char *alarm_path;
 	/*

@@ -7,7 +7,7 @@
 
 #include <ctype.h>
 
-#include "processors/detect/path_glob.h"
+#include "core/path_glob.h"
 
 struct token {
 	struct bytes text; /* size 0: the end */

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "processors/detect/path_glob.h"
+#include "core/path_glob.h"
 
 struct parser {
 	struct watchlist *list;

@@ -4,8 +4,8 @@
  *
  * The highest (epoch, revision) wins, tombstones included, so that a late bulk record never
  * overwrites a newer delta.  What is seen for the first time is baseline and no change: before a
- * collector's first pass is complete, or when a new plan makes an agent look at something that was
- * there all along.
+ * collector's first pass is complete, or when the agent says that nobody had looked there before,
+ * as a new plan makes it look at something that was there all along.
  */
 #include "processors/inventory/inventory.h"
 
@@ -207,10 +207,7 @@ static void pass_key(struct buffer *key, const struct asset_ref *asset, const ch
 	buffer_append(key, prefix);
 }
 
-/*
- * Whether a first sight of a fact is news: only where its collector has completed a pass, and one
- * whose extent does not depend on a plan.
- */
+/* Whether COLLECTOR has completed a pass over a prefix of FACT. */
 static enum status is_enumerated(struct stage_io *io, const struct asset_ref *asset,
     const char *collector, struct bytes fact, bool *out)
 {
@@ -222,19 +219,11 @@ static enum status is_enumerated(struct stage_io *io, const struct asset_ref *as
 	*out = false;
 	pass_key(&prefix, asset, collector, BYTES_NONE);
 	status = txn_scan_open(io->txn, STATE_PASS, buffer_bytes(&prefix), BYTES_NONE, &scan);
-	while (status == STATUS_OK) {
-		Fettle__StatePass *pass;
-
+	while (status == STATUS_OK && !*out) {
 		status = txn_scan_next(scan, &key, &value);
-		if (status != STATUS_OK)
-			break;
-		pass = record_unpack(&fettle__state_pass__descriptor, value, io->arena);
-		if (pass == NULL)
-			status = STATUS_CORRUPT;
-		else if (pass->plan.len == 0
-			 && bytes_start_with(fact,
-			     BYTES(key.data + prefix.size, key.size - prefix.size)))
-			*out = true;
+		if (status == STATUS_OK)
+			*out = bytes_start_with(fact,
+			    BYTES(key.data + prefix.size, key.size - prefix.size));
 	}
 	txn_scan_close(scan);
 	buffer_fini(&prefix);
@@ -252,6 +241,7 @@ struct update {
 	struct event_value after;
 	uint64_t epoch, revision;
 	const char *collector;
+	bool is_baseline;
 };
 
 static void fill_state_fact(const struct update *update, Fettle__StateFact *fact)
@@ -290,6 +280,15 @@ static enum status say_changed(struct stage_io *io, const struct update *update,
 	return stage_emit(io, &event);
 }
 
+/* Whether that a fact came into sight, or left it, is news. */
+static enum status is_news_of(struct stage_io *io, const struct update *update, bool *out)
+{
+	*out = false;
+	if (update->is_baseline)
+		return STATUS_OK;
+	return is_enumerated(io, update->asset, update->collector, update->key, out);
+}
+
 static enum status apply(struct stage_io *io, const struct update *update)
 {
 	Fettle__StateFact fact = FETTLE__STATE_FACT__INIT;
@@ -323,7 +322,7 @@ static enum status apply(struct stage_io *io, const struct update *update)
 		announce(io, update->asset, update->record);
 	/* Without either the plan alone may have made it come into sight, or leave it. */
 	if (before.status == FACT_NONE || update->after.status == FACT_NONE)
-		status = is_enumerated(io, update->asset, update->collector, update->key, &is_news);
+		status = is_news_of(io, update, &is_news);
 	return status == STATUS_OK ? say_changed(io, update, &before, is_news) : status;
 }
 
@@ -337,7 +336,8 @@ static enum status on_fact(struct stage_io *io, const struct event *event)
 		.key = record_bytes(fact->key),
 		.epoch = event->stamp->epoch,
 		.revision = event->envelope->fact_revision,
-		.collector = fact->collector };
+		.collector = fact->collector,
+		.is_baseline = fact->is_baseline };
 	struct fact_field *fields;
 	size_t count;
 	enum status status;
@@ -382,9 +382,12 @@ static enum status collect_leftover(void *data, struct bytes key, const struct f
 	return STATUS_OK;
 }
 
-/* In the new epoch the agent knows nothing of what it sent before, so it cannot unset it. */
+/*
+ * In the new epoch the agent knows nothing of what it sent before, so it cannot unset it.  By
+ * another plan than before, it may just not have looked.
+ */
 static enum status unset_leftovers(struct stage_io *io, const struct event *event,
-    const struct asset_ref *asset, Fettle__StateAsset *record)
+    const struct asset_ref *asset, Fettle__StateAsset *record, bool is_other_plan)
 {
 	const Fettle__Pass *pass = event_pass(event);
 	struct leftovers leftovers = { .epoch = event->stamp->epoch };
@@ -398,7 +401,8 @@ static enum status unset_leftovers(struct stage_io *io, const struct event *even
 			.record = record,
 			.key = BYTES(leftovers.keys.data + at + 2, size),
 			.epoch = event->stamp->epoch,
-			.collector = pass->collector };
+			.collector = pass->collector,
+			.is_baseline = is_other_plan };
 
 		status = apply(io, &update);
 		at += 2U + size;
@@ -456,7 +460,9 @@ static enum status on_pass(struct stage_io *io, const struct event *event)
 	if (status == STATUS_NOT_FOUND)
 		status = admit_pass(io, &asset);
 	if (status == STATUS_OK && (older == NULL || older->epoch < event->stamp->epoch))
-		status = unset_leftovers(io, event, &asset, record);
+		status = unset_leftovers(io, event, &asset, record,
+		    older != NULL
+			&& !bytes_equal(record_bytes(older->plan), record_bytes(pass->plan)));
 	RECORD_SET(&row, facts, pass->facts);
 	RECORD_SET(&row, at_ms, event->stamp->received_ms);
 	RECORD_SET(&row, epoch, event->stamp->epoch);

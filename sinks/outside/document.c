@@ -5,6 +5,7 @@
 
 #include "core/hash.h"
 #include "core/require.h"
+#include "sinks/store/standing.h"
 #include "sinks/verdict_json.h"
 
 /* ---- the kinds ---- */
@@ -63,6 +64,39 @@ static enum status make_finding(struct bytes body, struct names *names, struct a
 	return STATUS_OK;
 }
 
+static enum status make_alert(struct bytes body, struct names *names, struct arena *arena,
+    struct made *out)
+{
+	const Fettle__AlertVerdict *verdict = record_unpack(&fettle__alert_verdict__descriptor,
+	    body, arena);
+	enum standing_alert standing;
+
+	if (verdict == NULL || !standing_of_alert(verdict, &standing))
+		return STATUS_REJECT;
+	out->asset = record_bytes(verdict->asset);
+	out->body = verdict_json_alert(verdict, names_find(names, out->asset));
+	/* What comes later tells of an alert that was sent, and need not wake anybody again. */
+	out->rank = standing == STANDING_OPEN ? rank_of_severity(verdict->severity) : RANK_INFO;
+	return STATUS_OK;
+}
+
+static enum status make_job(struct bytes body, struct names *names, struct arena *arena,
+    struct made *out)
+{
+	const Fettle__JobVerdict *verdict = record_unpack(&fettle__job_verdict__descriptor, body,
+	    arena);
+	bool is_bad;
+
+	if (verdict == NULL)
+		return STATUS_REJECT;
+	is_bad = verdict->state == FETTLE__JOB_STATE__JOB_STATE_FAILED
+	      || verdict->state == FETTLE__JOB_STATE__JOB_STATE_LOST;
+	out->asset = record_bytes(verdict->asset);
+	out->body = verdict_json_job(verdict, names_find(names, out->asset));
+	out->rank = is_bad ? RANK_MEDIUM : RANK_INFO;
+	return STATUS_OK;
+}
+
 static enum status make_results(struct bytes body, struct names *names, struct arena *arena,
     struct made *out)
 {
@@ -111,6 +145,8 @@ static const struct kind {
 	    *make)(struct bytes body, struct names *names, struct arena *arena, struct made *out);
 } kinds_all[] = {
 	{ FETTLE__KIND__KIND_FINDING, "finding", make_finding },
+	{ FETTLE__KIND__KIND_ALERT, "alert", make_alert },
+	{ FETTLE__KIND__KIND_JOB, "job", make_job },
 	{ FETTLE__KIND__KIND_CHANGE, "change", make_change },
 	{ FETTLE__KIND__KIND_ASSET, "asset", make_asset },
 	{ FETTLE__KIND__KIND_RESULTS, "results", make_results },

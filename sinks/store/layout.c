@@ -3,9 +3,13 @@
 
 #include "core/hash.h"
 #include "core/record.h"
+#include "core/require.h"
 
 enum { SUBJECT_MAX = 256, POLICY_MAX = 256 };
-enum { SUMS = 3 + LAYOUT_STATES * RANKS };
+enum {
+	FIRST_SUMS = 3 + LAYOUT_STATES * RANKS, /* what the first version had */
+	SUMS = FIRST_SUMS + STANDINGS_END * RANKS + STANDING_JOB_STATES_END,
+};
 
 const char *const layout_tables[] = {
 	[LAYOUT_META] = "meta",
@@ -18,6 +22,13 @@ const char *const layout_tables[] = {
 	[LAYOUT_QUARANTINED] = "quarantined",
 	[LAYOUT_LOSSES] = "losses",
 	[LAYOUT_FINDINGS_BY_DUE] = "findings_by_due",
+	[LAYOUT_ALERTS] = "alerts",
+	[LAYOUT_ALERTS_BY_RANK] = "alerts_by_rank",
+	[LAYOUT_ALERTS_BY_ASSET] = "alerts_by_asset",
+	[LAYOUT_JOBS] = "jobs",
+	[LAYOUT_JOBS_BY_TIME] = "jobs_by_time",
+	[LAYOUT_JOBS_BY_STATE] = "jobs_by_state",
+	[LAYOUT_JOBS_BY_ASSET] = "jobs_by_asset",
 	NULL,
 };
 
@@ -31,29 +42,43 @@ struct bytes layout_sums_key(void)
 	return bytes_of_text("sums");
 }
 
+/* Every sum, in the order in which they are kept; TABLE has room for SUMS. */
+static void list_sums(struct layout_sums *sums, uint64_t *table[])
+{
+	size_t count = 0;
+
+	table[count++] = &sums->position;
+	table[count++] = &sums->refused;
+	table[count++] = &sums->lost;
+	for (unsigned i = 0; i < LAYOUT_STATES * RANKS; i++)
+		table[count++] = &sums->findings[i / RANKS][i % RANKS];
+	for (unsigned i = 0; i < STANDINGS_END * RANKS; i++)
+		table[count++] = &sums->alerts[i / RANKS][i % RANKS];
+	for (unsigned i = 0; i < STANDING_JOB_STATES_END; i++)
+		table[count++] = &sums->jobs[i];
+	REQUIRE(count == SUMS);
+}
+
 void layout_sums_encode(struct buffer *out, const struct layout_sums *sums)
 {
-	buffer_append_u64(out, sums->position);
-	buffer_append_u64(out, sums->refused);
-	buffer_append_u64(out, sums->lost);
-	for (unsigned state = 0; state < LAYOUT_STATES; state++)
-		for (unsigned rank = 0; rank < RANKS; rank++)
-			buffer_append_u64(out, sums->findings[state][rank]);
+	struct layout_sums copy = *sums;
+	uint64_t *table[SUMS];
+
+	list_sums(&copy, table);
+	for (size_t i = 0; i < SUMS; i++)
+		buffer_append_u64(out, *table[i]);
 }
 
 bool layout_sums_decode(struct bytes value, struct layout_sums *out)
 {
-	const uint8_t *at = value.data;
+	uint64_t *table[SUMS];
 
-	if (value.size != 8 * SUMS)
+	if (value.size != 8 * SUMS && value.size != 8 * FIRST_SUMS)
 		return false;
-	out->position = bytes_u64(at);
-	out->refused = bytes_u64(at + 8);
-	out->lost = bytes_u64(at + 16);
-	at += 24;
-	for (unsigned state = 0; state < LAYOUT_STATES; state++)
-		for (unsigned rank = 0; rank < RANKS; rank++, at += 8)
-			out->findings[state][rank] = bytes_u64(at);
+	*out = (struct layout_sums){ 0 };
+	list_sums(out, table);
+	for (size_t i = 0; i < value.size / 8; i++)
+		*table[i] = bytes_u64(value.data + 8 * i);
 	return true;
 }
 
@@ -99,6 +124,14 @@ void layout_due_key(struct buffer *out, const Fettle__FindingVerdict *finding)
 	buffer_append_u8(out, (uint8_t)finding->state);
 	buffer_append_u64(out, finding->due_ms == 0 ? UINT64_MAX : finding->due_ms);
 	append_finding(out, finding);
+}
+
+void layout_alert_key(struct buffer *out, const Fettle__AlertVerdict *alert,
+    enum standing_alert standing)
+{
+	buffer_append_u8(out, (uint8_t)standing);
+	buffer_append_u8(out, (uint8_t)rank_of_severity(alert->severity));
+	layout_timed_key(out, alert->opened_ms, record_bytes(alert->id));
 }
 
 void layout_results_key(struct buffer *out, struct bytes asset, const char *policy)

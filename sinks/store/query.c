@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "core/hash.h"
+#include "core/job_id.h"
 #include "core/kv.h"
 #include "core/record.h"
 #include "core/require.h"
@@ -46,6 +47,28 @@ static const struct view changes_by_asset_view = { .table = LAYOUT_CHANGES,
 static const struct view results_view = { .table = LAYOUT_RESULTS };
 static const struct view quarantined_view = { .table = LAYOUT_QUARANTINED };
 static const struct view losses_view = { .table = LAYOUT_LOSSES };
+static const struct view alerts_view = { .table = LAYOUT_ALERTS };
+static const struct view alerts_by_rank_view = { .table = LAYOUT_ALERTS,
+	.has_index = true,
+	.index = LAYOUT_ALERTS_BY_RANK,
+	.key_size = LAYOUT_ID_SIZE };
+static const struct view alerts_by_asset_view = { .table = LAYOUT_ALERTS,
+	.has_index = true,
+	.index = LAYOUT_ALERTS_BY_ASSET,
+	.key_size = LAYOUT_ID_SIZE };
+static const struct view jobs_view = { .table = LAYOUT_JOBS };
+static const struct view jobs_by_time_view = { .table = LAYOUT_JOBS,
+	.has_index = true,
+	.index = LAYOUT_JOBS_BY_TIME,
+	.key_size = JOB_ID_SIZE };
+static const struct view jobs_by_state_view = { .table = LAYOUT_JOBS,
+	.has_index = true,
+	.index = LAYOUT_JOBS_BY_STATE,
+	.key_size = JOB_ID_SIZE };
+static const struct view jobs_by_asset_view = { .table = LAYOUT_JOBS,
+	.has_index = true,
+	.index = LAYOUT_JOBS_BY_ASSET,
+	.key_size = JOB_ID_SIZE };
 
 /* One walk.  Zeroes but for QUERY and VIEW: over everything, forward. */
 struct walk {
@@ -417,66 +440,232 @@ enum status query_findings(struct query *query, const struct query_findings *wan
 	                         : visit_by_rank(query, wanted, &with);
 }
 
-/* Collects the findings whose ids begin as asked for, until it has two. */
+/* ---- one, by the beginning of its id ---- */
+
+enum { ID_MOST = JOB_ID_SIZE };
+
+/* Collects the messages whose ids begin as asked for, until it has two. */
 struct id_search {
-	const char *id;
+	const ProtobufCMessageDescriptor *descriptor;
+	struct bytes (*id_of)(const void *message);
+	size_t id_size;
+	char digits[2 * ID_MOST + 1]; /* in lower case */
 	struct arena *arena;
-	Fettle__FindingVerdict *found;
+	void *found;
 };
 
 static enum status match_id(void *data, struct bytes value, struct arena *arena)
 {
 	struct id_search *search = data;
-	Fettle__FindingVerdict *finding = record_unpack(&fettle__finding_verdict__descriptor, value,
-	    search->arena);
-	char hex[2 * LAYOUT_ID_SIZE + 1];
+	void *message = record_unpack(search->descriptor, value, search->arena);
+	char hex[2 * ID_MOST + 1];
+	struct bytes id = message == NULL ? BYTES_NONE : search->id_of(message);
 
 	(void)arena;
-	if (finding == NULL || finding->id.len != LAYOUT_ID_SIZE)
+	if (message == NULL || id.size != search->id_size)
 		return STATUS_CORRUPT;
-	bytes_to_hex(record_bytes(finding->id), hex);
-	if (strncmp(hex, search->id, strlen(search->id)) != 0)
+	bytes_to_hex(id, hex);
+	if (strncmp(hex, search->digits, strlen(search->digits)) != 0)
 		return STATUS_CLOSED;
 	if (search->found != NULL)
 		return STATUS_EXISTS;
-	search->found = finding;
+	search->found = message;
 	return STATUS_OK;
 }
 
 /* The least id that begins with the digits of TEXT; false where they are none. */
-static bool least_id(const char *text, uint8_t out[LAYOUT_ID_SIZE], char digits[])
+static bool least_id(struct id_search *search, const char *text, uint8_t out[ID_MOST])
 {
-	size_t size = strlen(text);
+	size_t size = strlen(text), most = 2 * search->id_size;
 
-	if (size == 0 || size > 2 * LAYOUT_ID_SIZE)
+	if (size == 0 || size > most)
 		return false;
-	memset(digits, '0', 2 * LAYOUT_ID_SIZE);
-	memcpy(digits, text, size);
-	digits[2 * LAYOUT_ID_SIZE] = '\0';
-	if (!bytes_from_hex(digits, out, LAYOUT_ID_SIZE))
+	memset(search->digits, '0', most);
+	memcpy(search->digits, text, size);
+	search->digits[most] = '\0';
+	if (!bytes_from_hex(search->digits, out, search->id_size))
 		return false;
-	bytes_to_hex(BYTES(out, LAYOUT_ID_SIZE), digits); /* in lower case */
-	digits[size] = '\0';
+	bytes_to_hex(BYTES(out, search->id_size), search->digits);
+	search->digits[size] = '\0';
 	return true;
+}
+
+static enum status find_by_id(struct query *query, const struct view *view,
+    struct id_search *search, const char *text)
+{
+	struct walk walk = { .query = query, .view = view };
+	uint8_t least[ID_MOST];
+	enum status status;
+
+	if (!least_id(search, text, least))
+		return STATUS_INVALID;
+	walk.from = BYTES(least, search->id_size);
+	status = walk_all(&walk, match_id, search);
+	if (status != STATUS_OK && status != STATUS_CLOSED)
+		return status;
+	return search->found == NULL ? STATUS_NOT_FOUND : STATUS_OK;
+}
+
+static struct bytes finding_id(const void *message)
+{
+	return record_bytes(((const Fettle__FindingVerdict *)message)->id);
+}
+
+static struct bytes alert_id(const void *message)
+{
+	return record_bytes(((const Fettle__AlertVerdict *)message)->id);
+}
+
+static struct bytes job_id(const void *message)
+{
+	return record_bytes(((const Fettle__JobVerdict *)message)->id);
 }
 
 enum status query_finding(struct query *query, const char *id, struct arena *arena,
     Fettle__FindingVerdict **out)
 {
-	char digits[2 * LAYOUT_ID_SIZE + 1];
-	uint8_t least[LAYOUT_ID_SIZE];
-	struct id_search search = { .id = digits, .arena = arena };
-	struct walk walk = { .query = query, .view = &findings_view };
-	enum status status;
+	struct id_search search = { .descriptor = &fettle__finding_verdict__descriptor,
+		.id_of = finding_id,
+		.id_size = LAYOUT_ID_SIZE,
+		.arena = arena };
+	enum status status = find_by_id(query, &findings_view, &search, id);
 
-	if (!least_id(id, least, digits))
-		return STATUS_INVALID;
-	walk.from = BYTES_OF(least);
-	status = walk_all(&walk, match_id, &search);
-	if (status != STATUS_OK && status != STATUS_CLOSED)
-		return status;
 	*out = search.found;
-	return search.found == NULL ? STATUS_NOT_FOUND : STATUS_OK;
+	return status;
+}
+
+enum status query_alert(struct query *query, const char *id, struct arena *arena,
+    Fettle__AlertVerdict **out)
+{
+	struct id_search search = { .descriptor = &fettle__alert_verdict__descriptor,
+		.id_of = alert_id,
+		.id_size = LAYOUT_ID_SIZE,
+		.arena = arena };
+	enum status status = find_by_id(query, &alerts_view, &search, id);
+
+	*out = search.found;
+	return status;
+}
+
+enum status query_job(struct query *query, const char *id, struct arena *arena,
+    Fettle__JobVerdict **out)
+{
+	struct id_search search = { .descriptor = &fettle__job_verdict__descriptor,
+		.id_of = job_id,
+		.id_size = JOB_ID_SIZE,
+		.arena = arena };
+	enum status status = find_by_id(query, &jobs_view, &search, id);
+
+	*out = search.found;
+	return status;
+}
+
+/* ---- alerts ---- */
+
+struct alerts_visit {
+	const struct query_alerts *wanted;
+	enum status (*visit)(void *visitor, const Fettle__AlertVerdict *alert);
+	void *visitor;
+};
+
+static enum status visit_alert(void *data, struct bytes value, struct arena *arena)
+{
+	const struct alerts_visit *with = data;
+	const Fettle__AlertVerdict *alert = record_unpack(&fettle__alert_verdict__descriptor, value,
+	    arena);
+
+	if (alert == NULL)
+		return STATUS_CORRUPT;
+	if (alert->opened_ms < with->wanted->since_ms && alert->undone_ms < with->wanted->since_ms)
+		return STATUS_OK;
+	return with->visit(with->visitor, alert);
+}
+
+static bool wants_standing(const struct query_alerts *wanted, unsigned standing)
+{
+	bool is_acknowledged = standing == STANDING_ACKNOWLEDGED
+	                    || standing == STANDING_UNDONE_ACKNOWLEDGED;
+
+	return has_bit(wanted->standings, standing)
+	    && !(wanted->is_unacknowledged && is_acknowledged);
+}
+
+enum status query_alerts(struct query *query, const struct query_alerts *wanted,
+    enum status (*visit)(void *visitor, const Fettle__AlertVerdict *alert), void *visitor)
+{
+	const struct view *view = wanted->asset.size > 0 ? &alerts_by_asset_view
+	                                                 : &alerts_by_rank_view;
+	struct alerts_visit with = { .wanted = wanted, .visit = visit, .visitor = visitor };
+	struct buffer prefix = { 0 };
+	enum status status = STATUS_OK;
+
+	for (unsigned i = RANKS; i < STANDINGS_END * RANKS && status == STATUS_OK; i++) {
+		unsigned standing = i / RANKS, rank = i % RANKS;
+		struct walk walk = { .query = query, .view = view, .is_backward = true };
+
+		if (!wants_standing(wanted, standing) || !has_bit(wanted->ranks, rank))
+			continue;
+		buffer_clear(&prefix);
+		buffer_append(&prefix, wanted->asset);
+		buffer_append_u8(&prefix, (uint8_t)standing);
+		buffer_append_u8(&prefix, (uint8_t)rank);
+		walk.prefix = buffer_bytes(&prefix);
+		status = walk_all(&walk, visit_alert, &with);
+	}
+	buffer_fini(&prefix);
+	return status;
+}
+
+/* ---- jobs ---- */
+
+struct jobs_visit {
+	const struct query_jobs *wanted;
+	enum status (*visit)(void *visitor, const Fettle__JobVerdict *job);
+	void *visitor;
+};
+
+static enum status visit_job(void *data, struct bytes value, struct arena *arena)
+{
+	const struct jobs_visit *with = data;
+	const Fettle__JobVerdict *job = record_unpack(&fettle__job_verdict__descriptor, value,
+	    arena);
+
+	if (job == NULL || (unsigned)job->state >= 32)
+		return STATUS_CORRUPT;
+	if (!has_bit(with->wanted->states, (unsigned)job->state)
+	    || (job->updated_ms < with->wanted->since_ms
+		&& job->proposed_ms < with->wanted->since_ms))
+		return STATUS_OK;
+	return with->visit(with->visitor, job);
+}
+
+/* The only state in BITS; 0: there is none, or more than one. */
+static uint8_t only_state(uint32_t bits)
+{
+	uint8_t state = 0;
+
+	if (bits == 0 || (bits & (bits - 1)) != 0)
+		return 0;
+	while ((bits >> state & 1) == 0)
+		state++;
+	return state;
+}
+
+enum status query_jobs(struct query *query, const struct query_jobs *wanted,
+    enum status (*visit)(void *visitor, const Fettle__JobVerdict *job), void *visitor)
+{
+	struct jobs_visit with = { .wanted = wanted, .visit = visit, .visitor = visitor };
+	struct walk walk = { .query = query, .view = &jobs_by_time_view, .is_backward = true };
+	uint8_t state = only_state(wanted->states);
+
+	if (wanted->asset.size > 0) {
+		walk.view = &jobs_by_asset_view;
+		walk.prefix = wanted->asset;
+	} else if (state != 0) {
+		walk.view = &jobs_by_state_view;
+		walk.prefix = BYTES(&state, 1);
+	}
+	return walk_all(&walk, visit_job, &with);
 }
 
 /* ---- changes ---- */
@@ -593,6 +782,8 @@ static enum status read_sums(struct kv_txn *txn, struct query_counters *out)
 	out->refused = sums.refused;
 	out->lost = sums.lost;
 	memcpy(out->findings[1], sums.findings, sizeof(sums.findings));
+	memcpy(out->alerts, sums.alerts, sizeof(sums.alerts));
+	memcpy(out->jobs, sums.jobs, sizeof(sums.jobs));
 	return STATUS_OK;
 }
 

@@ -17,6 +17,7 @@
 #include "core/status.h"
 #include "proto/verdict.pb-c.h"
 #include "sinks/store/rank.h"
+#include "sinks/store/standing.h"
 
 struct query;
 
@@ -75,12 +76,44 @@ NODISCARD enum status query_quarantined(struct query *query,
 NODISCARD enum status query_losses(struct query *query,
     enum status (*visit)(void *visitor, const Fettle__LossVerdict *loss), void *visitor);
 
+/* All zeroes: everything. */
+struct query_alerts {
+	struct bytes asset;     /* id */
+	uint32_t standings;     /* bits 1 << standing */
+	uint32_t ranks;         /* bits 1 << rank */
+	uint64_t since_ms;      /* opened, or undone, then or later */
+	bool is_unacknowledged; /* only what nobody has seen yet */
+};
+
+/* By standing (open first), then rank, the newest first. */
+NODISCARD enum status query_alerts(struct query *query, const struct query_alerts *wanted,
+    enum status (*visit)(void *visitor, const Fettle__AlertVerdict *alert), void *visitor);
+/* As query_finding. */
+NODISCARD enum status query_alert(struct query *query, const char *id, struct arena *arena,
+    Fettle__AlertVerdict **out);
+
+/* All zeroes: everything. */
+struct query_jobs {
+	struct bytes asset; /* id */
+	uint32_t states;    /* bits 1 << JobState */
+	uint64_t since_ms;  /* something happened to it then or later */
+};
+
+/* By when they were proposed, the newest first. */
+NODISCARD enum status query_jobs(struct query *query, const struct query_jobs *wanted,
+    enum status (*visit)(void *visitor, const Fettle__JobVerdict *job), void *visitor);
+/* As query_finding. */
+NODISCARD enum status query_job(struct query *query, const char *id, struct arena *arena,
+    Fettle__JobVerdict **out);
+
 struct query_counters {
 	uint64_t position; /* in the verdict stream */
 	uint64_t refused;  /* verdicts that could not be understood */
 	uint64_t assets, changes, results, quarantined;
 	uint64_t losses, lost; /* reports of lost records, and how many records */
 	uint64_t findings[FETTLE__FINDING_STATE__FINDING_STATE_EXCEPTED + 1][RANKS];
+	uint64_t alerts[STANDINGS_END][RANKS];
+	uint64_t jobs[STANDING_JOB_STATES_END];
 };
 NODISCARD enum status query_counters(struct query *query, struct query_counters *out);
 

@@ -29,6 +29,8 @@ enum rank rank_of_severity(const char *severity)
 {
 	enum rank rank = RANK_UNKNOWN;
 
+	if (severity != NULL && strcmp(severity, "informational") == 0)
+		return RANK_INFO;
 	if (severity == NULL || !rank_parse(severity, &rank))
 		return RANK_UNKNOWN;
 	return rank;

@@ -18,7 +18,7 @@ enum rank {
 	RANKS,
 };
 
-/* NULL is fine. */
+/* NULL is fine.  "informational", as alerts have it, is "info". */
 enum rank rank_of_severity(const char *severity);
 /* "critical", …, "unknown". */
 const char *rank_text(enum rank rank);

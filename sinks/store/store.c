@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "core/job_id.h"
 #include "core/kv.h"
 #include "core/log.h"
 #include "core/record.h"
@@ -67,9 +68,14 @@ static enum status apply_change(struct store *store, struct bytes body, uint64_t
 		return STATUS_REJECT;
 	layout_timed_key(fresh(&store->key), change->received_ms, record_bytes(change->id));
 	status = txn_get(store->txn, LAYOUT_CHANGES, buffer_bytes(&store->key), &known);
-	if (status != STATUS_NOT_FOUND)
-		return status; /* it was stored when it was stored first */
-	buffer_append_u64(fresh(&store->value), now_ms);
+	if (status == STATUS_OK && known.size < 8)
+		return STATUS_CORRUPT;
+	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+		return status;
+	/* It comes again once it is known whether it was expected; it was stored when it came
+	 * first. */
+	buffer_append_u64(fresh(&store->value),
+	    status == STATUS_OK ? bytes_u64(known.data) : now_ms);
 	buffer_append(&store->value, body);
 	txn_put(store->txn, LAYOUT_CHANGES, buffer_bytes(&store->key), buffer_bytes(&store->value));
 	buffer_append(fresh(&store->key), record_bytes(change->asset));
@@ -191,6 +197,142 @@ static enum status apply_loss(struct store *store, struct bytes body, uint64_t n
 	return status == STATUS_EXISTS ? STATUS_OK : status;
 }
 
+/* ---- alerts ---- */
+
+static bool is_alert(const Fettle__AlertVerdict *alert, enum standing_alert *standing)
+{
+	return alert != NULL && is_id(alert->id) && is_id(alert->asset)
+	    && standing_of_alert(alert, standing);
+}
+
+/* The keys of its rows in the indexes, by rank and then by asset. */
+static struct bytes alert_by_rank(struct store *store, const Fettle__AlertVerdict *alert,
+    enum standing_alert standing)
+{
+	layout_alert_key(fresh(&store->key), alert, standing);
+	return buffer_bytes(&store->key);
+}
+
+static struct bytes alert_by_asset(struct store *store, const Fettle__AlertVerdict *alert,
+    enum standing_alert standing)
+{
+	buffer_append(fresh(&store->key), record_bytes(alert->asset));
+	layout_alert_key(&store->key, alert, standing);
+	return buffer_bytes(&store->key);
+}
+
+/* Takes the alert's older version, if there is one, out of the indexes and the sums. */
+static enum status forget_alert(struct store *store, struct bytes id)
+{
+	const Fettle__AlertVerdict *older;
+	struct bytes value;
+	enum standing_alert standing;
+	enum status status = txn_get(store->txn, LAYOUT_ALERTS, id, &value);
+
+	if (status != STATUS_OK)
+		return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+	older = record_unpack(&fettle__alert_verdict__descriptor, value, &store->arena);
+	if (!is_alert(older, &standing))
+		return STATUS_CORRUPT;
+	txn_delete(store->txn, LAYOUT_ALERTS_BY_RANK, alert_by_rank(store, older, standing));
+	txn_delete(store->txn, LAYOUT_ALERTS_BY_ASSET, alert_by_asset(store, older, standing));
+	store->sums.alerts[standing][rank_of_severity(older->severity)]--;
+	return STATUS_OK;
+}
+
+static enum status apply_alert(struct store *store, struct bytes body, uint64_t now_ms)
+{
+	const Fettle__AlertVerdict *alert = record_unpack(&fettle__alert_verdict__descriptor, body,
+	    &store->arena);
+	enum standing_alert standing;
+	enum status status;
+
+	(void)now_ms;
+	if (!is_alert(alert, &standing))
+		return STATUS_REJECT;
+	status = forget_alert(store, record_bytes(alert->id));
+	if (status != STATUS_OK)
+		return status;
+	txn_put(store->txn, LAYOUT_ALERTS, record_bytes(alert->id), body);
+	txn_put(store->txn, LAYOUT_ALERTS_BY_RANK, alert_by_rank(store, alert, standing),
+	    BYTES_NONE);
+	txn_put(store->txn, LAYOUT_ALERTS_BY_ASSET, alert_by_asset(store, alert, standing),
+	    BYTES_NONE);
+	store->sums.alerts[standing][rank_of_severity(alert->severity)]++;
+	return STATUS_OK;
+}
+
+/* ---- jobs ---- */
+
+static bool is_job(const Fettle__JobVerdict *job)
+{
+	return job != NULL && job->id.len == JOB_ID_SIZE && is_id(job->asset)
+	    && job->state > FETTLE__JOB_STATE__JOB_STATE_NONE
+	    && (unsigned)job->state < STANDING_JOB_STATES_END;
+}
+
+/* Calls PUT for the key of each of its rows in the indexes. */
+static void index_job(struct store *store, const Fettle__JobVerdict *job,
+    void (*put)(struct store *store, enum layout_table table, struct bytes key))
+{
+	struct bytes id = record_bytes(job->id);
+
+	layout_timed_key(fresh(&store->key), job->proposed_ms, id);
+	put(store, LAYOUT_JOBS_BY_TIME, buffer_bytes(&store->key));
+	buffer_append_u8(fresh(&store->key), (uint8_t)job->state);
+	layout_timed_key(&store->key, job->proposed_ms, id);
+	put(store, LAYOUT_JOBS_BY_STATE, buffer_bytes(&store->key));
+	buffer_append(fresh(&store->key), record_bytes(job->asset));
+	layout_timed_key(&store->key, job->proposed_ms, id);
+	put(store, LAYOUT_JOBS_BY_ASSET, buffer_bytes(&store->key));
+}
+
+static void put_row(struct store *store, enum layout_table table, struct bytes key)
+{
+	txn_put(store->txn, table, key, BYTES_NONE);
+}
+
+static void delete_row(struct store *store, enum layout_table table, struct bytes key)
+{
+	txn_delete(store->txn, table, key);
+}
+
+static enum status forget_job(struct store *store, struct bytes id)
+{
+	const Fettle__JobVerdict *older;
+	struct bytes value;
+	enum status status = txn_get(store->txn, LAYOUT_JOBS, id, &value);
+
+	if (status != STATUS_OK)
+		return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+	older = record_unpack(&fettle__job_verdict__descriptor, value, &store->arena);
+	if (!is_job(older))
+		return STATUS_CORRUPT;
+	index_job(store, older, delete_row);
+	store->sums.jobs[older->state]--;
+	return STATUS_OK;
+}
+
+static enum status apply_job(struct store *store, struct bytes body, uint64_t now_ms)
+{
+	const Fettle__JobVerdict *job = record_unpack(&fettle__job_verdict__descriptor, body,
+	    &store->arena);
+	enum status status;
+
+	(void)now_ms;
+	if (!is_job(job))
+		return STATUS_REJECT;
+	status = forget_job(store, record_bytes(job->id));
+	if (status != STATUS_OK)
+		return status;
+	txn_put(store->txn, LAYOUT_JOBS, record_bytes(job->id), body);
+	index_job(store, job, put_row);
+	store->sums.jobs[job->state]++;
+	return STATUS_OK;
+}
+
+/* ---- all of them ---- */
+
 static const struct {
 	uint32_t kind;
 	enum status (*apply)(struct store *store, struct bytes body, uint64_t now_ms);
@@ -201,6 +343,8 @@ static const struct {
 	{ FETTLE__KIND__KIND_FINDING, apply_finding },
 	{ FETTLE__KIND__KIND_QUARANTINED, apply_quarantined },
 	{ FETTLE__KIND__KIND_LOSS, apply_loss },
+	{ FETTLE__KIND__KIND_ALERT, apply_alert },
+	{ FETTLE__KIND__KIND_JOB, apply_job },
 };
 
 /* ---- the transaction ---- */

@@ -10,6 +10,7 @@
 
 #include "core/record.h"
 #include "proto/command.pb-c.h"
+#include "proto/helper.pb-c.h"
 #include "proto/intent.pb-c.h"
 #include "proto/link.pb-c.h"
 #include "proto/observation.pb-c.h"
@@ -41,6 +42,8 @@ static const ProtobufCMessageDescriptor *const messages[] = {
 	&fettle__job_cancel__descriptor,
 	&fettle__alert_verdict__descriptor,
 	&fettle__job_verdict__descriptor,
+	&fettle__helper_request__descriptor,
+	&fettle__helper_reply__descriptor,
 };
 
 enum { MESSAGES = sizeof(messages) / sizeof(messages[0]) };

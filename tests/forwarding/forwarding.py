@@ -57,12 +57,12 @@ def event_id(number):
 class Feed:
     """verdict_feed, in the place of a processor."""
 
-    def __init__(self, assets=20):
+    def __init__(self, assets=20, *more):
         self.port = free_port()
         self.acked = {}
         self._process = subprocess.Popen(
             [os.path.join(BUILD, "tests", "forwarding", "verdict_feed"),
-             f"tcp://127.0.0.1:{self.port}", str(assets)],
+             f"tcp://127.0.0.1:{self.port}", str(assets), *more],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout.readline() == "listening\n"
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -101,8 +101,8 @@ class Case(unittest.TestCase):
         with open(self.at("fettle.yaml"), "w", encoding="utf-8") as file:
             json.dump(sections, file)
 
-    def begin_feed(self, assets=20):
-        self.feed = Feed(assets)
+    def begin_feed(self, assets=20, *more):
+        self.feed = Feed(assets, *more)
         self.addCleanup(self.feed.end)
 
     def command(self, *arguments):
@@ -146,7 +146,8 @@ class Case(unittest.TestCase):
               f"{name} to acknowledge {number}", lambda: (self.feed.acked, self.said()[-2000:]))
 
     def is_complete(self, seen, last, first=1):
-        self.assertEqual({event["event_id"] for event in seen if event["event"] == "finding"},
+        self.assertEqual({event["event_id"] for event in seen if event["event"] in
+                          ("finding", "alert", "job")},
                          {event_id(number) for number in range(first, last + 1)})
 
 

@@ -28,6 +28,36 @@ class Rsyslog(forwarding.Case):
         self.rsyslog.stop()  # it writes what it still has
         self.is_complete(self.rsyslog.events(), 18000)
 
+    def test_alerts_and_jobs_arrive_with_the_ids_that_they_keep(self):
+        self.begin_feed(20, "mixed")
+        self.configure(siem=[{"name": "soc", "target": self.rsyslog.target,
+                              "format": "rfc5424", "events": ["finding", "alert", "job"]}])
+        self.start_sink()
+        self.rsyslog.start()
+        self.feed.say(600)
+        self.wait_acked("soc", 600)
+        self.rsyslog.stop()
+        events = self.rsyslog.events()
+        self.is_complete(events, 600)
+        alerts = {}
+        for event in (event for event in events if event["event"] == "alert"):
+            alerts.setdefault(event["id"], []).append(event["state"])
+        self.assertEqual(len(alerts), 100)
+        self.assertEqual(set(map(tuple, alerts.values())), {("open", "undone")})
+        jobs = [event for event in events if event["event"] == "job"]
+        self.assertEqual({job["output"] for job in jobs}, {"\\u00ff\\u001b[31m\\u000a"})
+        self.assertEqual(len({job["id"] for job in jobs}), 100)
+
+    def test_alerts_are_sent_unless_something_else_is_asked_for_and_jobs_are_not(self):
+        self.begin_feed(20, "mixed")
+        self.configure(siem=[{"name": "soc", "target": self.rsyslog.target}])
+        self.start_sink()
+        self.rsyslog.start()
+        self.feed.say(60)
+        self.wait_acked("soc", 60)
+        self.rsyslog.stop()
+        self.assertEqual({event["event"] for event in self.rsyslog.events()}, {"finding", "alert"})
+
 
 if __name__ == "__main__":
     forwarding.main()

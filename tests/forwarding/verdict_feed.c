@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * verdict_feed ENDPOINT ASSETS - serves verdicts to sinks as a processor does, as many as it is
- * told to: each line on standard input ("5000", or "5000 4001") is the newest verdict's number and
- * the first that is still kept.  Verdict N is a finding of asset N modulo ASSETS, titled "N".
+ * verdict_feed ENDPOINT ASSETS [mixed] - serves verdicts to sinks as a processor does, as many as
+ * it is told to: each line on standard input ("5000", or "5000 4001") is the newest verdict's
+ * number and the first that is still kept.  Verdict N is a finding of asset N modulo ASSETS, titled
+ * "N".  Mixed: of six in a row two are findings, the others an alert that opens, a job that begins,
+ * the alert undone, and the job failed; alerts are titled "N" as well, and a job's reason is "N".
  * Writes "listening", and "acked NAME N" as sinks acknowledge.
  */
 #include <stdio.h>
@@ -15,6 +17,10 @@
 #include "core/sublog.h"
 #include "proto/verdict.pb-c.h"
 
+/* Of a series of mixed verdicts, what the one is whose number leaves that remainder; else a
+ * finding. */
+enum { ALERT_OPENS = 1, JOB_BEGINS = 2, ALERT_UNDONE = 3, JOB_ENDS = 4, SERIES = 6 };
+
 struct feed {
 	uv_loop_t loop;
 	struct sockets *sockets;
@@ -23,8 +29,11 @@ struct feed {
 	struct buffer line;
 	char chunk[256];
 	uint64_t head, tail, assets;
+	bool is_mixed;
 	struct arena arena;
 };
+
+static char hostile[] = "policy/check \"]\\ \x1b[31m\n\xe2\x80\xae";
 
 static struct bytes id_of(struct arena *arena, const char *what, uint64_t number)
 {
@@ -35,23 +44,84 @@ static struct bytes id_of(struct arena *arena, const char *what, uint64_t number
 	return arena_bytes(arena, BYTES_OF(id));
 }
 
-static struct bytes record_of(struct feed *feed, uint64_t number)
+static void append_finding(struct feed *feed, uint64_t number, struct buffer *out)
 {
 	Fettle__FindingVerdict finding = FETTLE__FINDING_VERDICT__INIT;
-	Fettle__Envelope envelope = FETTLE__ENVELOPE__INIT;
-	Fettle__Record record = FETTLE__RECORD__INIT;
-	struct buffer body = { 0 }, out = { 0 };
-	struct bytes result;
 
 	RECORD_SET_BYTES(&finding, id, id_of(&feed->arena, "finding", number));
 	RECORD_SET_BYTES(&finding, asset, id_of(&feed->arena, "asset", number % feed->assets));
 	finding.title = arena_format(&feed->arena, "%llu", (unsigned long long)number);
-	finding.subject = RECORD_TEXT("policy/check \"]\\ \x1b[31m\n\xe2\x80\xae");
+	finding.subject = hostile;
 	finding.severity = RECORD_TEXT("high");
 	RECORD_SET(&finding, state, FETTLE__FINDING_STATE__FINDING_STATE_OPEN);
-	record_pack(&body, &finding.base);
+	record_pack(out, &finding.base);
+}
+
+static void append_alert(struct feed *feed, uint64_t number, bool is_undone, struct buffer *out)
+{
+	Fettle__AlertVerdict alert = FETTLE__ALERT_VERDICT__INIT;
+	uint64_t which = number / SERIES;
+
+	RECORD_SET_BYTES(&alert, id, id_of(&feed->arena, "alert", which));
+	RECORD_SET_BYTES(&alert, asset, id_of(&feed->arena, "asset", which % feed->assets));
+	RECORD_SET(&alert, state,
+	    is_undone ? FETTLE__ALERT_STATE__ALERT_STATE_UNDONE
+		      : FETTLE__ALERT_STATE__ALERT_STATE_OPEN);
+	alert.title = arena_format(&feed->arena, "%llu", (unsigned long long)number);
+	alert.severity = RECORD_TEXT("critical");
+	alert.note = hostile;
+	RECORD_SET_BYTES(&alert, key, bytes_of_text(hostile));
+	RECORD_SET(&alert, opened_ms, 1700000000000 + which);
+	record_pack(out, &alert.base);
+}
+
+static void append_job(struct feed *feed, uint64_t number, bool has_failed, struct buffer *out)
+{
+	Fettle__JobVerdict job = FETTLE__JOB_VERDICT__INIT;
+	uint64_t which = number / SERIES;
+	struct buffer id = { 0 };
+
+	buffer_append(&id, id_of(&feed->arena, "job", which));
+	buffer_append(&id, id_of(&feed->arena, "job", which));
+	RECORD_SET_BYTES(&job, id, arena_bytes(&feed->arena, buffer_bytes(&id)));
+	buffer_fini(&id);
+	RECORD_SET_BYTES(&job, asset, id_of(&feed->arena, "asset", which % feed->assets));
+	RECORD_SET(&job, state,
+	    has_failed ? FETTLE__JOB_STATE__JOB_STATE_FAILED
+		       : FETTLE__JOB_STATE__JOB_STATE_APPLYING);
+	job.reason = arena_format(&feed->arena, "%llu", (unsigned long long)number);
+	RECORD_SET_BYTES(&job, output, BYTES("\xff\x1b[31m\n", 7));
+	RECORD_SET(&job, proposed_ms, 1700000000000 + which);
+	record_pack(out, &job.base);
+}
+
+/* What verdict NUMBER is. */
+static uint32_t append_body(struct feed *feed, uint64_t number, struct buffer *out)
+{
+	unsigned turn = feed->is_mixed ? (unsigned)(number % SERIES) : 0;
+
+	if (turn == ALERT_OPENS || turn == ALERT_UNDONE) {
+		append_alert(feed, number, turn == ALERT_UNDONE, out);
+		return FETTLE__KIND__KIND_ALERT;
+	}
+	if (turn == JOB_BEGINS || turn == JOB_ENDS) {
+		append_job(feed, number, turn == JOB_ENDS, out);
+		return FETTLE__KIND__KIND_JOB;
+	}
+	append_finding(feed, number, out);
+	return FETTLE__KIND__KIND_FINDING;
+}
+
+static struct bytes record_of(struct feed *feed, uint64_t number)
+{
+	Fettle__Envelope envelope = FETTLE__ENVELOPE__INIT;
+	Fettle__Record record = FETTLE__RECORD__INIT;
+	struct buffer body = { 0 }, out = { 0 };
+	uint32_t kind = append_body(feed, number, &body);
+	struct bytes result;
+
 	RECORD_SET_BYTES(&envelope, event_id, id_of(&feed->arena, "event", number));
-	RECORD_SET(&envelope, kind, FETTLE__KIND__KIND_FINDING);
+	RECORD_SET(&envelope, kind, kind);
 	RECORD_SET(&envelope, wall_ms, 1700000000000 + number);
 	record.envelope = &envelope;
 	RECORD_SET_BYTES(&record, body, buffer_bytes(&body));
@@ -175,8 +245,9 @@ int main(int argc, char **argv)
 		.operations = { .read = read_verdicts, .release = release, .on_acked = on_acked },
 		.host = &feed };
 
-	if (argc != 3)
+	if (argc < 3)
 		return 2;
+	feed.is_mixed = argc > 3 && strcmp(argv[3], "mixed") == 0;
 	options.endpoint = argv[1];
 	feed.assets = strtoull(argv[2], NULL, 10);
 	REQUIRE(uv_loop_init(&feed.loop) == 0 && feed.assets > 0);

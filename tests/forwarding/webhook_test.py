@@ -52,6 +52,25 @@ class Webhook(forwarding.Case):
         self.assertEqual(headers["ce-type"], "fettle.finding")
         server.kill()
 
+    def test_an_alert_and_what_becomes_of_it_have_one_id_and_come_in_order(self):
+        port = free_port()
+        server = HookServer(port)
+        self.begin_feed(20, "mixed")
+        self.configure(webhook=[{"name": "ir", "url": f"http://127.0.0.1:{port}/hook",
+                                 "format": "cloudevents-binary"}])
+        self.feed.say(600)
+        self.start_sink()
+        self.wait_acked("ir", 600)
+        alerts = {}
+        for event in (event for event in server.events if event["event"] == "alert"):
+            alerts.setdefault(event["id"], []).append(event["state"])
+        self.assertEqual(len(alerts), 100)
+        self.assertEqual(set(map(tuple, alerts.values())), {("open", "undone")})
+        types = {value for headers in server.headers for name, value in headers.items()
+                 if name.lower() == "ce-type"}
+        self.assertEqual(types, {"fettle.finding", "fettle.alert"})
+        server.kill()
+
     def test_nothing_is_missing_when_the_server_is_killed_and_comes_back(self):
         port = free_port()
         self.begin(port)

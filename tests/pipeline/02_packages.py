@@ -107,6 +107,31 @@ class Installing(Packages):
         self.assertLess(max(took), 20)
 
 
+    def transactions(self):
+        """What became of transaction/dpkg, the oldest first."""
+        return [support.value_of(change["after"], "state")
+                for change in self.place.rows("changes", "--key", "transaction/dpkg")]
+
+    def wait_transaction(self, count):
+        """Waits until COUNT transactions are known to have begun and ended."""
+        support.until(lambda: self.transactions().count("running") >= count
+                      and self.transactions()[-1] == "idle", f"{count} transactions",
+                      state=self.transactions)
+
+    def test_while_the_locks_are_held_a_transaction_runs(self):
+        self.place.serve()
+        support.until(lambda: self.place.rows("assets", "list")
+                      and self.place.facts("transaction/"), "the fact")
+        dpkg("--install", self.build("1.0"))
+        self.wait_transaction(1)
+        dpkg("--purge", NAME)
+        self.wait_transaction(2)
+        states = self.transactions()
+        self.assertEqual(states, ["running", "idle"] * (len(states) // 2))
+        self.assertEqual(self.place.facts("transaction/")["transaction/dpkg"]["value"],
+                         {"state": "idle"})
+
+
 class Broken(Packages):
     """A dpkg-query that is not what it should be."""
 

@@ -50,7 +50,7 @@ class Formats(support.Case):
         self.place.json("scan")
         asset = self.place.asset()
         for command in (["facts", asset], ["findings", "list"], ["assets", "list"],
-                        ["policies", "list"], ["log", "dump"], ["changes"]):
+                        ["policies", "list"], ["log", "dump"], ["changes"], ["remediations"]):
             with self.subTest(command[0]):
                 rows = self.place.rows(*command)
                 self.assertEqual(self.place.json(*command, "--limit", "0"), rows)
@@ -60,7 +60,7 @@ class Formats(support.Case):
                 for row, line in zip(rows, table):
                     self.assertEqual(list(row), list(line))
                     for name, value in row.items():
-                        if isinstance(value, int):
+                        if isinstance(value, int) and not isinstance(value, bool):
                             self.assertEqual(line[name], str(value))
 
     def assert_same_shape(self, documented, found, at):

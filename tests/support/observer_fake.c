@@ -10,7 +10,7 @@ struct observer {
 	struct fake_fact **facts;
 	size_t count;
 	enum status answer;
-	unsigned passes, abandoned, open;
+	unsigned passes, abandoned, open, changes;
 	struct fake_pass last;
 	uint8_t plan[HASH_SIZE];
 };
@@ -20,6 +20,8 @@ struct observer_pass {
 	char *collector;
 	enum lane lane;
 	struct buffer prefix, plan;
+	enum lane (*lane_of)(void *data, struct bytes key);
+	void *lane_data;
 	bool *named; /* by index of the fact */
 	size_t named_size;
 };
@@ -74,11 +76,13 @@ static size_t find_or_add(struct observer *observer, const char *collector, stru
 	return i;
 }
 
-static void keep(struct fake_fact *fact, enum lane lane, enum fact_status status,
-    const char *reason, struct bytes value)
+static void keep(struct observer *observer, struct fake_fact *fact, enum lane lane,
+    enum fact_status status, const char *reason, struct bytes value)
 {
-	if (fact->status != status || !bytes_equal(buffer_bytes(&fact->value), value))
+	if (fact->status != status || !bytes_equal(buffer_bytes(&fact->value), value)) {
 		fact->changes++;
+		fact->changed_at = ++observer->changes;
+	}
 	fact->seen++;
 	fact->lane = lane;
 	fact->status = status;
@@ -100,7 +104,7 @@ static size_t set(struct observer *observer, const char *collector, enum lane la
 
 	assert_in_range(fact->status, FACT_PRESENT, FACT_FAILED);
 	fact_value_encode(&value, fact->fields, fact->fields_count);
-	keep(observer->facts[i], lane, fact->status, fact->reason, buffer_bytes(&value));
+	keep(observer, observer->facts[i], lane, fact->status, fact->reason, buffer_bytes(&value));
 	buffer_fini(&value);
 	return i;
 }
@@ -118,10 +122,13 @@ enum status observer_unset(struct observer *observer, const char *collector, enu
 {
 	size_t i; /* the facts may move when one is added */
 
+	(void)collector;
 	if (observer->answer != STATUS_OK)
 		return observer->answer;
-	i = find_or_add(observer, collector, key);
-	keep(observer->facts[i], lane, FACT_NONE, NULL, BYTES_NONE);
+	i = find(observer, key);
+	if (i == observer->count || observer->facts[i]->status == FACT_NONE)
+		return STATUS_OK; /* as what was never said */
+	keep(observer, observer->facts[i], lane, FACT_NONE, NULL, BYTES_NONE);
 	return STATUS_OK;
 }
 
@@ -139,6 +146,13 @@ struct observer_pass *observer_pass_begin(struct observer *observer, const char 
 	return pass;
 }
 
+void observer_pass_lanes(struct observer_pass *pass,
+    enum lane (*lane_of)(void *data, struct bytes key), void *data)
+{
+	pass->lane_of = lane_of;
+	pass->lane_data = data;
+}
+
 enum status observer_pass_set(struct observer_pass *pass, const struct fact *fact)
 {
 	size_t i;
@@ -147,6 +161,9 @@ enum status observer_pass_set(struct observer_pass *pass, const struct fact *fac
 	if (pass->observer->answer != STATUS_OK)
 		return pass->observer->answer;
 	i = set(pass->observer, pass->collector, 0, fact);
+	pass->observer->facts[i]->pass_lane = pass->lane_of == NULL
+	                                        ? 0
+	                                        : pass->lane_of(pass->lane_data, fact->key);
 	if (i >= pass->named_size) {
 		pass->named = memory_grow(pass->named, 2 * (i + 1));
 		memset(pass->named + pass->named_size, 0, 2 * (i + 1) - pass->named_size);
@@ -176,7 +193,7 @@ static void unset_unnamed(struct observer_pass *pass)
 
 		if (!is_named && fact->status != FACT_NONE
 		    && bytes_start_with(buffer_bytes(&fact->key), buffer_bytes(&pass->prefix)))
-			keep(fact, 0, FACT_NONE, NULL, BYTES_NONE);
+			keep(observer, fact, 0, FACT_NONE, NULL, BYTES_NONE);
 	}
 }
 

@@ -17,6 +17,8 @@ struct fake_fact {
 	enum fact_status status; /* FACT_NONE: it was unset */
 	char *reason;            /* or NULL */
 	enum lane lane;          /* of the last time; 0: by a pass */
+	enum lane pass_lane;     /* what the last pass gave for it; 0: nothing */
+	unsigned changed_at;     /* rises with every change of any fact */
 	struct arena arena;      /* of its fields */
 	struct fact_field *fields;
 	size_t fields_count;

@@ -2,6 +2,7 @@
 #include "tests/support/verdict.h"
 
 #include "core/hash.h"
+#include "core/job_id.h"
 #include "core/record.h"
 #include "core/require.h"
 
@@ -75,4 +76,36 @@ Fettle__FindingVerdict verdict_finding(const char *asset, const char *subject, c
 	finding.subject = RECORD_TEXT(subject);
 	finding.severity = RECORD_TEXT(severity);
 	return finding;
+}
+
+Fettle__AlertVerdict verdict_alert(const char *id, const char *asset, const char *key,
+    const char *severity, uint64_t opened_ms)
+{
+	Fettle__AlertVerdict alert = FETTLE__ALERT_VERDICT__INIT;
+
+	RECORD_SET(&alert, id, verdict_id(id));
+	RECORD_SET(&alert, asset, verdict_id(asset));
+	RECORD_SET(&alert, state, FETTLE__ALERT_STATE__ALERT_STATE_OPEN);
+	RECORD_SET_BYTES(&alert, key, bytes_of_text(key));
+	RECORD_SET(&alert, opened_ms, opened_ms);
+	RECORD_SET(&alert, received_ms, opened_ms);
+	alert.severity = RECORD_TEXT(severity);
+	return alert;
+}
+
+Fettle__JobVerdict verdict_job(const char *id, const char *asset, uint64_t proposed_ms)
+{
+	static uint8_t ids[8][JOB_ID_SIZE];
+	static unsigned next;
+	uint8_t *place = ids[next++ % 8];
+	Fettle__JobVerdict job = FETTLE__JOB_VERDICT__INIT;
+
+	hash_bytes(bytes_of_text(id), place);
+	hash_bytes(BYTES(place, HASH_SIZE), place + HASH_SIZE);
+	RECORD_SET_BYTES(&job, id, BYTES(place, JOB_ID_SIZE));
+	RECORD_SET(&job, asset, verdict_id(asset));
+	RECORD_SET(&job, state, FETTLE__JOB_STATE__JOB_STATE_PROPOSED);
+	RECORD_SET(&job, proposed_ms, proposed_ms);
+	RECORD_SET(&job, updated_ms, proposed_ms);
+	return job;
 }

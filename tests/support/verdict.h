@@ -20,5 +20,10 @@ Fettle__ChangeVerdict verdict_change(const char *id, const char *asset, const ch
     uint64_t received_ms);
 Fettle__FindingVerdict verdict_finding(const char *asset, const char *subject,
     const char *severity);
+/* Open, of what happened to KEY at OPENED_MS. */
+Fettle__AlertVerdict verdict_alert(const char *id, const char *asset, const char *key,
+    const char *severity, uint64_t opened_ms);
+/* Proposed at PROPOSED_MS.  Its id has 32 bytes: in one of eight rotating static buffers. */
+Fettle__JobVerdict verdict_job(const char *id, const char *asset, uint64_t proposed_ms);
 
 #endif

@@ -181,11 +181,20 @@ static void the_spool_of_at_is_counted(void **test)
 	assert_int_equal(observer_fake_count(at->observer, "cron/"), 1);
 }
 
+static void what_changes_of_jobs_is_urgent(void **test)
+{
+	struct collecting *at = *test;
+
+	begin(at);
+	assert_int_equal(observer_fake_last_pass(at->observer)->lane, LANE_CRITICAL);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, collecting_setup, collecting_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(what_changes_of_jobs_is_urgent),
 		TEST(every_kind_of_table_is_read_as_cron_reads_it),
 		TEST(a_line_that_moves_stays_what_it_is),
 		TEST(scripts_of_a_directory_count_where_they_are_run),

@@ -130,9 +130,8 @@ static void give(struct fixture *at, const struct said *said)
 	buffer_fini(&packed);
 }
 
-/* Agent AGENT says that KEY has CONTENT (NULL: it is unset). */
-static void say(struct fixture *at, const uint8_t *agent, uint64_t epoch, uint64_t revision,
-    const char *key, const char *content)
+static void say_as(struct fixture *at, const uint8_t *agent, uint64_t epoch, uint64_t revision,
+    const char *key, const char *content, bool is_baseline)
 {
 	Fettle__Fact fact = FETTLE__FACT__INIT;
 	const struct fact_field fields[] = { FACT_FIELD_TEXT("type", "file"),
@@ -141,6 +140,8 @@ static void say(struct fixture *at, const uint8_t *agent, uint64_t epoch, uint64
 
 	RECORD_SET_BYTES(&fact, key, bytes_of_text(key));
 	fact.collector = RECORD_TEXT("files");
+	if (is_baseline)
+		RECORD_SET(&fact, is_baseline, true);
 	if (content != NULL) {
 		fact_value_encode(&value, fields, 2);
 		RECORD_SET(&fact, status, FETTLE__FACT_STATUS__FACT_STATUS_PRESENT);
@@ -155,6 +156,20 @@ static void say(struct fixture *at, const uint8_t *agent, uint64_t epoch, uint64
 		     .message = &fact.base });
 	buffer_fini(&value);
 	settle(at);
+}
+
+/* Agent AGENT says that KEY has CONTENT (NULL: it is unset). */
+static void say(struct fixture *at, const uint8_t *agent, uint64_t epoch, uint64_t revision,
+    const char *key, const char *content)
+{
+	say_as(at, agent, epoch, revision, key, content, false);
+}
+
+/* And that nobody had looked there before. */
+static void say_first(struct fixture *at, const uint8_t *agent, uint64_t epoch, uint64_t revision,
+    const char *key, const char *content)
+{
+	say_as(at, agent, epoch, revision, key, content, true);
 }
 
 static void complete(struct fixture *at, const uint8_t *agent, uint64_t epoch, const char *prefix,
@@ -302,11 +317,28 @@ static void what_a_plan_first_looks_at_is_baseline(void **test)
 {
 	struct fixture *at = *test;
 
+	say_first(at, one, 1, 1, "file/a", "1");
 	complete(at, one, 1, "file/", "a plan");
-	say(at, one, 1, 1, "file/a", "1");
+	say_first(at, one, 1, 2, "file/b", "1");
+	complete(at, one, 1, "file/", "another plan");
 	assert_int_equal(changes(at), 0);
-	say(at, one, 1, 2, "file/a", "2");
+	say(at, one, 1, 3, "file/a", "2");
+	say(at, one, 1, 4, "file/b", "2");
+	assert_int_equal(changes(at), 2);
+}
+
+static void what_comes_where_a_plan_has_looked_is_a_change(void **test)
+{
+	struct fixture *at = *test;
+
+	say_first(at, one, 1, 1, "file/a", "1");
+	complete(at, one, 1, "file/", "a plan");
+	say(at, one, 1, 2, "file/b", "1");
 	assert_int_equal(changes(at), 1);
+	say(at, one, 1, 3, "file/b", NULL);
+	assert_int_equal(changes(at), 2);
+	say(at, one, 1, 4, "file/b", "1");
+	assert_int_equal(changes(at), 3);
 }
 
 static void what_a_plan_no_longer_looks_at_is_no_change(void **test)
@@ -314,9 +346,34 @@ static void what_a_plan_no_longer_looks_at_is_no_change(void **test)
 	struct fixture *at = *test;
 
 	complete(at, one, 1, "file/", "a plan");
-	say(at, one, 1, 1, "file/a", "1");
-	say(at, one, 1, 2, "file/a", NULL);
+	say_first(at, one, 1, 1, "file/a", "1");
+	say_first(at, one, 1, 2, "file/a", NULL);
 	assert_int_equal(changes(at), 0);
+	assert_null(content_of(at, one, "file/a"));
+}
+
+static void what_is_first_said_of_a_known_fact_is_a_change_all_the_same(void **test)
+{
+	struct fixture *at = *test;
+
+	say(at, one, 1, 1, "file/a", "1");
+	complete(at, one, 1, "file/", "a plan");
+	say_first(at, one, 2, 2, "file/a", "2");
+	assert_int_equal(changes(at), 1);
+}
+
+static void what_an_agent_that_began_anew_does_not_name_is_a_change_by_the_same_plan(void **test)
+{
+	struct fixture *at = *test;
+
+	say_first(at, one, 1, 1, "file/a", "1");
+	say_first(at, one, 1, 2, "file/b", "1");
+	complete(at, one, 1, "file/", "a plan");
+	say_first(at, one, 2, 1, "file/a", "1");
+	complete(at, one, 2, "file/", "a plan");
+	assert_int_equal(changes(at), 1);
+	complete(at, one, 3, "file/", "another plan");
+	assert_int_equal(changes(at), 1);
 	assert_null(content_of(at, one, "file/a"));
 }
 
@@ -865,6 +922,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_seen_before_a_pass_is_baseline_and_after_it_a_change),
 		TEST(what_a_plan_first_looks_at_is_baseline),
+		TEST(what_comes_where_a_plan_has_looked_is_a_change),
+		TEST(what_is_first_said_of_a_known_fact_is_a_change_all_the_same),
+		TEST(what_an_agent_that_began_anew_does_not_name_is_a_change_by_the_same_plan),
 		TEST(what_a_plan_no_longer_looks_at_is_no_change),
 		TEST(a_change_says_what_was_and_what_is),
 		TEST(the_same_again_is_no_change),

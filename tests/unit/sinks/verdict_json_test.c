@@ -116,6 +116,80 @@ static void results_are_counted_and_listed(void **test)
 	json_decref(json);
 }
 
+static void is_text(const json_t *json, const char *member, const char *expected)
+{
+	assert_string_equal(json_string_value(json_object_get(json, member)), expected);
+}
+
+static void an_alert_tells_what_happened_and_who_has_seen_it(void **test)
+{
+	Fettle__AlertVerdict alert = verdict_alert("a", "web1", "file/etc/x", "informational", 1);
+	char *techniques[] = { RECORD_TEXT("T1548.003") };
+	json_t *json;
+
+	(void)test;
+	alert.techniques = techniques;
+	alert.n_techniques = 1;
+	RECORD_SET(&alert, is_undecided, true);
+	json = verdict_json_alert(&alert, "web1");
+	is_text(json, "severity", "info");
+	is_text(json, "state", "open");
+	is_text(json, "key", "file/etc/x");
+	is_text(json, "opened_at", "1970-01-01T00:00:00.001Z");
+	is_text(json, "asset", "web1");
+	assert_string_equal(
+	    json_string_value(json_array_get(json_object_get(json, "techniques"), 0)), "T1548.003");
+	assert_true(json_is_true(json_object_get(json, "undecided")));
+	assert_true(json_is_null(json_object_get(json, "undone_at")));
+	assert_true(json_is_null(json_object_get(json, "acknowledged_by")));
+	assert_int_equal(json_array_size(json_object_get(json, "falsepositives")), 0);
+	json_decref(json);
+}
+
+static void what_a_package_manager_printed_is_escaped(void **test)
+{
+	Fettle__JobVerdict job = verdict_job("j", "web1", 1);
+	json_t *json;
+
+	(void)test;
+	RECORD_SET_BYTES(&job, output, BYTES("a\xff\x00z", 4));
+	RECORD_SET(&job, exit_code, -1);
+	json = verdict_json_job(&job, NULL);
+	is_text(json, "output", "a\\u00ff\\u0000z");
+	is_text(json, "state", "proposed");
+	is_text(json, "action", "unknown");
+	assert_int_equal(json_integer_value(json_object_get(json, "exit_code")), -1);
+	json_decref(json);
+}
+
+static void a_job_that_has_not_run_has_neither_exit_code_nor_output(void **test)
+{
+	Fettle__JobVerdict job = verdict_job("j", "web1", 1);
+	Fettle__JobAction action = FETTLE__JOB_ACTION__INIT;
+	Fettle__JobPackageState package = FETTLE__JOB_PACKAGE_STATE__INIT;
+	Fettle__JobPackageState *packages[] = { &package };
+	Fettle__JobEvent event = FETTLE__JOB_EVENT__INIT, *events[] = { &event };
+	json_t *json;
+
+	(void)test;
+	RECORD_SET(&action, kind, FETTLE__JOB_ACTION_KIND__JOB_ACTION_KIND_UPGRADE_PACKAGES);
+	action.manager = RECORD_TEXT("dpkg");
+	package.name = RECORD_TEXT("curl:amd64");
+	job.action = &action;
+	job.packages = packages;
+	job.history = events;
+	job.n_packages = job.n_history = 1;
+	RECORD_SET(&event, state, (Fettle__JobState)99);
+	json = verdict_json_job(&job, "web1");
+	is_text(json, "action", "upgrade_packages");
+	is_text(json, "manager", "dpkg");
+	is_text(json_array_get(json_object_get(json, "packages"), 0), "name", "curl:amd64");
+	is_text(json_array_get(json_object_get(json, "history"), 0), "state", "unknown");
+	assert_true(json_is_null(json_object_get(json, "exit_code")));
+	assert_true(json_is_null(json_object_get(json, "output")));
+	json_decref(json);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,6 +202,9 @@ int main(void)
 		cmocka_unit_test(an_asset_without_a_name_is_called_by_its_id),
 		cmocka_unit_test(names_that_are_not_known_are_unknown),
 		cmocka_unit_test(results_are_counted_and_listed),
+		cmocka_unit_test(an_alert_tells_what_happened_and_who_has_seen_it),
+		cmocka_unit_test(what_a_package_manager_printed_is_escaped),
+		cmocka_unit_test(a_job_that_has_not_run_has_neither_exit_code_nor_output),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,6 +45,15 @@ static int64_t number(struct collecting *at, const char *key, const char *field)
 	return observer_fake_number(at->observer, key, field);
 }
 
+static void what_changes_of_accounts_is_urgent(void **test)
+{
+	struct collecting *at = *test;
+
+	write_files(at, "", NULL);
+	begin(at);
+	assert_int_equal(observer_fake_last_pass(at->observer)->lane, LANE_CRITICAL);
+}
+
 /* ---- users and groups ---- */
 
 static void a_user_is_told_with_all_that_the_files_say(void **test)
@@ -347,6 +356,7 @@ static void this_machine_has_a_root(void **test)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(what_changes_of_accounts_is_urgent),
 		TEST(a_user_is_told_with_all_that_the_files_say),
 		TEST(of_a_password_only_its_class_is_told),
 		TEST(a_shadow_that_is_not_there_leaves_passwords_out),

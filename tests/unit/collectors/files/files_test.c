@@ -32,7 +32,8 @@ static void give_plan(struct collecting *at, uint8_t hash, const char *const *pa
 	struct plan plan = { .hash = { hash }, .files = files };
 
 	for (; paths[plan.files_count] != NULL; plan.files_count++)
-		files[plan.files_count] = (struct plan_file){ paths[plan.files_count], 1000 };
+		files[plan.files_count] = (struct plan_file){ paths[plan.files_count], 1000,
+			false };
 	files_collector.on_plan(at->self, &plan);
 }
 
@@ -46,7 +47,7 @@ static void be_within_a_pass(struct collecting *at)
 
 	for (int i = 0; i < FILES; i++) {
 		snprintf(paths[i], sizeof(paths[i]), "/many/%03d", i);
-		files[i] = (struct plan_file){ paths[i], 0 };
+		files[i] = (struct plan_file){ paths[i], 0, false };
 	}
 	files_collector.on_plan(at->self, &plan);
 	while (observer_fake_open(at->observer) == 0)

@@ -412,6 +412,184 @@ static void results_are_those_of_an_asset(void **test)
 	assert_string_equal(buffer_text(&fixture->seen), "p1 p2 ");
 }
 
+/* ---- alerts ---- */
+
+static void put_alert(struct fixture *fixture, const char *id, const char *asset,
+    const char *severity, uint64_t opened_ms, enum standing_alert standing)
+{
+	Fettle__AlertVerdict alert = verdict_alert(id, asset, id, severity, opened_ms);
+
+	if (standing >= STANDING_UNDONE) {
+		alert.state = FETTLE__ALERT_STATE__ALERT_STATE_UNDONE;
+		RECORD_SET(&alert, undone_ms, opened_ms + 50);
+	}
+	if (standing == STANDING_ACKNOWLEDGED || standing == STANDING_UNDONE_ACKNOWLEDGED)
+		RECORD_SET(&alert, acknowledged_ms, opened_ms + 60);
+	put(fixture, FETTLE__KIND__KIND_ALERT, &alert);
+}
+
+static enum status see_alert(void *visitor, const Fettle__AlertVerdict *alert)
+{
+	return see(visitor, (const char *)alert->key.data, alert->key.len);
+}
+
+static void alerts_are(struct fixture *fixture, struct query_alerts wanted, const char *seen)
+{
+	buffer_clear(&fixture->seen);
+	assert_int_equal(query_alerts(fixture->query, &wanted, see_alert, fixture), STATUS_OK);
+	assert_string_equal(buffer_text(&fixture->seen), seen);
+}
+
+static void put_some_alerts(struct fixture *fixture)
+{
+	put_alert(fixture, "low", "web1", "low", 900, STANDING_OPEN);
+	put_alert(fixture, "old", "web1", "critical", 100, STANDING_OPEN);
+	put_alert(fixture, "new", "web2", "critical", 200, STANDING_OPEN);
+	put_alert(fixture, "seen", "web2", "critical", 300, STANDING_ACKNOWLEDGED);
+	put_alert(fixture, "undone", "web1", "high", 400, STANDING_UNDONE);
+	put_alert(fixture, "over", "web1", "informational", 500, STANDING_UNDONE_ACKNOWLEDGED);
+}
+
+static void the_worst_open_alert_comes_first_and_of_those_the_newest(void **test)
+{
+	put_some_alerts(*test);
+	alerts_are(*test, (struct query_alerts){ 0 }, "new old low seen undone over ");
+}
+
+static void alerts_are_filtered(void **test)
+{
+	ProtobufCBinaryData web1;
+
+	put_some_alerts(*test);
+	web1 = verdict_id("web1");
+	alerts_are(*test, (struct query_alerts){ .asset = record_bytes(web1) },
+	    "old low undone over ");
+	alerts_are(*test, (struct query_alerts){ .standings = 1 << STANDING_OPEN }, "new old low ");
+	alerts_are(*test, (struct query_alerts){ .is_unacknowledged = true },
+	    "new old low undone ");
+	alerts_are(*test,
+	    (struct query_alerts){ .asset = record_bytes(web1), .ranks = 1 << RANK_INFO }, "over ");
+	alerts_are(*test, (struct query_alerts){ .since_ms = 450 }, "low undone over ");
+}
+
+static void an_alert_that_is_acknowledged_moves(void **test)
+{
+	put_alert(*test, "a", "web1", "high", 100, STANDING_OPEN);
+	put_alert(*test, "a", "web1", "high", 100, STANDING_ACKNOWLEDGED);
+	alerts_are(*test, (struct query_alerts){ .standings = 1 << STANDING_OPEN }, "");
+	alerts_are(*test, (struct query_alerts){ 0 }, "a ");
+	alerts_are(*test, (struct query_alerts){ .asset = record_bytes(verdict_id("web1")) }, "a ");
+}
+
+static void more_alerts_than_a_page_come_newest_first(void **test)
+{
+	struct fixture *fixture = *test;
+	char id[32];
+
+	for (unsigned i = 0; i < 600; i++) {
+		Fettle__AlertVerdict alert;
+
+		snprintf(id, sizeof(id), "k%03u", i);
+		alert = verdict_alert(id, "web1", id, "high", 1000 + i);
+		assert_int_equal(store_apply(fixture->store, ++fixture->offset,
+				     verdict_record(FETTLE__KIND__KIND_ALERT, &alert.base), 1),
+		    STATUS_OK);
+	}
+	assert_int_equal(store_commit(fixture->store), STATUS_OK);
+	assert_int_equal(
+	    query_alerts(fixture->query, &(struct query_alerts){ 0 }, see_alert, fixture),
+	    STATUS_OK);
+	assert_int_equal(fixture->seen.size, 600 * 5);
+	assert_memory_equal(fixture->seen.data, "k599 k598 ", 10);
+}
+
+static void an_alert_is_found_by_the_beginning_of_its_id(void **test)
+{
+	struct fixture *fixture = *test;
+	Fettle__AlertVerdict *found;
+	struct arena arena = { 0 };
+	char hex[33];
+
+	put_some_alerts(fixture);
+	bytes_to_hex(record_bytes(verdict_id("seen")), hex);
+	hex[12] = '\0';
+	assert_int_equal(query_alert(fixture->query, hex, &arena, &found), STATUS_OK);
+	assert_memory_equal(found->key.data, "seen", 4);
+	assert_int_equal(query_alert(fixture->query, "x", &arena, &found), STATUS_INVALID);
+	assert_null(found);
+	arena_fini(&arena);
+}
+
+/* ---- jobs ---- */
+
+static void put_job(struct fixture *fixture, const char *id, const char *asset,
+    uint64_t proposed_ms, unsigned state)
+{
+	Fettle__JobVerdict job = verdict_job(id, asset, proposed_ms);
+
+	job.reason = RECORD_TEXT(id);
+	RECORD_SET(&job, state, (Fettle__JobState)state);
+	RECORD_SET(&job, updated_ms, proposed_ms + 5);
+	put(fixture, FETTLE__KIND__KIND_JOB, &job);
+}
+
+static enum status see_job(void *visitor, const Fettle__JobVerdict *job)
+{
+	return see(visitor, job->reason, strlen(job->reason));
+}
+
+static void jobs_are(struct fixture *fixture, struct query_jobs wanted, const char *seen)
+{
+	buffer_clear(&fixture->seen);
+	assert_int_equal(query_jobs(fixture->query, &wanted, see_job, fixture), STATUS_OK);
+	assert_string_equal(buffer_text(&fixture->seen), seen);
+}
+
+static void the_newest_job_comes_first_and_jobs_are_filtered(void **test)
+{
+	enum {
+		PROPOSED = FETTLE__JOB_STATE__JOB_STATE_PROPOSED,
+		FAILED = FETTLE__JOB_STATE__JOB_STATE_FAILED,
+		LOST = FETTLE__JOB_STATE__JOB_STATE_LOST,
+	};
+	ProtobufCBinaryData web2;
+
+	put_job(*test, "b", "web2", 200, PROPOSED);
+	put_job(*test, "a", "web1", 100, PROPOSED);
+	put_job(*test, "d", "web1", 400, LOST);
+	put_job(*test, "c", "web2", 300, FAILED);
+	web2 = verdict_id("web2");
+	jobs_are(*test, (struct query_jobs){ 0 }, "d c b a ");
+	jobs_are(*test, (struct query_jobs){ .asset = record_bytes(web2) }, "c b ");
+	jobs_are(*test, (struct query_jobs){ .states = 1 << PROPOSED }, "b a ");
+	jobs_are(*test, (struct query_jobs){ .states = 1 << PROPOSED | 1 << LOST }, "d b a ");
+	jobs_are(*test, (struct query_jobs){ .since_ms = 305 }, "d c ");
+	put_job(*test, "b", "web2", 200, FAILED);
+	jobs_are(*test, (struct query_jobs){ .states = 1 << PROPOSED }, "a ");
+	jobs_are(*test, (struct query_jobs){ .asset = record_bytes(web2), .states = 1 << FAILED },
+	    "c b ");
+	jobs_are(*test, (struct query_jobs){ 0 }, "d c b a ");
+}
+
+static void a_job_is_found_by_the_beginning_of_its_id(void **test)
+{
+	struct fixture *fixture = *test;
+	Fettle__JobVerdict job = verdict_job("a", "web1", 1), *found;
+	struct arena arena = { 0 };
+	char hex[65];
+
+	put_job(fixture, "a", "web1", 100, FETTLE__JOB_STATE__JOB_STATE_LEASED);
+	put_job(fixture, "b", "web1", 100, FETTLE__JOB_STATE__JOB_STATE_LEASED);
+	bytes_to_hex(record_bytes(job.id), hex);
+	assert_int_equal(query_job(fixture->query, hex, &arena, &found), STATUS_OK);
+	hex[12] = '\0';
+	assert_int_equal(query_job(fixture->query, hex, &arena, &found), STATUS_OK);
+	assert_string_equal(found->reason, "a");
+	assert_int_equal(query_job(fixture->query, "0123456789abcdef", &arena, &found),
+	    STATUS_NOT_FOUND);
+	arena_fini(&arena);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -435,6 +613,13 @@ int main(void)
 		TEST(more_than_a_page_is_visited_once_each),
 		TEST(an_asset_is_what_was_last_said_of_it),
 		TEST(results_are_those_of_an_asset),
+		TEST(the_worst_open_alert_comes_first_and_of_those_the_newest),
+		TEST(alerts_are_filtered),
+		TEST(an_alert_that_is_acknowledged_moves),
+		TEST(more_alerts_than_a_page_come_newest_first),
+		TEST(an_alert_is_found_by_the_beginning_of_its_id),
+		TEST(the_newest_job_comes_first_and_jobs_are_filtered),
+		TEST(a_job_is_found_by_the_beginning_of_its_id),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -129,6 +129,103 @@ static void a_change_keeps_when_it_was_stored_first(void **test)
 	assert_int_equal(last_stored_ms(*test), 5000);
 }
 
+static enum status note_expected(void *visitor, const Fettle__ChangeVerdict *change,
+    uint64_t stored_ms)
+{
+	(void)stored_ms;
+	snprintf(visitor, 64, "%s", change->expected_by);
+	return STATUS_OK;
+}
+
+static void a_change_that_was_judged_stands_in_the_place_of_what_came_first(void **test)
+{
+	Fettle__ChangeVerdict change = verdict_change("e1", "web1", "user/root", 1000);
+	struct store *store = open_store(*test);
+	struct query *query = NULL;
+	char expected_by[64] = "";
+
+	apply(store, 1, FETTLE__KIND__KIND_CHANGE, &change);
+	change.expected_by = RECORD_TEXT("job 1a2b3c4d5e6f");
+	assert_int_equal(store_apply(store, 2,
+			     verdict_record(FETTLE__KIND__KIND_CHANGE, &change.base), NOW_MS + 9),
+	    STATUS_OK);
+	assert_int_equal(store_commit(store), STATUS_OK);
+	assert_int_equal(query_open(*test, &query), STATUS_OK);
+	assert_int_equal(
+	    query_changes(query, &(struct query_changes){ 0 }, note_expected, expected_by),
+	    STATUS_OK);
+	query_close(query);
+	assert_string_equal(expected_by, "job 1a2b3c4d5e6f");
+	assert_int_equal(counters(*test).changes, 1);
+	assert_int_equal(last_stored_ms(*test), NOW_MS);
+	store_close(store);
+}
+
+static void an_alert_is_counted_where_it_stands_now(void **test)
+{
+	Fettle__AlertVerdict alert = verdict_alert("a1", "web1", "user/x", "critical", 1000);
+	struct store *store = open_store(*test);
+	struct query_counters now;
+
+	for (uint64_t offset = 1; offset < 3; offset++)
+		apply(store, offset, FETTLE__KIND__KIND_ALERT, &alert);
+	assert_int_equal(store_commit(store), STATUS_OK);
+	assert_int_equal(counters(*test).alerts[STANDING_OPEN][RANK_CRITICAL], 1);
+	RECORD_SET(&alert, acknowledged_ms, 2000);
+	apply(store, 3, FETTLE__KIND__KIND_ALERT, &alert);
+	assert_int_equal(store_commit(store), STATUS_OK);
+	now = counters(*test);
+	assert_int_equal(now.alerts[STANDING_OPEN][RANK_CRITICAL], 0);
+	assert_int_equal(now.alerts[STANDING_ACKNOWLEDGED][RANK_CRITICAL], 1);
+	alert.state = FETTLE__ALERT_STATE__ALERT_STATE_UNDONE;
+	apply(store, 4, FETTLE__KIND__KIND_ALERT, &alert);
+	assert_int_equal(store_commit(store), STATUS_OK);
+	now = counters(*test);
+	assert_int_equal(now.alerts[STANDING_ACKNOWLEDGED][RANK_CRITICAL], 0);
+	assert_int_equal(now.alerts[STANDING_UNDONE_ACKNOWLEDGED][RANK_CRITICAL], 1);
+	store_close(store);
+}
+
+static void a_job_is_counted_by_its_state(void **test)
+{
+	Fettle__JobVerdict job = verdict_job("j1", "web1", 1000);
+	struct store *store = open_store(*test);
+	struct query_counters now;
+
+	apply(store, 1, FETTLE__KIND__KIND_JOB, &job);
+	apply(store, 2, FETTLE__KIND__KIND_JOB, &job);
+	job.state = FETTLE__JOB_STATE__JOB_STATE_APPROVED;
+	apply(store, 3, FETTLE__KIND__KIND_JOB, &job);
+	assert_int_equal(store_commit(store), STATUS_OK);
+	store_close(store);
+	store = open_store(*test); /* the sums are kept */
+	job.state = FETTLE__JOB_STATE__JOB_STATE_LEASED;
+	apply(store, 4, FETTLE__KIND__KIND_JOB, &job);
+	assert_int_equal(store_commit(store), STATUS_OK);
+	store_close(store);
+	now = counters(*test);
+	assert_int_equal(now.jobs[FETTLE__JOB_STATE__JOB_STATE_PROPOSED], 0);
+	assert_int_equal(now.jobs[FETTLE__JOB_STATE__JOB_STATE_APPROVED], 0);
+	assert_int_equal(now.jobs[FETTLE__JOB_STATE__JOB_STATE_LEASED], 1);
+}
+
+static void alerts_and_jobs_of_no_known_state_are_refused(void **test)
+{
+	Fettle__AlertVerdict alert = verdict_alert("a1", "web1", "user/x", "low", 1000);
+	Fettle__JobVerdict job = verdict_job("j1", "web1", 1000), nameless = job;
+	struct store *store = open_store(*test);
+
+	alert.state = (Fettle__AlertState)9;
+	job.state = (Fettle__JobState)13;
+	nameless.id.len = 16;
+	apply(store, 1, FETTLE__KIND__KIND_ALERT, &alert);
+	apply(store, 2, FETTLE__KIND__KIND_JOB, &job);
+	apply(store, 3, FETTLE__KIND__KIND_JOB, &nameless);
+	assert_int_equal(store_commit(store), STATUS_OK);
+	store_close(store);
+	assert_int_equal(counters(*test).refused, 3);
+}
+
 static void an_uncommitted_verdict_is_gone_after_a_crash_and_may_come_again(void **test)
 {
 	Fettle__FindingVerdict finding = verdict_finding("web1", "cis/1", "high");
@@ -244,6 +341,10 @@ int main(void)
 		TEST(a_second_application_of_an_offset_changes_nothing),
 		TEST(the_same_verdict_at_another_offset_is_one_row),
 		TEST(a_change_keeps_when_it_was_stored_first),
+		TEST(a_change_that_was_judged_stands_in_the_place_of_what_came_first),
+		TEST(an_alert_is_counted_where_it_stands_now),
+		TEST(a_job_is_counted_by_its_state),
+		TEST(alerts_and_jobs_of_no_known_state_are_refused),
 		TEST(an_uncommitted_verdict_is_gone_after_a_crash_and_may_come_again),
 		TEST(what_cannot_be_understood_is_counted_and_passed_over),
 		TEST(unknown_kinds_and_empty_records_only_move_the_position),

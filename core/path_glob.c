@@ -3,7 +3,7 @@
  * When something does not fit, only the last star is tried with one character (or component) more:
  * what an earlier one took is as good as any.  So there is no recursion and no exponential case.
  */
-#include "processors/detect/path_glob.h"
+#include "core/path_glob.h"
 
 bool path_glob_has_wildcard(struct bytes glob)
 {
@@ -82,6 +82,22 @@ static bool is_done(struct walk glob)
 	while (is_double_star(&glob))
 		step(&glob);
 	return glob.is_over;
+}
+
+static struct bytes last_components(struct bytes path, const char *glob)
+{
+	size_t slashes = 1, at = path.size;
+
+	for (const char *c = glob; *c != '\0'; c++)
+		slashes += *c == '/';
+	while (at > 0 && (path.data[at - 1] != '/' || --slashes > 0))
+		at--;
+	return BYTES(path.data + at, path.size - at);
+}
+
+bool path_glob_match_last(const char *glob, struct bytes path)
+{
+	return path_glob_match(glob, last_components(path, glob));
 }
 
 bool path_glob_match(const char *glob_text, struct bytes path_bytes)

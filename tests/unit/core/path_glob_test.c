@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "processors/detect/path_glob.h"
+#include "core/path_glob.h"
 
 #include "tests/support/scratch.h"
 
@@ -45,6 +45,19 @@ static void stars_stay_within_a_component_and_double_stars_do_not(void **test)
 			fail_msg("%s on %s", cases[i].glob, cases[i].path);
 }
 
+static void of_the_last_components_as_many_count_as_the_glob_has(void **test)
+{
+	struct bytes path = bytes_of_text("/var/spool/crontabs/tmp.a1");
+
+	(void)test;
+	assert_true(path_glob_match_last("tmp.*", path));
+	assert_true(path_glob_match_last("crontabs/tmp.*", path));
+	assert_false(path_glob_match_last("cron.d/tmp.*", path));
+	assert_false(path_glob_match_last("crontabs", path));
+	assert_true(path_glob_match_last("a/b/tmp.*", bytes_of_text("a/b/tmp.x")));
+	assert_false(path_glob_match_last("a/b/tmp.*", bytes_of_text("b/tmp.x")));
+}
+
 static void no_glob_takes_long(void **test)
 {
 	char glob[401], path[401];
@@ -75,6 +88,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stars_stay_within_a_component_and_double_stars_do_not),
+		cmocka_unit_test(of_the_last_components_as_many_count_as_the_glob_has),
 		cmocka_unit_test(no_glob_takes_long),
 		cmocka_unit_test(a_wildcard_is_seen),
 	};

@@ -5,12 +5,18 @@
  *
  * Bytes are compared as they are: these are paths of Linux.
  */
-#ifndef PROCESSORS_DETECT_PATH_GLOB_H
-#define PROCESSORS_DETECT_PATH_GLOB_H
+#ifndef CORE_PATH_GLOB_H
+#define CORE_PATH_GLOB_H
 
 #include "core/bytes.h"
 
 bool path_glob_match(const char *glob, struct bytes path);
+
+/*
+ * Only the last components of PATH, as many as GLOB has, or all where it has fewer: "*.dpkg-new"
+ * fits whatever has that ending, anywhere.
+ */
+bool path_glob_match_last(const char *glob, struct bytes path);
 
 /* One component, or any other name without a `/`. */
 bool path_glob_match_name(struct bytes glob, struct bytes name);
