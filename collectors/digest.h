@@ -17,7 +17,8 @@ enum { DIGEST_MD5_SIZE = 16, DIGEST_SIZE = 32, DIGEST_HEX_SIZE = 2 * DIGEST_SIZE
 struct digest;
 
 struct digest *digest_new(void);
-struct digest *digest_new_md5(void);     /* the same for MD5 */
+/* The same for MD5. */
+struct digest *digest_new_md5(void);
 void digest_free(struct digest *digest); /* NULL is fine */
 void digest_start(struct digest *digest);
 void digest_add(struct digest *digest, struct bytes bytes);
