@@ -20,7 +20,7 @@ struct suspect {
 	const struct asset_ref *asset;
 	struct bytes key;
 	struct fact before, after;
-	uint64_t received_ms;
+	uint64_t received_ms, observed_ms;   /* by the server's clock, and by the endpoint's */
 	const struct watchlist_entry *entry; /* NULL: it is no watched file */
 };
 
@@ -42,7 +42,14 @@ struct explanation {
 NODISCARD enum status explain(struct stage_io *io, const struct explain_limits *limits,
     const struct suspect *suspect, struct explanation *out);
 
+/* Whether both are the same but for what is said of whose file it is. */
+bool explain_is_same_file(const struct fact *a, const struct fact *b);
 /* The file that a fact is or names: "/etc/cron.d/x"; NONE if none. */
 struct bytes explain_path(struct bytes key, const struct fact *fact);
+/*
+ * Whether a change of SUSPECT, of which rules may speak or not, stands for the change of the file
+ * that the fact is read from.
+ */
+bool explain_stands_for_file(const struct suspect *suspect, bool is_spoken);
 
 #endif
