@@ -459,12 +459,19 @@ static enum status note_told(struct stage_io *io, const struct suspect *suspect)
 {
 	const uint8_t *slash = memchr(suspect->key.data, '/', suspect->key.size);
 	const struct fact *fact = is_gone(&suspect->after) ? &suspect->before : &suspect->after;
+	struct bytes drop_ins = explain_drop_ins(suspect->key, fact), prefix, path;
+	enum status status;
 
 	if (slash == NULL)
 		return STATUS_OK;
-	return suspects_note_told(io, suspect->asset,
-	    BYTES(suspect->key.data, (size_t)(slash + 1 - suspect->key.data)),
-	    explain_path(suspect->key, fact), suspect->observed_ms);
+	prefix = BYTES(suspect->key.data, (size_t)(slash + 1 - suspect->key.data));
+	status = suspects_note_told(io, suspect->asset, prefix, explain_path(suspect->key, fact),
+	    suspect->observed_ms);
+	for (unsigned i = 0; status == STATUS_OK && i < EXPLAIN_DROP_INS_MAX
+			     && explain_next_drop_in(&drop_ins, &path);
+	     i++)
+		status = suspects_note_told(io, suspect->asset, prefix, path, suspect->observed_ms);
+	return status;
 }
 
 static enum status note_transaction(struct stage_io *io, const struct suspect *suspect)

@@ -119,6 +119,26 @@ struct bytes explain_path(struct bytes key, const struct fact *fact)
 	return field == NULL || field->type == FACT_NUMBER ? BYTES_NONE : field->bytes;
 }
 
+struct bytes explain_drop_ins(struct bytes key, const struct fact *fact)
+{
+	const struct fact_field *field = is_unit(key) ? field_of(fact, "drop_ins") : NULL;
+
+	return field == NULL || field->type == FACT_NUMBER ? BYTES_NONE : field->bytes;
+}
+
+bool explain_next_drop_in(struct bytes *rest, struct bytes *path)
+{
+	const uint8_t *blank = rest->size == 0 ? NULL : memchr(rest->data, ' ', rest->size);
+	size_t size = blank == NULL ? rest->size : (size_t)(blank - rest->data);
+	size_t taken = size + (blank != NULL);
+
+	if (rest->size == 0)
+		return false;
+	*path = BYTES(rest->data, size);
+	*rest = BYTES(rest->data + taken, rest->size - taken);
+	return true;
+}
+
 /*
  * A unit says nothing of most of its file, an account nothing of what its password is: where no
  * rule speaks of what they show, the file has to be spoken of.
@@ -231,21 +251,16 @@ static enum status ask_either_name(struct stage_io *io, const struct asset_ref *
 static enum status ask_drop_ins(struct stage_io *io, const struct suspect *suspect,
     struct ownership *out)
 {
-	const struct fact_field *field = field_of(&suspect->after, "drop_ins");
-	struct bytes rest = field == NULL || field->type == FACT_NUMBER ? BYTES_NONE : field->bytes;
+	struct bytes rest = explain_drop_ins(suspect->key, &suspect->after), path;
 	enum status status = STATUS_OK;
 
-	while (status == STATUS_OK && out->is_as_shipped && rest.size > 0) {
-		const uint8_t *blank = memchr(rest.data, ' ', rest.size);
-		size_t size = blank == NULL ? rest.size : (size_t)(blank - rest.data);
+	for (unsigned i = 0;
+	     status == STATUS_OK && out->is_as_shipped && explain_next_drop_in(&rest, &path); i++) {
 		struct ownership drop_in = { .package = NULL };
 
-		if (size > 1 && rest.data[0] == '/')
-			status = ask_either_name(io, suspect->asset, BYTES(rest.data, size),
-			    &drop_in);
+		if (i < EXPLAIN_DROP_INS_MAX && path.size > 1 && path.data[0] == '/')
+			status = ask_either_name(io, suspect->asset, path, &drop_in);
 		out->is_as_shipped = drop_in.is_as_shipped;
-		size += blank != NULL;
-		rest = BYTES(rest.data + size, rest.size - size);
 	}
 	return status;
 }

@@ -784,6 +784,22 @@ static void a_file_does_not_give_way_to_units_that_name_none(void **test)
 	assert_int_equal(alerts(at, &(const Fettle__AlertVerdict *){ NULL }), 2);
 }
 
+static void a_drop_in_gives_way_to_its_unit(void **test)
+{
+	struct fixture *at = *test;
+
+	watch_units(at);
+	SAY(at, "unit/x.service", TEXT("fragment", "/usr/x.service"), TEXT("exec_start", "/x"));
+	pass_time(at, 60 * 1000);
+	alert(at, "unit");
+	say_content(at, "file/etc/systemd/system/x.service.d/b c.conf", "[Service]");
+	say_content(at, "file/etc/systemd/system/x.service.d/a.conf", "[Service]");
+	SAY(at, "unit/x.service", TEXT("fragment", "/usr/x.service"), TEXT("exec_start", "/y"),
+	    TEXT("drop_ins", "/usr/z.conf /etc/systemd/system/x.service.d/a.conf"));
+	pass_time(at, SETTLED_MS);
+	assert_int_equal(alerts(at, &(const Fettle__AlertVerdict *){ NULL }), 2); /* and b c */
+}
+
 static void a_password_does_not_give_way_to_an_account_s_comment(void **test)
 {
 	struct fixture *at = *test;
@@ -836,6 +852,33 @@ static void what_one_fact_does_over_and_over_is_bounded(void **test)
 	assert_int_equal(kv_count(txn, STATE_SUSPECT, &rows), STATUS_OK);
 	assert_int_equal(rows, 0);
 	kv_abort(&txn);
+}
+
+static void however_many_alerts_there_were_the_next_is_followed_up(void **test)
+{
+	struct fixture *at = *test;
+	const Fettle__AlertVerdict *found;
+	struct kv_txn *txn;
+	uint64_t rows, names;
+	char key[64];
+
+	for (unsigned i = 0; i < 2100; i++) {
+		snprintf(key, sizeof(key), "authorized_key/root/%u", i);
+		SAY(at, key, TEXT("type", "ssh-ed25519"));
+		pass_time(at, 1);
+	}
+	pass_time(at, SETTLED_MS);
+	at->seen = host_verdict_head(at->host);
+	assert_int_equal(kv_read_begin(at->kv, &txn), STATUS_OK);
+	assert_int_equal(kv_count(txn, STATE_ALERT, &rows), STATUS_OK);
+	assert_int_equal(kv_count(txn, STATE_ALERT_OF, &names), STATUS_OK);
+	kv_abort(&txn);
+	assert_int_equal(names, 2100 - 250);
+	assert_int_equal(rows, 1 + names);
+	UNSET(at, "authorized_key/root/0"); /* the first one is forgotten, the last is not */
+	assert_int_equal(alerts(at, &found), 0);
+	UNSET(at, "authorized_key/root/2099");
+	assert_int_equal(alert(at, "key")->state, FETTLE__ALERT_STATE__ALERT_STATE_UNDONE);
 }
 
 static void what_would_wait_in_too_great_a_number_is_judged_at_once(void **test)
@@ -924,9 +967,11 @@ int main(void)
 		TEST(a_unit_is_only_as_good_as_all_that_adds_to_it),
 		TEST(a_file_does_not_give_way_to_what_no_rule_speaks_of),
 		TEST(a_file_does_not_give_way_to_units_that_name_none),
+		TEST(a_drop_in_gives_way_to_its_unit),
 		TEST(a_password_does_not_give_way_to_an_account_s_comment),
 		TEST(a_removed_account_is_told_of_by_itself),
 		TEST(what_one_fact_does_over_and_over_is_bounded),
+		TEST(however_many_alerts_there_were_the_next_is_followed_up),
 		TEST(what_would_wait_in_too_great_a_number_is_judged_at_once),
 		TEST(a_detection_that_was_withdrawn_is_not_asked),
 		TEST(a_broken_detection_is_quarantined_and_the_others_stay),
