@@ -73,10 +73,9 @@ static enum status show_look(void *data, const struct state_pass *pass)
 	output_number(rows->output, pass->facts);
 	clock_format_age(pass->at_ms, rows->console->now_ms, age);
 	output_text(rows->output, age);
-	output_text(rows->output,
-	    pass->plan.size == 0             ? ""
-	    : is_current(&rows->looks, pass) ? "the last"
-					     : "an older one");
+	output_text(rows->output, pass->plan.size == 0             ? ""
+				  : is_current(&rows->looks, pass) ? "the last"
+								   : "an older one");
 	if (!is_current(&rows->looks, pass))
 		output_color(rows->output, OUTPUT_YELLOW);
 	return output_row(rows->output);

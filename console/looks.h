@@ -10,8 +10,8 @@
 #include "console/console.h"
 
 /*
- * An array of {collector, prefix, facts, at, is_current}; null where the processor's state cannot be
- * read.  is_current: it was by the plan that was sent last, or needs none.
+ * An array of {collector, prefix, facts, at, is_current}; null where the processor's state cannot
+ * be read.  is_current: it was by the plan that was sent last, or needs none.
  */
 json_t *looks_json(const struct console *console, const uint8_t asset[16]);
 
