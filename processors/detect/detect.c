@@ -544,8 +544,12 @@ static enum status take(struct stage_io *io, const struct suspect *suspect,
 		return explain_by_job(io, suspect, verdict);
 	if (ruleset_tells(io->cache, suspect->key))
 		status = note_told(io, suspect);
-	if (status != STATUS_OK || is_ownership_only(suspect)
-	    || (suspect->entry == NULL && !is_spoken_of(io, suspect)))
+	if (status == STATUS_OK && is_ownership_only(suspect)) {
+		verdict->expected_by = RECORD_TEXT("a look at whose file it is");
+		stage_verdict(io, FETTLE__KIND__KIND_CHANGE, &verdict->base);
+		return STATUS_OK;
+	}
+	if (status != STATUS_OK || (suspect->entry == NULL && !is_spoken_of(io, suspect)))
 		return status;
 	status = suspects_put(io, suspect->asset, verdict,
 	    io->now_ms + set->settle + (is_told_by_others ? TOLD_WAIT_MS : 0));
