@@ -21,6 +21,16 @@ echo configuring {version} as $DEBIAN_FRONTEND
 [ ! -e {held} ] || until [ -e {let_go} ]; do sleep 0.05; done
 """
 
+# What is pending from here counts as for security, and so has to be done by a date.
+RELEASE = """Origin: Fettle
+Label: Fettle
+Suite: tests-security
+Codename: tests
+Architectures: all
+SHA256:
+ {hash} {size} Packages
+"""
+
 
 def dpkg(*arguments):
     """Runs dpkg once nobody else holds its lock."""
@@ -117,9 +127,12 @@ class Repository:
         return self.packages[name]
 
     def offer(self):
-        support.write_whole(os.path.join(self.directory, "Packages"), "".join(
-            package.build(version) for package in self.packages.values()
-            for version in (OLD, NEW)))
+        entries = "".join(package.build(version) for package in self.packages.values()
+                          for version in (OLD, NEW))
+        data = entries.encode()
+        support.write_whole(os.path.join(self.directory, "Packages"), entries)
+        support.write_whole(os.path.join(self.directory, "Release"), RELEASE.format(
+            hash=hashlib.sha256(data).hexdigest(), size=len(data)))
         support.write_whole(self.list, f"deb [trusted=yes] file:{self.directory} ./\n")
         subprocess.run(["apt-get", "update", "-o", f"Dir::Etc::sourcelist={self.list}",
                         "-o", "Dir::Etc::sourceparts=-", "-o", "APT::Get::List-Cleanup=0"],
