@@ -33,12 +33,12 @@ static void write_act(FILE *stream, const char *label, uint64_t at_ms, const cha
 	buffer_fini(&text);
 }
 
-static void write_state(FILE *stream, const Fettle__JobVerdict *job)
+static void write_state(const struct output_options *options, const Fettle__JobVerdict *job)
 {
 	struct buffer text = { 0 };
 
 	job_text_state(&text, (unsigned)job->state, job->reason);
-	page_row(stream, "state", buffer_text(&text));
+	page_hanging(options, "state       ", buffer_text(&text));
 	buffer_fini(&text);
 }
 
@@ -50,14 +50,16 @@ static void write_exit_code(FILE *stream, const Fettle__JobVerdict *job)
 		fprintf(stream, "  %-11s %llu\n", "attempt", (unsigned long long)job->attempt);
 }
 
-static void write_facts(FILE *stream, const Fettle__JobVerdict *job, const struct jobs_page *page)
+static void write_facts(const struct output_options *options, const Fettle__JobVerdict *job,
+    const struct jobs_page *page)
 {
+	FILE *stream = options->stream;
 	bool is_with_agent = job->state == FETTLE__JOB_STATE__JOB_STATE_LEASED
 	                  || job->state == FETTLE__JOB_STATE__JOB_STATE_SCHEDULED;
 
 	page_id(stream, "id", record_bytes(job->id));
 	page_row(stream, "asset", page->asset);
-	write_state(stream, job);
+	write_state(options, job);
 	write_act(stream, "proposed", job->proposed_ms, job->proposed_by, page->now_ms);
 	write_act(stream, "decided", job->decided_ms, job->decided_by, page->now_ms);
 	if (is_with_agent)
@@ -87,20 +89,20 @@ static const char *or_unknown(const char *text)
 }
 
 /* "openssl:amd64  3.0.14-1 → 3.0.15-1, now 3.0.15-1" */
-static void write_package(FILE *stream, const Fettle__JobPackageState *package, size_t width)
+static void write_package(const struct output_options *options,
+    const Fettle__JobPackageState *package, size_t width)
 {
-	struct buffer text = { 0 };
-	bool is_there = !page_is_empty(package->observed);
+	struct buffer name = { 0 }, text = { 0 };
 
-	buffer_append_format(&text, "%-*s  %s → %s", (int)width, or_unknown(package->name),
-	    or_unknown(package->before), or_unknown(package->target));
-	if (is_there)
-		buffer_append_format(&text, ", now %s", package->observed);
-	else
+	buffer_append_format(&name, "%-*s  ", (int)width, or_unknown(package->name));
+	buffer_append_format(&text, "%s → %s", or_unknown(package->before),
+	    or_unknown(package->target));
+	if (page_is_empty(package->observed))
 		buffer_append_text(&text, ", not seen since");
-	fputs("  ", stream);
-	page_text(stream, buffer_bytes(&text));
-	fputs("\n", stream);
+	else
+		buffer_append_format(&text, ", now %s", package->observed);
+	page_hanging(options, buffer_text(&name), buffer_text(&text));
+	buffer_fini(&name);
 	buffer_fini(&text);
 }
 
@@ -111,28 +113,32 @@ static void write_packages(const struct output_options *options, const Fettle__J
 	if (job->n_packages > 0)
 		page_heading(options, "Packages");
 	for (size_t i = 0; i < job->n_packages; i++)
-		write_package(options->stream, job->packages[i], width);
+		write_package(options, job->packages[i], width);
 }
 
 /* ---- what happened ---- */
 
-static void write_event(FILE *stream, const Fettle__JobEvent *event)
+/* "by root (uid 0): approved", where the state does not say just that already. */
+static void describe_event(const Fettle__JobEvent *event, const char *state, struct buffer *out)
 {
+	if (!page_is_empty(event->by))
+		buffer_append_format(out, "by %s", event->by);
+	if (!page_is_empty(event->note) && strcmp(event->note, state) != 0)
+		buffer_append_format(out, "%s%s", out->size > 0 ? ": " : "", event->note);
+}
+
+static void write_event(const struct output_options *options, const Fettle__JobEvent *event)
+{
+	const char *state = verdict_json_job_state((unsigned)event->state);
 	char time[OUTPUT_TIME_SIZE] = "";
-	struct buffer text = { 0 };
+	struct buffer lead = { 0 }, text = { 0 };
 
 	if (event->at_ms > 0)
 		output_local_time(event->at_ms, time);
-	buffer_append_format(&text, "%-19s  %-10s", time,
-	    verdict_json_job_state((unsigned)event->state));
-	if (!page_is_empty(event->by))
-		buffer_append_format(&text, "  by %s", event->by);
-	if (!page_is_empty(event->note))
-		buffer_append_format(&text, "%s%s", page_is_empty(event->by) ? "  " : ": ",
-		    event->note);
-	fputs("  ", stream);
-	page_text(stream, buffer_bytes(&text));
-	fputs("\n", stream);
+	buffer_append_format(&lead, "%-19s  %-10s  ", time, state);
+	describe_event(event, state, &text);
+	page_hanging(options, buffer_text(&lead), buffer_text(&text));
+	buffer_fini(&lead);
 	buffer_fini(&text);
 }
 
@@ -141,7 +147,7 @@ static void write_history(const struct output_options *options, const Fettle__Jo
 	if (job->n_history > 0)
 		page_heading(options, "What happened");
 	for (size_t i = 0; i < job->n_history; i++)
-		write_event(options->stream, job->history[i]);
+		write_event(options, job->history[i]);
 }
 
 /* The last of what was printed, from the beginning of a line. */
@@ -256,7 +262,7 @@ void jobs_page_write(const struct output_options *options, const Fettle__JobVerd
 
 	page_title(options, title);
 	free(title);
-	write_facts(options->stream, job, page);
+	write_facts(options, job, page);
 	write_packages(options, job);
 	write_history(options, job);
 	write_output(options, job);

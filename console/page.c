@@ -76,27 +76,42 @@ static size_t characters(struct bytes text)
 	return count;
 }
 
-void page_wrapped(const struct output_options *options, struct bytes line)
+/* Goes on at column INDENT; the lines after the first begin there, too. */
+static void wrap(const struct output_options *options, size_t indent, struct bytes text)
 {
-	size_t width = options->width == 0 ? WIDTH_DEFAULT : options->width, column = 0;
+	size_t width = options->width == 0 ? WIDTH_DEFAULT : options->width, column = indent;
 	FILE *stream = options->stream;
 
-	while (line.size > 0) {
-		const uint8_t *space = memchr(line.data, ' ', line.size);
-		size_t size = space == NULL ? line.size : (size_t)(space - line.data);
-		struct bytes word = BYTES(line.data, size);
+	while (text.size > 0) {
+		const uint8_t *space = memchr(text.data, ' ', text.size);
+		size_t size = space == NULL ? text.size : (size_t)(space - text.data);
+		struct bytes word = BYTES(text.data, size);
 
-		if (column > 0 && column + 1 + characters(word) > width) {
-			fputs("\n", stream);
-			column = 0;
+		if (column > indent && column + 1 + characters(word) > width) {
+			fprintf(stream, "\n%*s", (int)indent, "");
+			column = indent;
 		}
-		fputs(column == 0 ? "  " : " ", stream);
-		column += characters(word) + (column == 0 ? INDENT : 1);
+		fputs(column == indent ? "" : " ", stream);
+		column += characters(word) + (column == indent ? 0 : 1);
 		page_text(stream, word);
 		size += space != NULL;
-		line = BYTES(line.data + size, line.size - size);
+		text = BYTES(text.data + size, text.size - size);
 	}
 	fputs("\n", stream);
+}
+
+void page_hanging(const struct output_options *options, const char *lead, const char *text)
+{
+	fprintf(options->stream, "%*s", INDENT, "");
+	page_text(options->stream, bytes_of_text(lead));
+	wrap(options, INDENT + characters(bytes_of_text(lead)), bytes_of_text(text));
+}
+
+void page_wrapped(const struct output_options *options, struct bytes line)
+{
+	if (line.size > 0)
+		fprintf(options->stream, "%*s", INDENT, "");
+	wrap(options, INDENT, line);
 }
 
 void page_section(const struct output_options *options, const char *heading, const char *text)

@@ -26,6 +26,8 @@ void page_id(FILE *stream, const char *label, struct bytes id);
 
 /* TEXT between words, indented, under a heading; nothing where there is none. */
 void page_section(const struct output_options *options, const char *heading, const char *text);
+/* LEAD, and TEXT beside it: between words, and indented as far as it began. */
+void page_hanging(const struct output_options *options, const char *lead, const char *text);
 /* One paragraph of it. */
 void page_wrapped(const struct output_options *options, struct bytes line);
 

@@ -33,7 +33,7 @@ static const char nobody_saw[] = "interrupted: nobody saw how it ended";
 
 enum { CONNECTIONS_MAX = 8, READ_SIZE = 16 * 1024, TICK_MS = 1000, IDLE_TICK_MS = 5000 };
 /* In the array for poll; connections follow. */
-enum { POLL_SIGNAL, POLL_PROCESS, POLL_SOCKET, POLL_FIRST };
+enum { POLL_SIGNAL, POLL_PROCESS, POLL_SOCKET, POLL_CHANGES, POLL_FIRST };
 
 struct connection {
 	int fd;
@@ -461,6 +461,7 @@ static size_t fill(const struct helper *helper, struct pollfd *polled)
 		                                                          : -1,
 		.events = POLLIN };
 	polled[POLL_SOCKET] = (struct pollfd){ .fd = helper->place->socket, .events = POLLIN };
+	polled[POLL_CHANGES] = (struct pollfd){ .fd = helper->place->changes, .events = POLLIN };
 	for (size_t i = 0; i < helper->count; i++)
 		polled[POLL_FIRST + i] = (struct pollfd){ .fd = helper->connections[i].fd,
 			.events = POLLIN };
@@ -479,6 +480,8 @@ static void dispatch(struct helper *helper, const struct pollfd *polled)
 	if (polled[POLL_SIGNAL].revents != 0)
 		on_signal(helper);
 	forget_closed(helper);
+	if (polled[POLL_CHANGES].revents != 0)
+		place_drain(helper->place);
 	if (polled[POLL_SOCKET].revents != 0)
 		on_connection(helper);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -60,13 +61,27 @@ static enum status take_lock(struct place *out)
 	return errno == EWOULDBLOCK ? STATUS_BUSY : fail("the file helper/lock cannot be locked");
 }
 
+/*
+ * Of the directory's own end nobody is told as long as it is held open here; but a directory is
+ * empty before it goes.
+ */
+static void watch(struct place *out)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", out->directory);
+	out->changes = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (out->changes >= 0)
+		(void)inotify_add_watch(out->changes, path, IN_DELETE);
+}
+
 enum status place_open(const char *data, struct place *out)
 {
 	int fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stat about;
 	enum status status;
 
-	*out = (struct place){ .directory = -1, .lock = -1, .socket = -1 };
+	*out = (struct place){ .directory = -1, .lock = -1, .socket = -1, .changes = -1 };
 	if (fd < 0 || fstat(fd, &about) != 0) {
 		status = fail(data);
 		if (fd >= 0)
@@ -78,7 +93,9 @@ enum status place_open(const char *data, struct place *out)
 	close(fd);
 	if (status == STATUS_OK)
 		status = take_lock(out);
-	if (status != STATUS_OK)
+	if (status == STATUS_OK)
+		watch(out);
+	else
 		place_close(out);
 	return status;
 }
@@ -124,7 +141,16 @@ bool place_exists(const struct place *place)
 {
 	struct stat about;
 
-	return fstat(place->directory, &about) == 0 && about.st_nlink > 0;
+	return fstat(place->directory, &about) == 0 && about.st_nlink > 0
+	    && fstat(place->lock, &about) == 0 && about.st_nlink > 0;
+}
+
+void place_drain(const struct place *place)
+{
+	char events[4096];
+
+	while (read(place->changes, events, sizeof(events)) > 0)
+		;
 }
 
 void place_close(struct place *place)
@@ -133,9 +159,11 @@ void place_close(struct place *place)
 		(void)unlinkat(place->directory, "socket", 0);
 		close(place->socket);
 	}
+	if (place->changes >= 0)
+		close(place->changes);
 	if (place->lock >= 0)
 		close(place->lock);
 	if (place->directory >= 0)
 		close(place->directory);
-	*place = (struct place){ .directory = -1, .lock = -1, .socket = -1 };
+	*place = (struct place){ .directory = -1, .lock = -1, .socket = -1, .changes = -1 };
 }

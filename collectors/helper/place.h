@@ -18,6 +18,7 @@ struct place {
 	int directory;
 	int lock;    /* held as long as this runs */
 	int socket;  /* listening; -1: not yet */
+	int changes; /* readable where something was deleted in the directory; -1: nobody tells */
 	uid_t owner; /* of the data directory: may ask, as root may */
 };
 
@@ -28,7 +29,9 @@ struct place {
 NODISCARD enum status place_open(const char *data, struct place *out);
 /* Listens on DATA/helper/socket, which only root and the owner may connect to.  As place_open. */
 NODISCARD enum status place_listen(struct place *place);
-/* Whether the directory is still there. */
+/* Forgets what `changes` has told. */
+void place_drain(const struct place *place);
+/* Whether the directory and the lock in it are still there. */
 bool place_exists(const struct place *place);
 /* Stops listening; the lock goes last, so that the next one finds nothing of this. */
 void place_close(struct place *place);

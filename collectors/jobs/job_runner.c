@@ -43,7 +43,8 @@ static void explain(struct job_runner *runner, int error)
 {
 	buffer_clear(&runner->why);
 	if (is_set_to(runner, "off"))
-		buffer_append_text(&runner->why, "the setting agent.helper is off on this machine");
+		buffer_append_text(&runner->why, "the setting agent.helper is off on this machine; "
+						 "set it to on, and propose the job again");
 	else if (runner->process != NULL)
 		buffer_append_format(&runner->why,
 		    "%s, which applies jobs, is not there: install it, or name another in the "
@@ -70,7 +71,9 @@ static enum job_helper find_helper(void *self, const char **why)
 	error = is_set_to(runner, "off") ? ENOENT : helper_client_open(runner->client);
 	if (error == 0)
 		return JOB_HELPER_READY;
-	if (error == EAGAIN || (runner->process != NULL && access(runner->program, X_OK) == 0))
+	/* Nobody listens at it any more: who started that helper may be starting it again. */
+	if (error == EAGAIN || (error == ECONNREFUSED && runner->process == NULL)
+	    || (runner->process != NULL && access(runner->program, X_OK) == 0))
 		return JOB_HELPER_LATER;
 	explain(runner, error);
 	*why = buffer_text(&runner->why);

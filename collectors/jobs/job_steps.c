@@ -97,6 +97,8 @@ static enum status report(struct job_steps *steps, const Fettle__SpoolJob *job)
 	progress.exit_code = job->exit_code;
 	progress.has_output = job->has_output;
 	progress.output = job->output;
+	progress.has_is_final = job->has_is_final;
+	progress.is_final = job->is_final;
 	record_pack(&body, &progress.base);
 	/* With the facts of packages in one lane, so that it stays before those that follow it. */
 	status = spool_append(steps->spool, LANE_DELTA, FETTLE__KIND__KIND_JOB_PROGRESS, 0,
@@ -190,6 +192,13 @@ static void refuse(Fettle__SpoolJob *job, const char *reason)
 	job->reason = RECORD_TEXT(reason);
 }
 
+/* It would be refused again, and again, until somebody changes something on this machine. */
+static void refuse_finally(Fettle__SpoolJob *job, const char *reason)
+{
+	refuse(job, reason);
+	RECORD_SET(job, is_final, true);
+}
+
 /* What has not begun of the same job gives way to its later lease. */
 static enum status replace_earlier(struct job_steps *steps, struct bytes job)
 {
@@ -207,15 +216,17 @@ static enum status replace_earlier(struct job_steps *steps, struct bytes job)
 
 static enum status take_new(struct job_steps *steps, Fettle__SpoolJob *job, uint64_t now_ms)
 {
-	const char *refusal = job_action_check(job->action);
+	const char *wrong = job_action_check(job->action), *refusal = NULL;
 	enum status status = replace_earlier(steps, record_bytes(job->job));
 	size_t slot = job_journal_room(steps->journal);
 
-	if (refusal == NULL && now_ms >= job->valid_until_ms)
+	if (now_ms >= job->valid_until_ms)
 		refusal = expired;
-	if (refusal == NULL && slot == NONE)
+	else if (slot == NONE)
 		refusal = "too many jobs wait on this machine";
-	if (refusal != NULL)
+	if (wrong != NULL)
+		refuse_finally(job, wrong);
+	else if (refusal != NULL)
 		refuse(job, refusal);
 	if (status == STATUS_OK)
 		status = slot == NONE ? report(steps, job) : put(steps, slot, job);
@@ -295,6 +306,14 @@ static void tell_waiting(struct job_steps *steps, bool is_waiting)
 	steps->is_waiting_told = is_waiting;
 }
 
+static enum status give_up(struct job_steps *steps, size_t slot, const char *why)
+{
+	Fettle__SpoolJob next = *job_journal_at(steps->journal, slot);
+
+	refuse_finally(&next, why);
+	return put(steps, slot, &next);
+}
+
 /* OK: another may be looked at; AGAIN: not now. */
 static enum status begin(struct job_steps *steps, size_t slot, uint64_t now_ms)
 {
@@ -309,7 +328,7 @@ static enum status begin(struct job_steps *steps, size_t slot, uint64_t now_ms)
 	if (helper == JOB_HELPER_LATER)
 		return STATUS_AGAIN;
 	if (helper == JOB_HELPER_NEVER)
-		return advance(steps, slot, REFUSED, why);
+		return give_up(steps, slot, why);
 	status = advance(steps, slot, STARTED, NULL);
 	steps->is_asked = false;
 	steps->is_to_ask = status == STATUS_OK;

@@ -24,9 +24,9 @@ static const char packages[] = "package/dpkg/";
 
 static const struct setting settings[] = { SETTING_BOOL(struct dispatch_settings, two_people, false,
 					       "whoever proposed a job may not approve it"),
-	SETTING_DURATION(struct dispatch_settings, lease, 15 * MINUTE_MS, MINUTE_MS, 24 * HOUR_MS,
+	SETTING_DURATION(struct dispatch_settings, lease, 15 * MINUTE_MS, SECOND_MS, 24 * HOUR_MS,
 	    "how long an agent has to begin a job that it was given"),
-	SETTING_DURATION(struct dispatch_settings, apply_limit, 2 * HOUR_MS, MINUTE_MS,
+	SETTING_DURATION(struct dispatch_settings, apply_limit, 2 * HOUR_MS, SECOND_MS,
 	    24 * 7 * HOUR_MS, "after how long without word a job that has begun counts as lost"),
 	SETTING_DURATION(struct dispatch_settings, settle, 30 * SECOND_MS, SECOND_MS, HOUR_MS,
 	    "how long after an agent has looked at its packages a job may still be confirmed"),

@@ -151,16 +151,18 @@ static enum status on_interrupted(struct life *life, const struct step *step)
 static enum status on_refused(struct life *life, const struct step *step)
 {
 	const char *why = step->reason[0] == '\0' ? "its agent gave no reason" : step->reason;
+	bool is_final = step->progress->is_final;
 	enum status status;
 
 	if ((!is_offered(life) && !is_lost(life)) || has_been_begun(life))
 		return STATUS_OK;
-	if (life->job->attempt < LEASE_ATTEMPTS_MAX)
+	if (!is_final && life->job->attempt < LEASE_ATTEMPTS_MAX)
 		return lease_give(life, agent,
 		    arena_format(life->io->arena, "not begun, and offered again: %s", why));
 	status = life_enter(life, FETTLE__JOB_STATE__JOB_STATE_FAILED, agent,
-	    arena_format(life->io->arena, "refused %d times, at last: %s", LEASE_ATTEMPTS_MAX,
-		why));
+	    is_final ? arena_format(life->io->arena, "refused: %s", why)
+		     : arena_format(life->io->arena, "refused %d times, at last: %s",
+			 LEASE_ATTEMPTS_MAX, why));
 	return status == STATUS_OK ? lease_next(life->io, &life->asset) : status;
 }
 

@@ -32,6 +32,7 @@ struct fixture {
 	pid_t helper; /* 0: none */
 	unsigned applied;
 	Fettle__JobStep last;
+	bool is_final;
 	char reason[256];
 };
 
@@ -201,6 +202,7 @@ static void look_at(struct fixture *fixture, struct bytes record)
 	    &arena);
 	assert_non_null(progress);
 	fixture->last = progress->step;
+	fixture->is_final = progress->is_final;
 	snprintf(fixture->reason, sizeof(fixture->reason), "%s",
 	    progress->reason == NULL ? "" : progress->reason);
 	arena_fini(&arena);
@@ -265,6 +267,7 @@ static void where_it_is_off_jobs_are_refused_and_the_setting_is_named(void **tes
 	give(fixture, 1);
 	assert_true(drive_until(&fixture->loop, is_over, fixture));
 	assert_int_equal(fixture->last, FETTLE__JOB_STEP__JOB_STEP_REFUSED);
+	assert_true(fixture->is_final);
 	assert_non_null(strstr(fixture->reason, "agent.helper"));
 	assert_int_equal(fixture->applied, 0);
 }
@@ -277,6 +280,7 @@ static void without_a_helper_the_refusal_says_what_to_do(void **test)
 	give(fixture, 1);
 	assert_true(drive_until(&fixture->loop, is_over, fixture));
 	assert_int_equal(fixture->last, FETTLE__JOB_STEP__JOB_STEP_REFUSED);
+	assert_true(fixture->is_final);
 	assert_non_null(strstr(fixture->reason, geteuid() == 0 ? "install" : "sudo fettle-helper"));
 }
 

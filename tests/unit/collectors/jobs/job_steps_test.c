@@ -223,7 +223,8 @@ static void answer(struct fixture *fixture, char name, uint64_t attempt, int sta
 
 struct heard {
 	char text[256];   /* "a1 ACCEPTED, a1 STARTED" */
-	char reason[128]; /* of the last */
+	char reason[128]; /* of the last, as what follows */
+	bool is_final;
 	int64_t exit_code;
 	size_t output_size;
 	uint8_t output_end;
@@ -247,6 +248,7 @@ static void hear_one(struct heard *heard, struct bytes record)
 	    progress->job.data[0], (unsigned)progress->attempt, steps[progress->step]);
 	snprintf(heard->reason, sizeof(heard->reason), "%s",
 	    progress->reason == NULL ? "" : progress->reason);
+	heard->is_final = progress->is_final;
 	heard->exit_code = progress->exit_code;
 	heard->output_size = progress->output.len;
 	heard->output_end = progress->output.len == 0
@@ -544,11 +546,13 @@ static void what_may_not_be_done_is_refused_with_the_reason(void **test)
 	heard = hear(fixture);
 	assert_string_equal(heard->text, "a1 REFUSED");
 	assert_string_equal(heard->reason, "the action names a package as no package is named");
+	assert_true(heard->is_final);
 	give(fixture,
 	    (struct lease){ .name = 'b', .attempt = 1, .token = 8, .valid_until_ms = NOW });
 	heard = hear(fixture);
 	assert_string_equal(heard->text, "b1 REFUSED");
 	assert_string_equal(heard->reason, "the lease had expired before it was begun");
+	assert_false(heard->is_final);
 	turn(fixture);
 	HEARD(fixture, "");
 	assert_int_equal(fixture->asked, NOTHING);
@@ -567,7 +571,7 @@ static void what_is_no_lease_is_passed_over(void **test)
 	HEARD(fixture, "");
 }
 
-static void where_nobody_applies_jobs_the_reason_is_said(void **test)
+static void where_nobody_applies_jobs_that_is_said_for_good(void **test)
 {
 	struct fixture *fixture = *test;
 	const struct heard *heard;
@@ -578,6 +582,12 @@ static void where_nobody_applies_jobs_the_reason_is_said(void **test)
 	heard = hear(fixture);
 	assert_string_equal(heard->text, "a1 ACCEPTED, a1 REFUSED");
 	assert_string_equal(heard->reason, "nobody here");
+	assert_true(heard->is_final);
+	crash(fixture);
+	give(fixture, (struct lease){ .name = 'a', .attempt = 1, .token = 7 });
+	heard = hear(fixture);
+	assert_string_equal(heard->text, "a1 REFUSED");
+	assert_true(heard->is_final);
 }
 
 static void where_the_helper_is_awaited_a_job_waits_until_its_lease_ends(void **test)
@@ -666,7 +676,7 @@ int main(void)
 		TEST(a_lease_that_comes_after_its_cancelling_is_refused),
 		TEST(what_may_not_be_done_is_refused_with_the_reason),
 		TEST(what_is_no_lease_is_passed_over),
-		TEST(where_nobody_applies_jobs_the_reason_is_said),
+		TEST(where_nobody_applies_jobs_that_is_said_for_good),
 		TEST(where_the_helper_is_awaited_a_job_waits_until_its_lease_ends),
 		TEST(old_attempts_are_forgotten_and_their_tokens_are_not),
 		TEST(no_more_wait_than_the_journal_holds),

@@ -128,6 +128,25 @@ static void what_is_refused_three_times_has_failed_for_the_agents_reason(void **
 	world_is(at, id, STATE(FAILED));
 }
 
+static void what_would_always_be_refused_fails_at_once(void **test)
+{
+	struct world *at = *test;
+	const uint8_t *id = world_scheduled(at);
+
+	world_lease(at, web);
+	world_word(at, web,
+	    &(struct world_word){ .job = id,
+		.step = STEP(REFUSED),
+		.attempt = 1,
+		.token = 1,
+		.reason = "agent.helper is off; set it to on",
+		.is_final = true });
+	world_is(at, id, STATE(FAILED));
+	assert_string_equal(world_job(at, id)->reason,
+	    "refused: agent.helper is off; set it to on");
+	assert_null(world_command(at));
+}
+
 static void what_begins_although_it_was_refused_is_applying(void **test)
 {
 	struct world *at = *test;
@@ -499,6 +518,7 @@ int main(void)
 		TEST(an_interrupted_job_is_left_to_the_facts_and_not_run_again),
 		TEST(what_is_refused_is_offered_again_under_a_higher_token),
 		TEST(what_is_refused_three_times_has_failed_for_the_agents_reason),
+		TEST(what_would_always_be_refused_fails_at_once),
 		TEST(what_begins_although_it_was_refused_is_applying),
 		TEST(an_older_token_or_attempt_moves_nothing_and_is_noted_once),
 		TEST(an_agent_cannot_begin_what_it_was_not_given),

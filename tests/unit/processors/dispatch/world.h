@@ -473,6 +473,7 @@ struct world_word {
 	uint64_t attempt, token;
 	const char *reason, *output;
 	int64_t exit_code;
+	bool is_final;
 };
 
 static inline void world_word(struct world *at, const uint8_t *agent, const struct world_word *word)
@@ -484,6 +485,7 @@ static inline void world_word(struct world *at, const uint8_t *agent, const stru
 	RECORD_SET(&progress, token, word->token);
 	RECORD_SET(&progress, step, word->step);
 	progress.reason = RECORD_TEXT(word->reason);
+	RECORD_SET(&progress, is_final, word->is_final);
 	if (word->step == STEP(ENDED))
 		RECORD_SET(&progress, exit_code, word->exit_code);
 	if (word->output != NULL)
