@@ -218,6 +218,15 @@ static int is_content_file(const struct dirent *item)
 	    && (has_suffix(item->d_name, ".yaml") || has_suffix(item->d_name, ".yml"));
 }
 
+/* Takes PATH.  What came from a file in it is withdrawn once that has gone, or the whole directory.
+ */
+static void note_directory(struct content *content, const struct kind *kind, char *path)
+{
+	content->directories = memory_grow(content->directories,
+	    (content->directories_count + 1) * sizeof(*content->directories));
+	content->directories[content->directories_count++] = (struct directory){ kind, path };
+}
+
 static void add_directory(struct content *content, const struct kind *kind, const char *path,
     struct yaml_errors *errors)
 {
@@ -240,9 +249,7 @@ static void add_directory(struct content *content, const struct kind *kind, cons
 		free(items[i]);
 	}
 	free(items);
-	content->directories = memory_grow(content->directories,
-	    (content->directories_count + 1) * sizeof(*content->directories));
-	content->directories[content->directories_count++] = (struct directory){ kind, real };
+	note_directory(content, kind, real);
 }
 
 static bool is_directory(const char *path)
@@ -263,6 +270,16 @@ static enum status finish(struct content *content, struct content **out,
 	return STATUS_OK;
 }
 
+/* NAME below PARENT as it would be if it were there: documents name their files by real paths. */
+static char *absent_directory(const char *parent, const char *name)
+{
+	char *real = realpath(parent, NULL);
+	char *path = text_format("%s/%s", real != NULL ? real : parent, name);
+
+	free(real);
+	return path;
+}
+
 /* The places that LIST names; where it is empty what is shipped, and the machine's own. */
 static void add_places(struct content *content, const struct kind *kind,
     const struct setting_list *list, const char *shipped, const char *config,
@@ -281,6 +298,8 @@ static void add_places(struct content *content, const struct kind *kind,
 		add_directory(content, kind, given, errors);
 	if (list->count == 0 && is_directory(own))
 		add_directory(content, kind, own, errors);
+	else if (list->count == 0)
+		note_directory(content, kind, absent_directory(config, kind->place));
 	free(own);
 	free(given);
 }

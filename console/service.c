@@ -47,8 +47,9 @@ int service_load(struct service *service, const struct console *console, const c
 	    && load_content(service, &service->content, &errors) != STATUS_OK) {
 		service_fini(service);
 		fprintf(stderr,
-		    "%sfettle: a policy is broken; mend it (`fettle policy check FILE` shows more) "
-		    "or move it away, and start again\n",
+		    "%sfettle: what is to be put in force is broken; mend it (of a policy `fettle "
+		    "policy "
+		    "check FILE` shows more) or move it away, and start again\n",
 		    yaml_errors_text(&errors));
 		code = status_exit_code(STATUS_INVALID);
 	}
@@ -66,7 +67,7 @@ enum status service_publish(struct service *service)
 		log_write(LOG_INFO, "policies",
 		    LOG_FIELDS(LOG_NUMBER("in_force", content_count(service->content)),
 			LOG_NUMBER("changed", service->published)),
-		    "policies were put in force");
+		    "policies, detections and tables were put in force");
 	return status;
 }
 
@@ -79,13 +80,15 @@ void service_reload(void *data)
 	if (service->content == NULL)
 		return;
 	if (load_content(service, &fresh, &errors) != STATUS_OK) {
-		log_error("reload-refused", "a policy is broken; those in force stay: %s",
+		log_error("reload-refused",
+		    "what is to be put in force is broken; what is in force stays: %s",
 		    yaml_errors_text(&errors));
 	} else {
 		content_free(service->content);
 		service->content = fresh;
 		if (service_publish(service) == STATUS_OK)
-			log_info("reloaded", "policies were read again");
+			log_info("reloaded",
+			    "policies, detections, watch list and priority table were read again");
 	}
 	yaml_errors_fini(&errors);
 }

@@ -319,8 +319,8 @@ static void show_store(FILE *stream, const struct report *report, uint64_t now_m
 	show_findings(stream, report);
 	show_alerts(stream, report);
 	show_jobs(stream, report);
-	line(stream, "changes", "%llu in the last hour, %llu of them unexpected",
-	    n(report->changes), n(report->unexpected));
+	line(stream, "changes", "%llu in the last hour, %llu of them explained", n(report->changes),
+	    n(report->changes - report->unexpected));
 	line(stream, "lost", "%llu records, %llu quarantined, %llu verdicts refused",
 	    n(report->store.lost), n(report->store.quarantined), n(report->store.refused));
 }

@@ -46,9 +46,17 @@ bool store_access_asset(const struct store_access *access, const struct console 
 	return row != NULL;
 }
 
+/* What is acknowledged or approved cannot be taken back: a slip of the finger is to name nothing.
+ */
+enum { DIGITS_LEAST = 4 };
+
 static int explain(const struct console *console, const char *what, const char *id,
     enum status status)
 {
+	if (strlen(id) < DIGITS_LEAST)
+		return console_usage(console,
+		    "`%s` is too short for the id of one %s; give %d digits or more", id, what,
+		    DIGITS_LEAST);
 	if (status == STATUS_OK)
 		return 0;
 	if (status == STATUS_EXISTS)

@@ -393,6 +393,15 @@ static const char *hint(int error)
 	return "";
 }
 
+/* libzmq takes any number and keeps its last 16 bits. */
+static bool has_sound_port(const char *endpoint)
+{
+	const char *colon = strrchr(endpoint, ':');
+
+	return strncmp(endpoint, "tcp://", 6) != 0 || colon == NULL
+	    || strtoul(colon + 1, NULL, 10) <= UINT16_MAX;
+}
+
 static enum status attach(struct socket *socket, const struct socket_options *options)
 {
 	int result = options->binds ? zmq_bind(socket->zmq, options->endpoint)
@@ -433,10 +442,17 @@ static const int zmq_types[] = {
 enum status socket_open(struct sockets *sockets, const struct socket_options *options,
     struct socket **out)
 {
-	struct socket *socket = memory_new(sizeof(*socket));
+	struct socket *socket;
 	enum status status = STATUS_IO;
 
 	REQUIRE(options->on_message != NULL);
+	if (!has_sound_port(options->endpoint)) {
+		log_write(LOG_ERROR, "endpoint",
+		    LOG_FIELDS(LOG_TEXT("endpoint", options->endpoint)),
+		    "there are no ports above 65535");
+		return STATUS_INVALID;
+	}
+	socket = memory_new(sizeof(*socket));
 	socket->sockets = sockets;
 	socket->on_message = options->on_message;
 	socket->data = options->data;

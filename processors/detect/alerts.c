@@ -14,7 +14,7 @@
  * An endpoint may change one fact to and fro for ever, and think of new ones; the store has what
  * went before.
  */
-enum { ALERTS_OF_A_FACT = 16, ALERTS_OF_AN_ASSET = 2000, NOTE_MAX = 2000 };
+enum { ALERTS_OF_A_FACT = 16, ALERTS_OF_AN_ASSET = 2000, NOTE_MAX = 2000, NOTES_MAX = 20 * 1000 };
 
 /* How many are dropped where there are as many as may be: all are looked through for it. */
 enum { ALERTS_DROPPED = 250 };
@@ -330,6 +330,24 @@ enum status alerts_on_change(struct stage_io *io, const struct asset_ref *asset,
 
 /* ---- acknowledged ---- */
 
+/* Who was first stays; whoever comes later may add to the note. */
+static void acknowledge(struct stage_io *io, Fettle__AlertVerdict *alert,
+    const Fettle__AlertAck *ack, const Fettle__Stamp *stamp)
+{
+	const char *who = stamp->principal == NULL ? "an operator" : stamp->principal;
+	const char *note = ack->note == NULL ? "" : ack->note;
+
+	if (alert->acknowledged_ms == 0) {
+		alert->acknowledged_by = RECORD_TEXT(who);
+		RECORD_SET(alert, acknowledged_ms, stamp->received_ms);
+		alert->note = RECORD_TEXT(note);
+	} else if (note[0] != '\0') {
+		alert->note = arena_format(io->arena, "%s%s%s: %s",
+		    alert->note == NULL ? "" : alert->note,
+		    alert->note == NULL || alert->note[0] == '\0' ? "" : "\n", who, note);
+	}
+}
+
 enum status alerts_acknowledge(struct stage_io *io, const Fettle__AlertAck *ack,
     const Fettle__Stamp *stamp)
 {
@@ -350,10 +368,9 @@ enum status alerts_acknowledge(struct stage_io *io, const Fettle__AlertAck *ack,
 	alert = record_unpack(&fettle__alert_verdict__descriptor, value, io->arena);
 	if (alert == NULL)
 		return STATUS_CORRUPT;
-	alert->acknowledged_by = RECORD_TEXT(
-	    stamp->principal == NULL ? "an operator" : stamp->principal);
-	RECORD_SET(alert, acknowledged_ms, stamp->received_ms);
-	alert->note = ack->note;
+	acknowledge(io, alert, ack, stamp);
+	if (alert->note != NULL && strlen(alert->note) > NOTES_MAX)
+		return stage_reject(io, "the alert's notes would be too long");
 	put(io, row, alert);
 	return STATUS_OK;
 }

@@ -502,19 +502,22 @@ static enum status note_transaction(struct stage_io *io, const struct suspect *s
 	         : suspects_wake(io, suspect->asset, io->now_ms + settings_in_use(io)->grace);
 }
 
-/* What jobs are for.  No rule speaks of it, so it needs no waiting. */
-static enum status explain_by_job(struct stage_io *io, const struct suspect *suspect,
+static enum status say_expected(struct stage_io *io, Fettle__ChangeVerdict *verdict, const char *by)
+{
+	verdict->expected_by = RECORD_TEXT(by);
+	stage_verdict(io, FETTLE__KIND__KIND_CHANGE, &verdict->base);
+	return STATUS_OK;
+}
+
+/* What jobs and package managers are for.  No rule speaks of it, so it needs no waiting. */
+static enum status take_package(struct stage_io *io, const struct suspect *suspect,
     Fettle__ChangeVerdict *verdict)
 {
-	const char *job;
-	enum status status = job_explains(io->txn, suspect->asset, suspect->received_ms, io->arena,
-	    &job);
+	const struct explain_limits limits = limits_in_use(io);
+	const char *by;
+	enum status status = explain_package(io, &limits, suspect, &by);
 
-	if (status == STATUS_OK) {
-		verdict->expected_by = RECORD_TEXT(job);
-		stage_verdict(io, FETTLE__KIND__KIND_CHANGE, &verdict->base);
-	}
-	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+	return status != STATUS_OK || by == NULL ? status : say_expected(io, verdict, by);
 }
 
 static bool is_package_fact(struct bytes key)
@@ -532,15 +535,12 @@ static enum status take(struct stage_io *io, const struct suspect *suspect,
 	enum status status = STATUS_OK;
 
 	if (is_package_fact(suspect->key))
-		return explain_by_job(io, suspect, verdict);
+		return take_package(io, suspect, verdict);
 	is_spoken = is_spoken_of(io, suspect);
 	if (ruleset_tells(io->cache, suspect->key) && explain_stands_for_file(suspect, is_spoken))
 		status = note_told(io, suspect);
-	if (status == STATUS_OK && explain_is_same_file(&suspect->before, &suspect->after)) {
-		verdict->expected_by = RECORD_TEXT("a look at whose file it is");
-		stage_verdict(io, FETTLE__KIND__KIND_CHANGE, &verdict->base);
-		return STATUS_OK;
-	}
+	if (status == STATUS_OK && explain_is_same_file(&suspect->before, &suspect->after))
+		return say_expected(io, verdict, "a look at whose file it is");
 	if (status != STATUS_OK || (suspect->entry == NULL && !is_spoken))
 		return status;
 	status = suspects_put(io, suspect->asset, verdict,
@@ -574,8 +574,12 @@ static enum status on_change(struct stage_io *io, const struct event *event)
 	verdict = changed_verdict(event, io->arena);
 	if (!make_suspect(io, change->asset, verdict, &suspect))
 		return STATUS_OK;
-	if (bytes_equal(change->key, bytes_of_text(transaction_key)))
-		return note_transaction(io, &suspect);
+	if (bytes_equal(change->key, bytes_of_text(transaction_key))) {
+		status = note_transaction(io, &suspect);
+		return status != STATUS_OK || change->is_baseline
+		         ? status
+		         : say_expected(io, verdict, "a transaction of packages");
+	}
 	status = alerts_on_change(io, change->asset, change->key, &change->after);
 	return status != STATUS_OK || change->is_baseline ? status : take(io, &suspect, verdict);
 }

@@ -369,6 +369,22 @@ static const char *reason_of(struct stage_io *io, const struct suspect *suspect,
 	return is_of_scripts(suspect) ? "a transaction of packages" : NULL;
 }
 
+enum status explain_package(struct stage_io *io, const struct explain_limits *limits,
+    const struct suspect *suspect, const char **out)
+{
+	struct transaction transaction;
+	enum status status = job_explains(io->txn, suspect->asset, suspect->received_ms, io->arena,
+	    out);
+
+	if (status != STATUS_NOT_FOUND)
+		return status;
+	status = suspects_transaction(io, suspect->asset, &transaction);
+	*out = status == STATUS_OK && was_under_way(&transaction, suspect, limits)
+	         ? "a transaction of packages"
+	         : NULL;
+	return status;
+}
+
 enum status explain(struct stage_io *io, const struct explain_limits *limits,
     const struct suspect *suspect, struct explanation *out)
 {

@@ -45,6 +45,13 @@ struct explanation {
 NODISCARD enum status explain(struct stage_io *io, const struct explain_limits *limits,
     const struct suspect *suspect, struct explanation *out);
 
+/*
+ * What a change of a package, or of what could be upgraded, is expected by: a job, a transaction
+ * that was under way, or NULL.  CORRUPT, IO.
+ */
+NODISCARD enum status explain_package(struct stage_io *io, const struct explain_limits *limits,
+    const struct suspect *suspect, const char **out);
+
 /* Whether both are the same but for what is said of whose file it is. */
 bool explain_is_same_file(const struct fact *a, const struct fact *b);
 /* The file that a fact is or names: "/etc/cron.d/x"; NONE if none. */

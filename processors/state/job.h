@@ -11,7 +11,7 @@
 #include "proto/state.pb-c.h"
 #include "proto/verdict.pb-c.h"
 
-enum { JOB_GRACE_MS = 60 * 1000 };
+enum { JOB_GRACE_MS = 15 * 1000 };
 
 /*
  * Whether a job was at work on ASSET when something was received at RECEIVED_MS, or had ended less

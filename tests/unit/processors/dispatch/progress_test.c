@@ -441,7 +441,7 @@ static const char *explained(struct world *at, uint64_t received_ms)
 	return out;
 }
 
-static void a_job_explains_what_changes_while_it_is_at_work_and_a_minute_longer(void **test)
+static void a_job_explains_what_changes_while_it_is_at_work_and_a_little_longer(void **test)
 {
 	struct world *at = *test;
 	const uint8_t *id = world_applying(at);
@@ -456,8 +456,8 @@ static void a_job_explains_what_changes_while_it_is_at_work_and_a_minute_longer(
 	world_ends(at, web, id, 0, NULL);
 	world_has(at, web, "openssl:amd64", "1.1-1");
 	world_is(at, id, STATE(CONFIRMED));
-	assert_string_equal(explained(at, world_job(at, id)->ended_ms + 59 * 1000), name);
-	assert_null(explained(at, world_job(at, id)->ended_ms + 60 * 1000));
+	assert_string_equal(explained(at, world_job(at, id)->ended_ms + JOB_GRACE_MS - 1), name);
+	assert_null(explained(at, world_job(at, id)->ended_ms + JOB_GRACE_MS));
 }
 
 static void a_job_that_was_not_begun_explains_nothing(void **test)
@@ -477,7 +477,7 @@ static void a_job_that_is_lost_explains_nothing_more(void **test)
 	assert_null(explained(at, at->now_ms + 60 * 1000));
 }
 
-static void what_begins_after_its_job_was_confirmed_explains_a_minute_and_no_more(void **test)
+static void what_begins_after_its_job_was_confirmed_explains_a_little_and_no_more(void **test)
 {
 	struct world *at = *test;
 	const uint8_t *id = lost(at);
@@ -537,10 +537,10 @@ int main(void)
 		TEST(what_was_said_while_the_processor_was_away_comes_before_the_end_of_the_lease),
 		TEST(what_was_not_said_while_the_processor_was_away_is_missed_a_little_later),
 		TEST(timers_hold_over_a_restart),
-		TEST(a_job_explains_what_changes_while_it_is_at_work_and_a_minute_longer),
+		TEST(a_job_explains_what_changes_while_it_is_at_work_and_a_little_longer),
 		TEST(a_job_that_was_not_begun_explains_nothing),
 		TEST(a_job_that_is_lost_explains_nothing_more),
-		TEST(what_begins_after_its_job_was_confirmed_explains_a_minute_and_no_more),
+		TEST(what_begins_after_its_job_was_confirmed_explains_a_little_and_no_more),
 		TEST(the_job_before_still_explains_what_came_late_of_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
