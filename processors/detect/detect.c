@@ -536,8 +536,12 @@ static enum status take(struct stage_io *io, const struct suspect *suspect,
 	is_spoken = is_spoken_of(io, suspect);
 	if (ruleset_tells(io->cache, suspect->key) && explain_stands_for_file(suspect, is_spoken))
 		status = note_told(io, suspect);
-	if (status != STATUS_OK || explain_is_same_file(&suspect->before, &suspect->after)
-	    || (suspect->entry == NULL && !is_spoken))
+	if (status == STATUS_OK && explain_is_same_file(&suspect->before, &suspect->after)) {
+		verdict->expected_by = RECORD_TEXT("a look at whose file it is");
+		stage_verdict(io, FETTLE__KIND__KIND_CHANGE, &verdict->base);
+		return STATUS_OK;
+	}
+	if (status != STATUS_OK || (suspect->entry == NULL && !is_spoken))
 		return status;
 	status = suspects_put(io, suspect->asset, verdict,
 	    io->now_ms + set->settle + (is_told_by_others ? TOLD_WAIT_MS : 0));

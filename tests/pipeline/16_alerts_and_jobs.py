@@ -19,11 +19,35 @@ falsepositives: [The weather]
 level: critical
 """
 
-APT_GET = """#!/bin/sh
-echo 'Inst libcure1 [1.0-1] (1.0-2 Debian-Security:12/oldstable-security [amd64])'
-echo 'Inst cure [1.0-1] (1.0-2 Debian-Security:12/oldstable-security [amd64])'
-echo 'Inst other [2.0-1] (2.0-2 Debian:12.1/oldstable [amd64])'
+# What apt and dpkg say of a machine on which three packages can be upgraded.
+PACKAGES = {"libcure1": ("1.0-1", "1.0-2", "security"), "cure": ("1.0-1", "1.0-2", "security"),
+            "other": ("2.0-1", "2.0-2", "main")}
+TARGETS = """Description: http://m.example/{0} {0} amd64 Packages
+Label: {1}
+Suite: {0}
+Version: 12
+
 """
+
+
+def script(words):
+    """A program that prints what the first of WORDS among its arguments asks for."""
+    cases = "".join(f"*{word}*) cat <<'END'\n{text}END\n;;\n" for word, text in words.items())
+    return f'#!/bin/sh\ncase "$*" in\n{cases}esac\n'
+
+
+def fakes():
+    archives = "".join(f"'http://m.example/{name}.deb' {name}_{new}_amd64.deb 10 SHA256:00\n"
+                       for name, (_, new, _) in PACKAGES.items())
+    policies = "".join(f"{name}:\n  Version table:\n     {new} 500\n"
+                       f"        500 http://m.example/{where} {where} amd64 Packages\n"
+                       for name, (_, new, where) in PACKAGES.items())
+    installed = "".join(f"{name}:amd64 install installed {old}\n"
+                        for name, (old, _, _) in PACKAGES.items())
+    targets = TARGETS.format("security", "Debian-Security") + TARGETS.format("main", "Debian")
+    return {"apt_get": script({"indextargets": targets, "--print-uris": archives}),
+            "apt_cache": script({"policy": policies}),
+            "dpkg_query": script({"show": installed})}
 
 
 class Alerts(support.Case):
@@ -88,10 +112,11 @@ class Alerts(support.Case):
 class Remediations(support.Case):
     def setUp(self):
         super().setUp()
-        apt_get = self.place.at("apt-get")
-        support.write_whole(apt_get, APT_GET)
-        os.chmod(apt_get, 0o755)
-        self.place.configure(agent={"skip": ["mounts", "sockets"]}, updates={"apt_get": apt_get})
+        for name, text in fakes().items():
+            support.write_whole(self.place.at(name), text)
+            os.chmod(self.place.at(name), 0o755)
+        self.place.configure(agent={"skip": ["mounts", "sockets"]},
+                             updates={name: self.place.at(name) for name in fakes()})
         self.place.serve()
         support.until(lambda: len(self.place.findings()) == 3, "three patches missing",
                       state=lambda: self.place.findings().keys())

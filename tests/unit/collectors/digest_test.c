@@ -32,6 +32,23 @@ static void a_digest_is_sha_256_of_the_pieces_and_can_be_used_again(void **test)
 	digest_free(digest);
 }
 
+/* RFC 1321, appendix A.5. */
+static void an_md5_is_the_first_16_bytes(void **test)
+{
+	struct digest *digest = digest_new_md5();
+	uint8_t out[DIGEST_SIZE];
+	char hex[DIGEST_HEX_SIZE];
+
+	(void)test;
+	digest_start(digest);
+	digest_add(digest, bytes_of_text("message "));
+	digest_add(digest, bytes_of_text("digest"));
+	digest_end(digest, out);
+	bytes_to_hex(BYTES(out, DIGEST_MD5_SIZE), hex);
+	assert_string_equal(hex, "f96b697d7cb7938d525a2f31aaf161d0");
+	digest_free(digest);
+}
+
 static void base64_that_no_encoder_writes_is_refused(void **test)
 {
 	static const char *const bad[] = { "", "YQ", "YQ=", "YR==", "Y=Q=", "YWI=\n", "YQ==YQ==" };
@@ -53,6 +70,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_digest_is_sha_256_of_the_pieces_and_can_be_used_again),
+		cmocka_unit_test(an_md5_is_the_first_16_bytes),
 		cmocka_unit_test(base64_that_no_encoder_writes_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
