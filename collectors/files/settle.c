@@ -35,7 +35,9 @@ void settle_on_transaction(void *data, enum transaction_state state, const char 
 		return;
 	files->settling = SETTLED;
 	if (state == TRANSACTION_RUNNING) {
-		files->transaction_ms = uv_now(files->context->loop);
+		/* One whose end was not told yet goes on in this one, and so do its files. */
+		if (files->transaction_said != TRANSACTION_RUNNING)
+			files->transaction_ms = uv_now(files->context->loop);
 		report_transaction(files, state, detail);
 	} else if (state == TRANSACTION_UNKNOWN) {
 		report_transaction(files, state, detail);

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "collectors/files/files.h"
+#include "collectors/files/files_private.h"
 #include "tests/support/collecting.h"
 #include "tests/support/scratch.h"
 
@@ -464,6 +464,33 @@ static void a_transaction_ends_once_it_is_known_whose_every_file_is(void **test)
 	assert_int_equal(transaction->lane, LANE_CRITICAL);
 }
 
+/* As apt-get does, and whoever installs one thing after the other. */
+static void one_that_begins_before_the_last_is_told_to_have_ended_takes_over_its_files(void **test)
+{
+	struct collecting *at = *test;
+
+	scratch_write(at->scratch, "usr/lib/x/one", "1\n");
+	link_to(at, "usr/lib", "lib");
+	scratch_write(at->scratch, "proc/locks", "");
+	write_package(at, MD5_1);
+	collecting_start(at, &files_collector, &rarely);
+	observe(at, LIST("/usr/lib/x/*"));
+	await_transaction(at, "idle");
+	hold(at, "lock-frontend");
+	await_transaction(at, "running");
+	scratch_write(at->scratch, "usr/lib/x/one", "2\n");
+	collecting_await_text(at, "file/usr/lib/x/one", "origin", "changed");
+	write_package(at, MD5_2);
+	settle_on_transaction(at->self, TRANSACTION_IDLE, NULL);
+	settle_on_transaction(at->self, TRANSACTION_RUNNING, NULL);
+	for (int i = 0; i < 10; i++)
+		collecting_turn(at);
+	let_go(at);
+	await_transaction(at, "idle");
+	assert_string_equal(observer_fake_text(at->observer, "file/usr/lib/x/one", "origin"),
+	    "package");
+}
+
 static void what_was_written_last_is_told_before_the_end(void **test)
 {
 	struct collecting *at = *test;
@@ -563,6 +590,8 @@ int main(void)
 		TEST(in_a_pass_watched_files_are_urgent_and_others_are_not),
 		TEST(a_watched_file_says_whose_it_is_and_whether_it_is_as_shipped),
 		TEST_PREPARED(a_transaction_ends_once_it_is_known_whose_every_file_is),
+		TEST_PREPARED(
+		    one_that_begins_before_the_last_is_told_to_have_ended_takes_over_its_files),
 		TEST_PREPARED(what_was_written_last_is_told_before_the_end),
 		TEST_PREPARED(one_that_nobody_saw_is_told_of_all_the_same),
 		TEST_PREPARED(a_state_that_was_refused_is_said_again),
