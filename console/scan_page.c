@@ -339,9 +339,10 @@ static void write_next(struct page *page)
 {
 	static const char *const wrong[] = { "fettle findings show ID   why, and what to do",
 		"fettle findings           everything, the soonest due first",
-		"fettle serve              keep watching", NULL };
+		"fettle remediations       what would cure the most of it",
+		"fettle serve              keep watching, and tell what changes", NULL };
 	static const char *const fine[] = { "fettle results --all      what was looked at, and how",
-		"fettle serve              keep watching", NULL };
+		"fettle serve              keep watching, and tell what changes", NULL };
 	const char *const *lines = page->picture->open > 0 ? wrong : fine;
 
 	fputs("\n", page->stream);

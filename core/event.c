@@ -19,7 +19,8 @@ BODY(event_job_proposal, Fettle__JobProposal, event->kind == EVENT_JOB_PROPOSAL)
 BODY(event_job_decision, Fettle__JobDecision, event->kind == EVENT_JOB_DECISION)
 BODY(event_change, struct event_change, event->kind == EVENT_FACT_CHANGED)
 BODY(event_finding, struct event_finding, event->kind == EVENT_FINDING)
-BODY(event_asset, struct asset_ref, event->kind == EVENT_ASSET_NEW)
+BODY(event_asset, struct asset_ref,
+    event->kind == EVENT_ASSET_NEW || event->kind == EVENT_ASSET_ANEW)
 
 bool event_is_intent(const struct event *event)
 {

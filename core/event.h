@@ -36,6 +36,7 @@ enum event_kind {
 	/* made by stages */
 	EVENT_FACT_CHANGED, /* by inventory: the state has a new value */
 	EVENT_ASSET_NEW,    /* by inventory: the first that was heard of an asset */
+	EVENT_ASSET_ANEW,   /* by inventory: its agent has forgotten all that it knew */
 	EVENT_FINDING,      /* by assess: a finding opened, changed or closed */
 };
 
@@ -90,7 +91,7 @@ const Fettle__JobDecision *event_job_decision(const struct event *event);
 const struct event_change *event_change(const struct event *event);
 const struct event_finding *event_finding(const struct event *event);
 
-/* What an EVENT_ASSET_NEW carries. */
+/* What an EVENT_ASSET_NEW or EVENT_ASSET_ANEW carries. */
 const struct asset_ref *event_asset(const struct event *event);
 
 /*

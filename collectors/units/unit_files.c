@@ -179,6 +179,7 @@ struct content {
 	bool is_wanted_by;        /* something of [Install] could enable it */
 	bool has_also;            /* … or at least enables others with it */
 	struct buffer exec_start; /* with " ; " between */
+	struct buffer drop_ins;   /* with blanks between */
 };
 
 static bool is_any_of(struct bytes name, const char *const *names)
@@ -283,8 +284,11 @@ static void read_drop_ins(const struct reading *reading, const char *name, struc
 		bool is_hidden = i > 0 && strcmp(before->unit, drop_in->unit) == 0
 		              && strcmp(before->file, drop_in->file) == 0;
 
-		if (!is_hidden && strcmp(drop_in->unit, name) == 0)
-			read_content(reading, drop_in->path, content);
+		if (is_hidden || strcmp(drop_in->unit, name) != 0)
+			continue;
+		read_content(reading, drop_in->path, content);
+		buffer_append_format(&content->drop_ins, "%s%s",
+		    content->drop_ins.size > 0 ? " " : "", drop_in->path);
 	}
 }
 
@@ -311,7 +315,10 @@ static void read_unit(const struct reading *reading, struct unit *unit)
 		                                     : "static";
 	if (content.exec_start.size > 0)
 		unit->exec_start = arena_text(arena, buffer_text(&content.exec_start));
+	if (content.drop_ins.size > 0)
+		unit->drop_ins = arena_text(arena, buffer_text(&content.drop_ins));
 	buffer_fini(&content.exec_start);
+	buffer_fini(&content.drop_ins);
 }
 
 static bool is_inert(const struct unit *unit)

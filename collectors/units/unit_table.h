@@ -12,6 +12,7 @@
 struct unit {
 	const char *name;
 	const char *enabled, *active, *fragment, *exec_start;
+	const char *drop_ins; /* the paths of files that add to it, with blanks between */
 	UT_hash_handle hh;
 };
 

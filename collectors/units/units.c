@@ -56,9 +56,10 @@ static void set(struct sheet *sheet, const struct unit *unit)
 		{ "enabled", unit->enabled },
 		{ "active", unit->active },
 		{ "fragment", unit->fragment },
+		{ "drop_ins", unit->drop_ins },
 	};
 	struct buffer command = { 0 };
-	struct fact_field fields[4];
+	struct fact_field fields[5];
 	size_t count = 0;
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)

@@ -4,6 +4,8 @@
  */
 #include "processors/detect/alerts.h"
 
+#include <stdlib.h>
+
 #include "core/hash.h"
 #include "processors/state/asset.h"
 #include "processors/state/tables.h"
@@ -13,6 +15,9 @@
  * went before.
  */
 enum { ALERTS_OF_A_FACT = 16, ALERTS_OF_AN_ASSET = 2000, NOTE_MAX = 2000 };
+
+/* How many are dropped where there are as many as may be: all are looked through for it. */
+enum { ALERTS_DROPPED = 250 };
 
 /* ---- rows ---- */
 
@@ -61,18 +66,96 @@ static void drop(struct stage_io *io, struct bytes row, const Fettle__AlertVerdi
 	set_kept(io, row, kept(io, row) - 1);
 }
 
-/* One that is new.  Beyond the bound it is told, and neither its undoing nor who saw it is. */
-static void add(struct stage_io *io, struct bytes row, const Fettle__AlertVerdict *alert)
+static bool is_over(const Fettle__AlertVerdict *alert)
 {
-	uint64_t count = kept(io, row);
+	return alert->state == FETTLE__ALERT_STATE__ALERT_STATE_UNDONE;
+}
 
-	if (count >= ALERTS_OF_AN_ASSET) {
-		stage_verdict(io, FETTLE__KIND__KIND_ALERT, &alert->base);
-		stage_count(io, "alerts_not_kept", 1);
-		return;
+/* One that may have to go. */
+struct aged {
+	struct bytes row; /* ends with its id */
+	uint64_t opened_ms;
+	unsigned use; /* 0: it is over; 1: somebody knows of it; 2: neither */
+};
+
+static struct aged aged_of(const Fettle__AlertVerdict *alert, struct bytes row)
+{
+	return (struct aged){ .row = row,
+		.opened_ms = alert->opened_ms,
+		.use = is_over(alert)                 ? 0
+		     : alert->acknowledged_by != NULL ? 1
+		                                      : 2 };
+}
+
+/* Those of least use first, and of these the oldest. */
+static int compare_aged(const void *left, const void *right)
+{
+	const struct aged *a = left, *b = right;
+
+	if (a->use != b->use)
+		return a->use < b->use ? -1 : 1;
+	return (a->opened_ms > b->opened_ms) - (a->opened_ms < b->opened_ms);
+}
+
+static enum status read_all(struct stage_io *io, struct bytes asset, struct aged *all,
+    size_t *count)
+{
+	struct txn_scan *scan = NULL;
+	struct arena scratch = { 0 }; /* all of them together may be a gigabyte */
+	struct bytes key, value;
+	enum status status = txn_scan_open(io->txn, STATE_ALERT, asset, BYTES_NONE, &scan);
+
+	*count = 0;
+	while (status == STATUS_OK && *count < ALERTS_OF_AN_ASSET) {
+		const Fettle__AlertVerdict *alert;
+
+		status = txn_scan_next(scan, &key, &value);
+		if (status != STATUS_OK || key.size <= ASSET_KEY_SIZE + HASH_SIZE)
+			continue;
+		alert = record_unpack(&fettle__alert_verdict__descriptor, value, &scratch);
+		if (alert == NULL)
+			status = STATUS_CORRUPT;
+		else
+			all[(*count)++] = aged_of(alert, arena_bytes(io->arena, key));
+		arena_reset(&scratch);
 	}
-	set_kept(io, row, count + 1);
+	arena_fini(&scratch);
+	txn_scan_close(scan);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+/* The asset that ROW begins with has as many as it may. */
+static enum status make_room_of_asset(struct stage_io *io, struct bytes row)
+{
+	struct aged *all = arena_take(io->arena, ALERTS_OF_AN_ASSET * sizeof(*all));
+	size_t count;
+	enum status status = read_all(io, BYTES(row.data, ASSET_KEY_SIZE), all, &count);
+
+	if (status != STATUS_OK)
+		return status;
+	qsort(all, count, sizeof(*all), compare_aged);
+	for (size_t i = 0; i < count && i < ALERTS_DROPPED; i++) {
+		txn_delete(io->txn, STATE_ALERT, all[i].row);
+		txn_delete(io->txn, STATE_ALERT_OF,
+		    BYTES(all[i].row.data + all[i].row.size - HASH_SIZE, HASH_SIZE));
+	}
+	set_kept(io, row, count < ALERTS_DROPPED ? 0 : count - ALERTS_DROPPED);
+	stage_count(io, "alerts_dropped", count < ALERTS_DROPPED ? count : ALERTS_DROPPED);
+	return STATUS_OK;
+}
+
+/* One that is new.  Of what has gone for it neither the undoing is told nor who saw it. */
+static enum status add(struct stage_io *io, struct bytes row, const Fettle__AlertVerdict *alert)
+{
+	enum status status = STATUS_OK;
+
+	if (kept(io, row) >= ALERTS_OF_AN_ASSET)
+		status = make_room_of_asset(io, row);
+	if (status != STATUS_OK)
+		return status;
+	set_kept(io, row, kept(io, row) + 1);
 	put(io, row, alert);
+	return STATUS_OK;
 }
 
 /* The alerts of one fact, at most ALERTS_OF_A_FACT, and where they stand. */
@@ -109,11 +192,6 @@ static enum status read_rows(struct stage_io *io, struct bytes prefix, struct ro
 }
 
 /* ---- opening ---- */
-
-static bool is_over(const Fettle__AlertVerdict *alert)
-{
-	return alert->state == FETTLE__ALERT_STATE__ALERT_STATE_UNDONE;
-}
 
 /* The first of those that are over, or else of all. */
 static void make_room(struct stage_io *io, const struct rows *rows)
@@ -168,9 +246,8 @@ enum status alerts_open(struct stage_io *io, const struct asset_ref *asset,
 	if (status == STATUS_NOT_FOUND) {
 		make_room(io, &rows);
 		complete(io, asset, change, id, draft);
-		add(io, buffer_bytes(&row), draft);
 		stage_count(io, "alerts_opened", 1);
-		status = STATUS_OK;
+		status = add(io, buffer_bytes(&row), draft);
 	}
 	buffer_fini(&row);
 	return status;

@@ -177,32 +177,12 @@ static bool make_suspect(struct stage_io *io, const struct asset_ref *asset,
 {
 	*out = (struct suspect){ .asset = asset,
 		.key = record_bytes(change->key),
-		.received_ms = change->received_ms };
+		.received_ms = change->received_ms,
+		.observed_ms = change->observed_ms };
 	if (!decode_side(change->before, out->key, io->arena, &out->before)
 	    || !decode_side(change->after, out->key, io->arena, &out->after))
 		return false;
 	out->entry = entry_of(io->cache, out);
-	return true;
-}
-
-/* Whose file it is was found out anew; the file itself is as it was. */
-static bool is_ownership_only(const struct suspect *suspect)
-{
-	const struct fact *sides[] = { &suspect->before, &suspect->after };
-
-	if (suspect->before.status != suspect->after.status)
-		return false;
-	for (size_t s = 0; s < 2; s++)
-		for (size_t i = 0; i < sides[s]->fields_count; i++) {
-			const struct fact_field *field = &sides[s]->fields[i];
-
-			if (strcmp(field->name, "package") != 0
-			    && strcmp(field->name, "origin") != 0
-			    && !fact_field_equal(field,
-				fact_find(sides[1 - s]->fields, sides[1 - s]->fields_count,
-				    field->name)))
-				return false;
-		}
 	return true;
 }
 
@@ -354,10 +334,10 @@ static enum status was_told(struct stage_io *io, const struct suspect *suspect, 
 	for (size_t i = 0;
 	     entry != NULL && status == STATUS_OK && !*out && i < entry->told_by_count; i++) {
 		status = suspects_was_told(io, suspect->asset, entry->told_by[i], path,
-		    suspect->received_ms, TOLD_WITHIN_MS, out);
+		    suspect->observed_ms, TOLD_WITHIN_MS, out);
 		if (status == STATUS_OK && !*out)
 			status = suspects_was_told(io, suspect->asset, entry->told_by[i],
-			    BYTES_NONE, suspect->received_ms, TOLD_WITHIN_MS, out);
+			    BYTES_NONE, suspect->observed_ms, TOLD_WITHIN_MS, out);
 	}
 	return status;
 }
@@ -479,12 +459,19 @@ static enum status note_told(struct stage_io *io, const struct suspect *suspect)
 {
 	const uint8_t *slash = memchr(suspect->key.data, '/', suspect->key.size);
 	const struct fact *fact = is_gone(&suspect->after) ? &suspect->before : &suspect->after;
+	struct bytes drop_ins = explain_drop_ins(suspect->key, fact), prefix, path;
+	enum status status;
 
 	if (slash == NULL)
 		return STATUS_OK;
-	return suspects_note_told(io, suspect->asset,
-	    BYTES(suspect->key.data, (size_t)(slash + 1 - suspect->key.data)),
-	    explain_path(suspect->key, fact), suspect->received_ms);
+	prefix = BYTES(suspect->key.data, (size_t)(slash + 1 - suspect->key.data));
+	status = suspects_note_told(io, suspect->asset, prefix, explain_path(suspect->key, fact),
+	    suspect->observed_ms);
+	for (unsigned i = 0; status == STATUS_OK && i < EXPLAIN_DROP_INS_MAX
+			     && explain_next_drop_in(&drop_ins, &path);
+	     i++)
+		status = suspects_note_told(io, suspect->asset, prefix, path, suspect->observed_ms);
+	return status;
 }
 
 static enum status note_transaction(struct stage_io *io, const struct suspect *suspect)
@@ -498,11 +485,14 @@ static enum status note_transaction(struct stage_io *io, const struct suspect *s
 	if (status != STATUS_OK)
 		return status;
 	if (!is_running) {
-		if (transaction.began_ms != 0)
+		if (transaction.began_ms != 0) {
 			transaction.ended_ms = suspect->received_ms;
+			transaction.ended_observed_ms = suspect->observed_ms;
+		}
 	} else if (transaction.ended_ms == 0
-		   || suspect->received_ms > transaction.ended_ms + TRANSACTION_GAP_MS) {
-		transaction = (struct transaction){ .began_ms = suspect->received_ms };
+		   || suspect->observed_ms - transaction.ended_observed_ms > TRANSACTION_GAP_MS) {
+		transaction = (struct transaction){ .began_ms = suspect->received_ms,
+			.began_observed_ms = suspect->observed_ms };
 	} else {
 		transaction.ended_ms = 0;
 	}
@@ -538,18 +528,20 @@ static enum status take(struct stage_io *io, const struct suspect *suspect,
 {
 	const struct detect_settings *set = settings_in_use(io);
 	bool is_told_by_others = suspect->entry != NULL && suspect->entry->told_by_count > 0;
+	bool is_spoken;
 	enum status status = STATUS_OK;
 
 	if (is_package_fact(suspect->key))
 		return explain_by_job(io, suspect, verdict);
-	if (ruleset_tells(io->cache, suspect->key))
+	is_spoken = is_spoken_of(io, suspect);
+	if (ruleset_tells(io->cache, suspect->key) && explain_stands_for_file(suspect, is_spoken))
 		status = note_told(io, suspect);
-	if (status == STATUS_OK && is_ownership_only(suspect)) {
+	if (status == STATUS_OK && explain_is_same_file(&suspect->before, &suspect->after)) {
 		verdict->expected_by = RECORD_TEXT("a look at whose file it is");
 		stage_verdict(io, FETTLE__KIND__KIND_CHANGE, &verdict->base);
 		return STATUS_OK;
 	}
-	if (status != STATUS_OK || (suspect->entry == NULL && !is_spoken_of(io, suspect)))
+	if (status != STATUS_OK || (suspect->entry == NULL && !is_spoken))
 		return status;
 	status = suspects_put(io, suspect->asset, verdict,
 	    io->now_ms + set->settle + (is_told_by_others ? TOLD_WAIT_MS : 0));

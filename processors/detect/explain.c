@@ -76,15 +76,16 @@ static const struct namespace
 	const char *prefix;
 	const char *path_field; /* NULL: it names no file */
 	bool is_never;          /* nothing of packages explains it */
+	bool is_whole;          /* such facts say all that their file does */
 	bool (*is_of_scripts)(const struct suspect *suspect);
 }
 namespaces[] = {
-	{ "user/", NULL, false, is_of_scripts_user },
-	{ "group/", NULL, false, is_of_scripts_group },
-	{ "unit/", "fragment", false, is_of_scripts_unit },
-	{ "cron/", "file", false, NULL },
-	{ "sudo/", "file", false, NULL },
-	{ "authorized_key/", NULL, true, NULL },
+	{ "user/", NULL, false, false, is_of_scripts_user },
+	{ "group/", NULL, false, true, is_of_scripts_group },
+	{ "unit/", "fragment", false, false, is_of_scripts_unit },
+	{ "cron/", "file", false, false, NULL },
+	{ "sudo/", "file", false, true, NULL },
+	{ "authorized_key/", NULL, true, true, NULL },
 };
 
 static const struct namespace *namespace_of(struct bytes key)
@@ -100,6 +101,11 @@ static bool is_file(struct bytes key)
 	return bytes_start_with(key, bytes_of_text("file/"));
 }
 
+static bool is_unit(struct bytes key)
+{
+	return bytes_start_with(key, bytes_of_text("unit/"));
+}
+
 struct bytes explain_path(struct bytes key, const struct fact *fact)
 {
 	const struct namespace *space = namespace_of(key);
@@ -113,12 +119,67 @@ struct bytes explain_path(struct bytes key, const struct fact *fact)
 	return field == NULL || field->type == FACT_NUMBER ? BYTES_NONE : field->bytes;
 }
 
+struct bytes explain_drop_ins(struct bytes key, const struct fact *fact)
+{
+	const struct fact_field *field = is_unit(key) ? field_of(fact, "drop_ins") : NULL;
+
+	return field == NULL || field->type == FACT_NUMBER ? BYTES_NONE : field->bytes;
+}
+
+bool explain_next_drop_in(struct bytes *rest, struct bytes *path)
+{
+	const uint8_t *blank = rest->size == 0 ? NULL : memchr(rest->data, ' ', rest->size);
+	size_t size = blank == NULL ? rest->size : (size_t)(blank - rest->data);
+	size_t taken = size + (blank != NULL);
+
+	if (rest->size == 0)
+		return false;
+	*path = BYTES(rest->data, size);
+	*rest = BYTES(rest->data + taken, rest->size - taken);
+	return true;
+}
+
+/*
+ * A unit says nothing of most of its file, an account nothing of what its password is: where no
+ * rule speaks of what they show, the file has to be spoken of.
+ */
+bool explain_stands_for_file(const struct suspect *suspect, bool is_spoken)
+{
+	const struct namespace *space = namespace_of(suspect->key);
+	const struct fact *fact = is_gone(&suspect->after) ? &suspect->before : &suspect->after;
+
+	if (space == NULL)
+		return is_spoken;
+	if (space->path_field != NULL && explain_path(suspect->key, fact).size == 0)
+		return false;
+	return is_spoken || space->is_whole
+	    || (space->path_field == NULL && is_gone(&suspect->after));
+}
+
 /* ---- whose file it is ---- */
 
 struct ownership {
 	const char *package; /* NULL: nobody's, as far as is known */
 	bool is_as_shipped;
+	bool has_moved_on; /* since the change; so it may be as shipped again */
 };
+
+static bool has_same(const struct fact *fact, const struct fact *other)
+{
+	for (size_t i = 0; i < fact->fields_count; i++) {
+		const struct fact_field *field = &fact->fields[i];
+
+		if (strcmp(field->name, "package") != 0 && strcmp(field->name, "origin") != 0
+		    && !fact_field_equal(field, field_of(other, field->name)))
+			return false;
+	}
+	return true;
+}
+
+bool explain_is_same_file(const struct fact *a, const struct fact *b)
+{
+	return a->status == b->status && has_same(a, b) && has_same(b, a);
+}
 
 static void read_ownership(const struct fact_field *fields, size_t count, struct arena *arena,
     struct ownership *out)
@@ -153,6 +214,57 @@ static enum status ask_facts(struct stage_io *io, const struct asset_ref *asset,
 	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
+/* What was put there and taken away before it was judged: what is there now explains nothing. */
+static enum status find_out_moved_on(struct stage_io *io, const struct suspect *suspect,
+    struct ownership *out)
+{
+	struct fact now = { .status = FACT_NONE };
+	struct facts_entry entry;
+	struct fact_field *fields;
+	enum status status = facts_get(io->txn, suspect->asset, suspect->key, io->arena, &entry);
+
+	if (status == STATUS_OK
+	    && fact_value_decode(entry.value, io->arena, &fields, &now.fields_count) == STATUS_OK) {
+		now.status = (enum fact_status)entry.record->status;
+		now.fields = fields;
+	}
+	out->has_moved_on = !explain_is_same_file(&now, &suspect->after);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+/* Units still name /lib where it is a link to /usr/lib. */
+static enum status ask_either_name(struct stage_io *io, const struct asset_ref *asset,
+    struct bytes path, struct ownership *out)
+{
+	enum status status = ask_facts(io, asset, path, out);
+
+	if (status == STATUS_OK && out->package == NULL
+	    && bytes_start_with(path, bytes_of_text("/lib")))
+		status = ask_facts(io, asset,
+		    bytes_of_text(arena_format(io->arena, "/usr%.*s", (int)path.size,
+			(const char *)path.data)),
+		    out);
+	return status;
+}
+
+/* What adds to a unit's file changes it as much: all of it must be as it was shipped. */
+static enum status ask_drop_ins(struct stage_io *io, const struct suspect *suspect,
+    struct ownership *out)
+{
+	struct bytes rest = explain_drop_ins(suspect->key, &suspect->after), path;
+	enum status status = STATUS_OK;
+
+	for (unsigned i = 0;
+	     status == STATUS_OK && out->is_as_shipped && explain_next_drop_in(&rest, &path); i++) {
+		struct ownership drop_in = { .package = NULL };
+
+		if (i < EXPLAIN_DROP_INS_MAX && path.size > 1 && path.data[0] == '/')
+			status = ask_either_name(io, suspect->asset, path, &drop_in);
+		out->is_as_shipped = drop_in.is_as_shipped;
+	}
+	return status;
+}
+
 static enum status ownership_of(struct stage_io *io, const struct suspect *suspect,
     struct ownership *out)
 {
@@ -169,26 +281,34 @@ static enum status ownership_of(struct stage_io *io, const struct suspect *suspe
 		out->is_as_shipped = false;
 		return STATUS_OK;
 	}
-	status = ask_facts(io, suspect->asset, path, out);
-	/* Units still name /lib where it is a link to /usr/lib. */
-	if (status == STATUS_OK && out->package == NULL
-	    && bytes_start_with(path, bytes_of_text("/lib")))
-		status = ask_facts(io, suspect->asset,
-		    bytes_of_text(arena_format(io->arena, "/usr%.*s", (int)path.size,
-			(const char *)path.data)),
-		    out);
-	return status;
+	status = ask_either_name(io, suspect->asset, path, out);
+	if (status != STATUS_OK)
+		return status;
+	/* Whether a unit is active changes all the time. */
+	return is_unit(suspect->key) ? ask_drop_ins(io, suspect, out)
+	                             : find_out_moved_on(io, suspect, out);
 }
 
 /* ---- what packages were at work ---- */
 
+static bool is_within(uint64_t at_ms, uint64_t began_ms, uint64_t ended_ms, bool has_ended,
+    const struct explain_limits *limits)
+{
+	return at_ms + EARLY_MS >= began_ms
+	    && (at_ms < began_ms || at_ms - began_ms <= limits->transaction_ms)
+	    && (!has_ended || at_ms <= ended_ms + limits->grace_ms);
+}
+
 static bool was_under_way(const struct transaction *transaction, const struct suspect *suspect,
     const struct explain_limits *limits)
 {
+	bool has_ended = transaction->ended_ms != 0;
+
 	return transaction->began_ms != 0
-	    && suspect->received_ms + EARLY_MS >= transaction->began_ms
-	    && (transaction->ended_ms == 0
-		|| suspect->received_ms <= transaction->ended_ms + limits->grace_ms);
+	    && is_within(suspect->received_ms, transaction->began_ms, transaction->ended_ms,
+		has_ended, limits)
+	    && is_within(suspect->observed_ms, transaction->began_observed_ms,
+		transaction->ended_observed_ms, has_ended, limits);
 }
 
 /* 0: all of it is known by now. */
@@ -229,10 +349,18 @@ static bool may_be_owned(const struct suspect *suspect)
 	return is_file(suspect->key) || (space != NULL && space->path_field != NULL);
 }
 
+/* What a package shipped says nothing of who may write to it, or as whom it runs. */
+static bool has_other_rights(const struct suspect *suspect)
+{
+	return is_file(suspect->key) && !is_gone(&suspect->before)
+	    && !(is_same(suspect, "mode") && is_same(suspect, "uid") && is_same(suspect, "gid"));
+}
+
 static const char *reason_of(struct stage_io *io, const struct suspect *suspect,
     const struct ownership *owner, bool is_in_transaction)
 {
-	if (owner->is_as_shipped)
+	if (owner->is_as_shipped
+	    && (is_in_transaction || !(owner->has_moved_on || has_other_rights(suspect))))
 		return arena_format(io->arena, "package %s", owner->package);
 	if (!is_in_transaction)
 		return NULL;

@@ -20,7 +20,7 @@ struct suspect {
 	const struct asset_ref *asset;
 	struct bytes key;
 	struct fact before, after;
-	uint64_t received_ms;
+	uint64_t received_ms, observed_ms;   /* by the server's clock, and by the endpoint's */
 	const struct watchlist_entry *entry; /* NULL: it is no watched file */
 };
 
@@ -28,6 +28,9 @@ struct explain_limits {
 	uint64_t grace_ms;       /* after a transaction: what it did may be seen late */
 	uint64_t transaction_ms; /* a longer one explains nothing any more */
 };
+
+/* A unit hardly has more drop-ins, and an endpoint may say that it has thousands. */
+enum { EXPLAIN_DROP_INS_MAX = 64 };
 
 enum explained { UNEXPLAINED, EXPLAINED, EXPLAINED_LATER };
 
@@ -42,7 +45,18 @@ struct explanation {
 NODISCARD enum status explain(struct stage_io *io, const struct explain_limits *limits,
     const struct suspect *suspect, struct explanation *out);
 
+/* Whether both are the same but for what is said of whose file it is. */
+bool explain_is_same_file(const struct fact *a, const struct fact *b);
 /* The file that a fact is or names: "/etc/cron.d/x"; NONE if none. */
 struct bytes explain_path(struct bytes key, const struct fact *fact);
+/* The files that add to a unit, with blanks between; NONE of other facts. */
+struct bytes explain_drop_ins(struct bytes key, const struct fact *fact);
+/* Takes the first of them off REST; false where there is none. */
+bool explain_next_drop_in(struct bytes *rest, struct bytes *path);
+/*
+ * Whether a change of SUSPECT, of which rules may speak or not, stands for the change of the file
+ * that the fact is read from.
+ */
+bool explain_stands_for_file(const struct suspect *suspect, bool is_spoken);
 
 #endif

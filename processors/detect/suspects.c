@@ -175,6 +175,8 @@ void suspects_put_transaction(struct stage_io *io, const struct asset_ref *asset
 	begin_key(&key, asset, TAG_TRANSACTION);
 	buffer_append_u64(&value, transaction->began_ms);
 	buffer_append_u64(&value, transaction->ended_ms);
+	buffer_append_u64(&value, transaction->began_observed_ms);
+	buffer_append_u64(&value, transaction->ended_observed_ms);
 	txn_put(io->txn, STATE_SUSPECT, buffer_bytes(&key), buffer_bytes(&value));
 	buffer_fini(&key);
 	buffer_fini(&value);
@@ -191,7 +193,8 @@ enum status suspects_transaction(struct stage_io *io, const struct asset_ref *as
 	begin_key(&key, asset, TAG_TRANSACTION);
 	status = txn_get(io->txn, STATE_SUSPECT, buffer_bytes(&key), &value);
 	buffer_fini(&key);
-	if (status == STATUS_OK && value.size == 16)
-		*out = (struct transaction){ bytes_u64(value.data), bytes_u64(value.data + 8) };
+	if (status == STATUS_OK && value.size == 32)
+		*out = (struct transaction){ bytes_u64(value.data), bytes_u64(value.data + 8),
+			bytes_u64(value.data + 16), bytes_u64(value.data + 24) };
 	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }

@@ -6,7 +6,7 @@
  * In the table `suspect`, after slot and asset:
  *   's' id of the change       -> ChangeVerdict that is to be judged
  *   'w' prefix 0 path          -> u64: when a fact under the prefix changed that names the path
- *   't'                        -> u64 u64: when a transaction of packages began, and ended (0: not)
+ *   't'                        -> u64 each of struct transaction
  *   'n'                        -> u64: how many changes wait
  */
 #ifndef PROCESSORS_DETECT_SUSPECTS_H
@@ -47,9 +47,13 @@ NODISCARD enum status suspects_note_told(struct stage_io *io, const struct asset
 NODISCARD enum status suspects_was_told(struct stage_io *io, const struct asset_ref *asset,
     const char *prefix, struct bytes path, uint64_t at_ms, uint64_t within_ms, bool *out);
 
-/* All 0: none was ever seen. */
+/*
+ * By both clocks: what an endpoint did within hours may be received within a moment, and whoever
+ * sets an endpoint's clock may put what he does into any transaction.  All 0: none was ever seen.
+ */
 struct transaction {
-	uint64_t began_ms, ended_ms; /* ended 0: it is under way */
+	uint64_t began_ms, ended_ms; /* received; ended 0: it is under way */
+	uint64_t began_observed_ms, ended_observed_ms;
 };
 void suspects_put_transaction(struct stage_io *io, const struct asset_ref *asset,
     const struct transaction *transaction);

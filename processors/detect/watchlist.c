@@ -277,10 +277,25 @@ static bool is_excluded(const struct watchlist *list, struct bytes path)
 	return false;
 }
 
+/* Every change of a file is looked up, and most globs differ from it in their first letters. */
+static bool may_match(const char *glob, struct bytes path)
+{
+	size_t at = 0;
+
+	while (glob[at] != '\0' && glob[at] != '*' && glob[at] != '?') {
+		if (at == path.size)
+			return strcmp(glob + at, "/**") == 0;
+		if ((uint8_t)glob[at] != path.data[at])
+			return false;
+		at++;
+	}
+	return true;
+}
+
 static bool is_meant(const struct watchlist_entry *entry, struct bytes path)
 {
 	for (size_t i = 0; i < entry->globs_count; i++)
-		if (path_glob_match(entry->globs[i], path))
+		if (may_match(entry->globs[i], path) && path_glob_match(entry->globs[i], path))
 			return true;
 	return false;
 }
@@ -290,7 +305,7 @@ const struct watchlist_entry *watchlist_find(const struct watchlist *list, struc
 {
 	const struct watchlist_entry *found = NULL;
 
-	if (path.size == 0 || is_excluded(list, path))
+	if (path.size == 0)
 		return NULL;
 	for (size_t i = 0; i < list->entries_count; i++) {
 		const struct watchlist_entry *entry = &list->entries[i];
@@ -299,7 +314,7 @@ const struct watchlist_entry *watchlist_find(const struct watchlist *list, struc
 		    && (found == NULL || entry->level > found->level) && is_meant(entry, path))
 			found = entry;
 	}
-	return found;
+	return found == NULL || is_excluded(list, path) ? NULL : found;
 }
 
 /* ---- the plan ---- */

@@ -102,6 +102,7 @@ static enum status create_asset(struct stage_io *io, const struct event *event,
 	RECORD_SET_BYTES(&record, agent, record_bytes(event->stamp->writer));
 	RECORD_SET(&record, first_seen_ms, event->stamp->received_ms);
 	RECORD_SET(&record, last_seen_ms, event->stamp->received_ms);
+	RECORD_SET(&record, epoch, event->stamp->epoch);
 	asset_bind(io->txn, event->stamp->writer.data, asset);
 	asset_put(io->txn, asset, &record);
 	announce(io, asset, &record);
@@ -119,18 +120,33 @@ static enum status find_asset(struct stage_io *io, const struct event *event,
 	return status == STATUS_OK ? asset_get(io->txn, asset, io->arena, record) : status;
 }
 
+/* An agent that lost what it kept begins another epoch; lanes overtake each other. */
+static enum status note_epoch(struct stage_io *io, const struct event *event,
+    const struct asset_ref *asset, Fettle__StateAsset *record)
+{
+	struct event anew = { .kind = EVENT_ASSET_ANEW, .body = asset };
+	bool was_known = record->has_epoch;
+
+	if (was_known && event->stamp->epoch <= record->epoch)
+		return STATUS_OK;
+	RECORD_SET(record, epoch, event->stamp->epoch);
+	return was_known ? stage_emit(io, &anew) : STATUS_OK;
+}
+
 /* Many records a second may touch an asset; its verdict follows once, a little later. */
 static enum status touch(struct stage_io *io, const struct event *event,
     const struct asset_ref *asset, Fettle__StateAsset *record)
 {
 	const struct inventory_settings *set = io->settings;
 	uint64_t delay_ms = set == NULL ? ANNOUNCE_AFTER_MS : set->announce_after;
+	enum status status = note_epoch(io, event, asset, record);
 
+	if (status != STATUS_OK)
+		return status;
 	if (event->stamp->received_ms > record->last_seen_ms)
 		RECORD_SET(record, last_seen_ms, event->stamp->received_ms);
 	if (record->announced_ms <= io->now_ms) {
 		struct buffer key = { 0 };
-		enum status status;
 
 		/* Until then it is known to be on its way. */
 		RECORD_SET(record, announced_ms, io->now_ms + delay_ms);
@@ -207,29 +223,6 @@ static void pass_key(struct buffer *key, const struct asset_ref *asset, const ch
 	buffer_append(key, prefix);
 }
 
-/* Whether COLLECTOR has completed a pass over a prefix of FACT. */
-static enum status is_enumerated(struct stage_io *io, const struct asset_ref *asset,
-    const char *collector, struct bytes fact, bool *out)
-{
-	struct txn_scan *scan = NULL;
-	struct buffer prefix = { 0 };
-	struct bytes key, value;
-	enum status status;
-
-	*out = false;
-	pass_key(&prefix, asset, collector, BYTES_NONE);
-	status = txn_scan_open(io->txn, STATE_PASS, buffer_bytes(&prefix), BYTES_NONE, &scan);
-	while (status == STATUS_OK && !*out) {
-		status = txn_scan_next(scan, &key, &value);
-		if (status == STATUS_OK)
-			*out = bytes_start_with(fact,
-			    BYTES(key.data + prefix.size, key.size - prefix.size));
-	}
-	txn_scan_close(scan);
-	buffer_fini(&prefix);
-	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-}
-
 /* ---- facts ---- */
 
 /* What one record makes of one fact. */
@@ -242,6 +235,7 @@ struct update {
 	uint64_t epoch, revision;
 	const char *collector;
 	bool is_baseline;
+	bool is_agents_word; /* that it is */
 };
 
 static void fill_state_fact(const struct update *update, Fettle__StateFact *fact)
@@ -280,13 +274,71 @@ static enum status say_changed(struct stage_io *io, const struct update *update,
 	return stage_emit(io, &event);
 }
 
+/* The hash of the plan that the asset's agent was sent last; NONE. */
+static enum status get_planned(struct stage_io *io, const struct asset_ref *asset,
+    struct bytes *out)
+{
+	struct buffer key = { 0 };
+	enum status status;
+
+	asset_key(&key, asset);
+	status = txn_get(io->txn, STATE_PLANNED, buffer_bytes(&key), out);
+	buffer_fini(&key);
+	*out = status == STATUS_OK ? arena_bytes(io->arena, *out) : BYTES_NONE;
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+/*
+ * What an agent says to be baseline is so, unless it has only forgotten that it had looked there:
+ * in an epoch before this one, and by no other plan.  Or whoever deletes what it keeps could put
+ * anything there unseen.
+ */
+static bool is_forgotten(const struct update *update, const Fettle__StatePass *pass,
+    struct bytes planned)
+{
+	return pass->epoch < update->epoch
+	    && (pass->plan.len == 0 || bytes_equal(record_bytes(pass->plan), planned));
+}
+
+/* Whether the collector has completed a pass over a prefix of the fact. */
+static enum status has_looked(struct stage_io *io, const struct update *update, bool *out)
+{
+	struct txn_scan *scan = NULL;
+	struct buffer prefix = { 0 };
+	struct bytes key, value, planned;
+	enum status status = get_planned(io, update->asset, &planned);
+
+	*out = false;
+	pass_key(&prefix, update->asset, update->collector, BYTES_NONE);
+	if (status == STATUS_OK)
+		status = txn_scan_open(io->txn, STATE_PASS, buffer_bytes(&prefix), BYTES_NONE,
+		    &scan);
+	while (status == STATUS_OK && !*out) {
+		const Fettle__StatePass *pass;
+
+		status = txn_scan_next(scan, &key, &value);
+		if (status != STATUS_OK
+		    || !bytes_start_with(update->key,
+			BYTES(key.data + prefix.size, key.size - prefix.size)))
+			continue;
+		pass = record_unpack(&fettle__state_pass__descriptor, value, io->arena);
+		if (pass == NULL)
+			status = STATUS_CORRUPT;
+		else
+			*out = !update->is_baseline || is_forgotten(update, pass, planned);
+	}
+	txn_scan_close(scan);
+	buffer_fini(&prefix);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
 /* Whether that a fact came into sight, or left it, is news. */
 static enum status is_news_of(struct stage_io *io, const struct update *update, bool *out)
 {
 	*out = false;
-	if (update->is_baseline)
+	if (update->is_baseline && !update->is_agents_word)
 		return STATUS_OK;
-	return is_enumerated(io, update->asset, update->collector, update->key, out);
+	return has_looked(io, update, out);
 }
 
 static enum status apply(struct stage_io *io, const struct update *update)
@@ -337,7 +389,8 @@ static enum status on_fact(struct stage_io *io, const struct event *event)
 		.epoch = event->stamp->epoch,
 		.revision = event->envelope->fact_revision,
 		.collector = fact->collector,
-		.is_baseline = fact->is_baseline };
+		.is_baseline = fact->is_baseline,
+		.is_agents_word = true };
 	struct fact_field *fields;
 	size_t count;
 	enum status status;

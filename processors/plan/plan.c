@@ -3,7 +3,8 @@
  * plan - tells every agent what to observe: what the policies in force read, and the watch list.
  *
  * A policy or watch list that changed is durable work over all assets; an agent that has the plan
- * already is not sent it again.
+ * already is not sent it again, unless it began anew: who deletes what an agent keeps must not make
+ * it blind.
  */
 #include "processors/plan/plan.h"
 
@@ -203,14 +204,22 @@ out:
 	return status;
 }
 
+/* What it was sent before, if anything, it does not have. */
+static enum status send_anew(struct stage_io *io, const struct asset_ref *asset)
+{
+	struct buffer key = { 0 };
+	enum status status = compose(io);
+
+	asset_key(&key, asset);
+	txn_delete(io->txn, STATE_PLANNED, buffer_bytes(&key));
+	buffer_fini(&key);
+	return status == STATUS_OK ? send(io, asset) : status;
+}
+
 static enum status on_event(struct stage_io *io, const struct event *event)
 {
-	enum status status;
-
-	if (event->kind == EVENT_ASSET_NEW) {
-		status = compose(io);
-		return status == STATUS_OK ? send(io, event_asset(event)) : status;
-	}
+	if (event_asset(event) != NULL)
+		return send_anew(io, event_asset(event));
 	forget(io->cache);
 	stage_enqueue(io, WORK_PLAN, BYTES_NONE);
 	return STATUS_OK;
@@ -229,7 +238,7 @@ const struct stage plan_stage = {
 	.name = "plan",
 	.summary = "tells every agent what to observe",
 	.consumes = (const enum event_kind[]){ EVENT_POLICY, EVENT_POLICY_REMOVED, EVENT_WATCHLIST,
-	    EVENT_ASSET_NEW, EVENT_NONE },
+	    EVENT_ASSET_NEW, EVENT_ASSET_ANEW, EVENT_NONE },
 	.cache_new = cache_new,
 	.cache_free = cache_free,
 	.on_event = on_event,

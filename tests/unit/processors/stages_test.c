@@ -377,6 +377,21 @@ static void what_an_agent_that_began_anew_does_not_name_is_a_change_by_the_same_
 	assert_null(content_of(at, one, "file/a"));
 }
 
+static void what_an_agent_that_forgot_all_takes_for_new_is_a_change(void **test)
+{
+	struct fixture *at = *test;
+
+	say_first(at, one, 1, 1, "user/a", "1");
+	complete(at, one, 1, "user/", "");
+	say_first(at, one, 2, 1, "user/a", "1");
+	assert_int_equal(changes(at), 0);
+	say_first(at, one, 2, 2, "user/b", "1");
+	assert_int_equal(changes(at), 1);
+	complete(at, one, 2, "user/", "");
+	say_first(at, one, 2, 3, "user/c", "1"); /* it knows better now */
+	assert_int_equal(changes(at), 1);
+}
+
 static void a_change_says_what_was_and_what_is(void **test)
 {
 	struct fixture *at = *test;
@@ -626,6 +641,20 @@ static void an_agent_is_sent_its_plan_once(void **test)
 	close_host(at);
 	open_host(at);
 	say(at, one, 1, 3, "file/etc/ssh", "root yes");
+	assert_int_equal(host_outbox_head(at->host), 2);
+}
+
+static void an_agent_that_forgot_all_is_sent_its_plan_again(void **test)
+{
+	struct fixture *at = *test;
+
+	assign(at, "p", POLICY("p", CHECK_SSH));
+	say(at, one, 1, 1, "file/etc/ssh", "root yes");
+	assert_int_equal(host_outbox_head(at->host), 1);
+	say(at, one, 2, 1, "user/a", "1");
+	assert_int_equal(host_outbox_head(at->host), 2);
+	say(at, one, 1, 2, "user/a", "2"); /* was late */
+	say(at, one, 2, 2, "user/a", "2");
 	assert_int_equal(host_outbox_head(at->host), 2);
 }
 
@@ -925,6 +954,7 @@ int main(void)
 		TEST(what_comes_where_a_plan_has_looked_is_a_change),
 		TEST(what_is_first_said_of_a_known_fact_is_a_change_all_the_same),
 		TEST(what_an_agent_that_began_anew_does_not_name_is_a_change_by_the_same_plan),
+		TEST(what_an_agent_that_forgot_all_takes_for_new_is_a_change),
 		TEST(what_a_plan_no_longer_looks_at_is_no_change),
 		TEST(a_change_says_what_was_and_what_is),
 		TEST(the_same_again_is_no_change),
@@ -938,6 +968,7 @@ int main(void)
 		TEST(the_longest_key_and_collector_are_taken),
 		TEST(a_gap_is_said),
 		TEST(an_agent_is_sent_its_plan_once),
+		TEST(an_agent_that_forgot_all_is_sent_its_plan_again),
 		TEST(a_finding_opens_changes_closes_and_opens_again_with_its_evidence),
 		TEST(a_finding_has_a_priority_by_the_table_in_use_and_says_by_what),
 		TEST(a_broken_priority_table_is_quarantined_and_the_older_one_holds),

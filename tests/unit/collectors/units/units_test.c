@@ -146,6 +146,10 @@ static void the_administrators_file_and_drop_ins_come_first(void **test)
 	    "/etc/systemd/system/a.service");
 	assert_string_equal(text(at, "unit/a.service", "exec_start"), "/bin/one two ; /bin/three");
 	assert_string_equal(text(at, "unit/b.service", "exec_start"), "/bin/last");
+	assert_string_equal(text(at, "unit/a.service", "drop_ins"), "");
+	assert_string_equal(text(at, "unit/b.service", "drop_ins"),
+	    "/etc/systemd/system/b.service.d/10-x.conf "
+	    "/etc/systemd/system/b.service.d/20-x.conf");
 }
 
 static void odd_files_and_names_do_no_harm(void **test)

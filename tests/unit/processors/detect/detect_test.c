@@ -46,6 +46,7 @@ struct fixture {
 	struct arena arena;
 	uint64_t heads[SUBLOG_END];
 	uint64_t now_ms, seen, events, revision;
+	uint64_t agent_ms; /* by the endpoint's clock; 0: the same */
 };
 
 static void open_host(struct fixture *at)
@@ -102,7 +103,7 @@ static void give(struct fixture *at, uint32_t flow, uint32_t kind, const Protobu
 	RECORD_SET_BYTES(&envelope, event_id, BYTES_OF(event_id));
 	RECORD_SET(&envelope, kind, kind);
 	RECORD_SET(&envelope, fact_revision, ++at->revision);
-	RECORD_SET(&envelope, wall_ms, at->now_ms);
+	RECORD_SET(&envelope, wall_ms, at->agent_ms != 0 ? at->agent_ms : at->now_ms);
 	RECORD_SET_BYTES(&stamp, writer, BYTES_OF(agent));
 	RECORD_SET(&stamp, epoch, 1);
 	RECORD_SET(&stamp, received_ms, at->now_ms);
@@ -641,6 +642,196 @@ static void an_alert_is_acknowledged_by_somebody(void **test)
 	assert_int_equal(found->state, FETTLE__ALERT_STATE__ALERT_STATE_OPEN);
 }
 
+/* ---- what must not be explained away ---- */
+
+static void a_transaction_that_never_ends_explains_no_scripts_for_ever(void **test)
+{
+	struct fixture *at = *test;
+
+	say_packages(at, "running");
+	pass_time(at, 31 * 60 * 1000);
+	say_content(at, "file/etc/pam.d/x", "auth");
+	pass_time(at, SETTLED_MS);
+	alert(at, "watchlist");
+}
+
+static void what_was_done_long_before_a_transaction_and_received_with_it_is_not_explained(
+    void **test)
+{
+	struct fixture *at = *test;
+
+	at->agent_ms = START_MS;
+	say_content(at, "file/etc/pam.d/x", "auth");
+	at->agent_ms += 3600 * 1000;
+	say_packages(at, "running");
+	say_packages(at, "idle");
+	pass_time(at, GRACE_MS + SETTLED_MS);
+	alert(at, "watchlist");
+}
+
+static void an_endpoint_s_clock_does_not_put_a_change_into_a_transaction(void **test)
+{
+	struct fixture *at = *test;
+
+	say_packages(at, "running");
+	say_packages(at, "idle");
+	at->agent_ms = at->now_ms;
+	pass_time(at, 60 * 1000);
+	say_content(at, "file/etc/pam.d/x", "auth");
+	pass_time(at, SETTLED_MS);
+	alert(at, "watchlist");
+}
+
+static void what_a_package_shipped_does_not_explain_who_may_write_to_it(void **test)
+{
+	struct fixture *at = *test;
+
+	say_shipped(at, "file/etc/own/x", "x", "openssl", "package");
+	pass_time(at, SETTLED_MS);
+	expect(at, "package openssl");
+	SAY(at, "file/etc/own/x", TEXT("mode", "4777"), TEXT("content", "x"),
+	    TEXT("package", "openssl"), TEXT("origin", "package"));
+	pass_time(at, SETTLED_MS);
+	alert(at, "watchlist");
+}
+
+static void rights_that_a_package_gives_to_its_file_are_expected(void **test)
+{
+	struct fixture *at = *test;
+
+	say_shipped(at, "file/etc/own/x", "x", "openssl", "package");
+	say_packages(at, "running");
+	SAY(at, "file/etc/own/x", TEXT("mode", "4755"), TEXT("content", "x"),
+	    TEXT("package", "openssl"), TEXT("origin", "package"));
+	say_packages(at, "idle");
+	pass_time(at, GRACE_MS + SETTLED_MS);
+	expect(at, "package openssl");
+}
+
+static void what_was_put_back_before_it_was_judged_is_told_and_undone(void **test)
+{
+	struct fixture *at = *test;
+	const Fettle__AlertVerdict *found;
+
+	say_shipped(at, "file/etc/own/x", "x", "openssl", "package");
+	pass_time(at, SETTLED_MS);
+	expect(at, "package openssl");
+	say_shipped(at, "file/etc/own/x", "a worm", "openssl", "changed");
+	say_shipped(at, "file/etc/own/x", "x", "openssl", "package");
+	pass_time(at, SETTLED_MS);
+	assert_int_equal(alerts(at, &found), 2);
+	assert_string_equal(found->rule, "worm");
+	assert_int_equal(found->state, FETTLE__ALERT_STATE__ALERT_STATE_UNDONE);
+}
+
+static void a_unit_is_only_as_good_as_all_that_adds_to_it(void **test)
+{
+	struct fixture *at = *test;
+
+	intend(at, FETTLE__KIND__KIND_DETECTION, "unit",
+	    RULE("unit", "medium", "Key|startswith: unit/, Status: present"));
+	say_shipped(at, "file/usr/lib/systemd/system/x.service", "x", "x", "package");
+	say_shipped(at, "file/usr/lib/systemd/system/x.service.d/x.conf", "y", "y", "package");
+	SAY(at, "unit/x.service", TEXT("fragment", "/usr/lib/systemd/system/x.service"),
+	    TEXT("drop_ins", "/lib/systemd/system/x.service.d/x.conf"));
+	pass_time(at, SETTLED_MS);
+	expect(at, "package x");
+	SAY(at, "unit/x.service", TEXT("fragment", "/usr/lib/systemd/system/x.service"),
+	    TEXT("drop_ins",
+		"/lib/systemd/system/x.service.d/x.conf /etc/systemd/system/x.service.d/y.conf"));
+	pass_time(at, SETTLED_MS);
+	alert(at, "unit");
+}
+
+/* ---- what must not be folded away ---- */
+
+/* Of units the watch list leaves files to them, but their files say more than they do. */
+static void watch_units(struct fixture *at)
+{
+	intend(at, FETTLE__KIND__KIND_WATCHLIST, "watchlist",
+	    "attack_version: '18.1'\npaths:\n"
+	    "  - {globs: ['/etc/systemd/**'], technique: T1543.002, level: high, why: runs,"
+	    " told_by: [unit/]}\n"
+	    "  - {globs: [/etc/shadow], technique: T1098, level: medium, why: passwords,"
+	    " told_by: [user/]}\n");
+	intend(at, FETTLE__KIND__KIND_DETECTION, "unit",
+	    RULE("unit", "medium", "Key|startswith: unit/, Changed: exec_start"));
+}
+
+static void a_file_does_not_give_way_to_what_no_rule_speaks_of(void **test)
+{
+	struct fixture *at = *test;
+
+	watch_units(at);
+	SAY(at, "unit/x.service", TEXT("fragment", "/etc/systemd/system/x.service"),
+	    TEXT("active", "active"));
+	pass_time(at, 60 * 1000);
+	say_content(at, "file/etc/systemd/system/x.service", "Environment=LD_PRELOAD=/x.so");
+	SAY(at, "unit/x.service", TEXT("fragment", "/etc/systemd/system/x.service"),
+	    TEXT("active", "inactive"));
+	pass_time(at, SETTLED_MS);
+	alert(at, "watchlist");
+}
+
+static void a_file_does_not_give_way_to_units_that_name_none(void **test)
+{
+	struct fixture *at = *test;
+
+	watch_units(at);
+	say_content(at, "file/etc/systemd/system/x.service", "x");
+	SAY(at, "unit/y.service", TEXT("exec_start", "/bin/true"));
+	pass_time(at, SETTLED_MS);
+	assert_int_equal(alerts(at, &(const Fettle__AlertVerdict *){ NULL }), 2);
+}
+
+static void a_drop_in_gives_way_to_its_unit(void **test)
+{
+	struct fixture *at = *test;
+
+	watch_units(at);
+	SAY(at, "unit/x.service", TEXT("fragment", "/usr/x.service"), TEXT("exec_start", "/x"));
+	pass_time(at, 60 * 1000);
+	alert(at, "unit");
+	say_content(at, "file/etc/systemd/system/x.service.d/b c.conf", "[Service]");
+	say_content(at, "file/etc/systemd/system/x.service.d/a.conf", "[Service]");
+	SAY(at, "unit/x.service", TEXT("fragment", "/usr/x.service"), TEXT("exec_start", "/y"),
+	    TEXT("drop_ins", "/usr/z.conf /etc/systemd/system/x.service.d/a.conf"));
+	pass_time(at, SETTLED_MS);
+	assert_int_equal(alerts(at, &(const Fettle__AlertVerdict *){ NULL }), 2); /* and b c */
+}
+
+static void a_password_does_not_give_way_to_an_account_s_comment(void **test)
+{
+	struct fixture *at = *test;
+
+	watch_units(at);
+	SAY(at, "user/anna", NUMBER("uid", 1000), TEXT("gecos", ""));
+	pass_time(at, 60 * 1000);
+	alert(at, "account");
+	say_content(at, "file/etc/shadow", "another");
+	SAY(at, "user/anna", NUMBER("uid", 1000), TEXT("gecos", "Anna"));
+	pass_time(at, SETTLED_MS);
+	alert(at, "watchlist");
+}
+
+static void a_removed_account_is_told_of_by_itself(void **test)
+{
+	struct fixture *at = *test;
+
+	watch_units(at);
+	SAY(at, "user/anna", NUMBER("uid", 1000), TEXT("gecos", ""));
+	pass_time(at, 60 * 1000);
+	alert(at, "account");
+	at->seen = host_verdict_head(at->host);
+	UNSET(at, "user/anna");
+	alert(at, "account");
+	say_content(at, "file/etc/shadow", "one less");
+	pass_time(at, SETTLED_MS);
+	no_alert(at);
+}
+
+/* ---- bounds ---- */
+
 static void what_one_fact_does_over_and_over_is_bounded(void **test)
 {
 	struct fixture *at = *test;
@@ -661,6 +852,33 @@ static void what_one_fact_does_over_and_over_is_bounded(void **test)
 	assert_int_equal(kv_count(txn, STATE_SUSPECT, &rows), STATUS_OK);
 	assert_int_equal(rows, 0);
 	kv_abort(&txn);
+}
+
+static void however_many_alerts_there_were_the_next_is_followed_up(void **test)
+{
+	struct fixture *at = *test;
+	const Fettle__AlertVerdict *found;
+	struct kv_txn *txn;
+	uint64_t rows, names;
+	char key[64];
+
+	for (unsigned i = 0; i < 2100; i++) {
+		snprintf(key, sizeof(key), "authorized_key/root/%u", i);
+		SAY(at, key, TEXT("type", "ssh-ed25519"));
+		pass_time(at, 1);
+	}
+	pass_time(at, SETTLED_MS);
+	at->seen = host_verdict_head(at->host);
+	assert_int_equal(kv_read_begin(at->kv, &txn), STATUS_OK);
+	assert_int_equal(kv_count(txn, STATE_ALERT, &rows), STATUS_OK);
+	assert_int_equal(kv_count(txn, STATE_ALERT_OF, &names), STATUS_OK);
+	kv_abort(&txn);
+	assert_int_equal(names, 2100 - 250);
+	assert_int_equal(rows, 1 + names);
+	UNSET(at, "authorized_key/root/0"); /* the first one is forgotten, the last is not */
+	assert_int_equal(alerts(at, &found), 0);
+	UNSET(at, "authorized_key/root/2099");
+	assert_int_equal(alert(at, "key")->state, FETTLE__ALERT_STATE__ALERT_STATE_UNDONE);
 }
 
 static void what_would_wait_in_too_great_a_number_is_judged_at_once(void **test)
@@ -740,7 +958,20 @@ int main(void)
 		TEST(a_field_that_is_as_it_was_undoes_whatever_else_moves),
 		TEST(what_came_and_went_before_it_was_judged_is_told_and_undone),
 		TEST(an_alert_is_acknowledged_by_somebody),
+		TEST(a_transaction_that_never_ends_explains_no_scripts_for_ever),
+		TEST(what_was_done_long_before_a_transaction_and_received_with_it_is_not_explained),
+		TEST(an_endpoint_s_clock_does_not_put_a_change_into_a_transaction),
+		TEST(what_a_package_shipped_does_not_explain_who_may_write_to_it),
+		TEST(rights_that_a_package_gives_to_its_file_are_expected),
+		TEST(what_was_put_back_before_it_was_judged_is_told_and_undone),
+		TEST(a_unit_is_only_as_good_as_all_that_adds_to_it),
+		TEST(a_file_does_not_give_way_to_what_no_rule_speaks_of),
+		TEST(a_file_does_not_give_way_to_units_that_name_none),
+		TEST(a_drop_in_gives_way_to_its_unit),
+		TEST(a_password_does_not_give_way_to_an_account_s_comment),
+		TEST(a_removed_account_is_told_of_by_itself),
 		TEST(what_one_fact_does_over_and_over_is_bounded),
+		TEST(however_many_alerts_there_were_the_next_is_followed_up),
 		TEST(what_would_wait_in_too_great_a_number_is_judged_at_once),
 		TEST(a_detection_that_was_withdrawn_is_not_asked),
 		TEST(a_broken_detection_is_quarantined_and_the_others_stay),
