@@ -42,11 +42,11 @@ static const struct output_column columns[] = {
 };
 
 static const struct output_column table_columns[] = {
-	{ "findings", "FINDINGS", OUTPUT_RIGHT, 0 },
-	{ "assets", "ASSETS", OUTPUT_RIGHT, 0 },
+	{ "findings", "CURES", OUTPUT_RIGHT, 0 },
+	{ "assets", "ON", OUTPUT_RIGHT, 0 },
 	{ "severity", "SEVERITY", 0, 0 },
 	{ "due_at", "DUE", 0, 0 },
-	{ "cure", "CURE", OUTPUT_CUT, 0 },
+	{ "cure", "CURE", OUTPUT_MIDDLE, 0 },
 	{ .name = NULL },
 };
 
