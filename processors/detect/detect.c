@@ -499,7 +499,7 @@ static enum status note_transaction(struct stage_io *io, const struct suspect *s
 	suspects_put_transaction(io, suspect->asset, &transaction);
 	return is_running
 	         ? STATUS_OK
-	         : suspects_wake(io, suspect->asset, io->now_ms + settings_in_use(io)->grace);
+	         : suspects_wake(io, suspect->asset, settings_in_use(io)->settle + TOLD_WAIT_MS);
 }
 
 static enum status say_expected(struct stage_io *io, Fettle__ChangeVerdict *verdict, const char *by)

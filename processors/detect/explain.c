@@ -316,10 +316,11 @@ static uint64_t known_at(const struct stage_io *io, const struct transaction *tr
     const struct suspect *suspect, const struct explain_limits *limits)
 {
 	uint64_t settled_ms = transaction->ended_ms + limits->grace_ms;
+	uint64_t last_ms = suspect->received_ms + limits->transaction_ms;
 
-	/* Its end wakes whatever waits for it. */
-	if (transaction->ended_ms == 0)
-		settled_ms = suspect->received_ms + limits->transaction_ms;
+	/* Its end wakes whatever waits for it; there may be one after the other, for ever. */
+	if (transaction->ended_ms == 0 || settled_ms > last_ms)
+		settled_ms = last_ms;
 	return io->now_ms < settled_ms ? settled_ms : 0;
 }
 

@@ -62,11 +62,28 @@ enum status suspects_put(struct stage_io *io, const struct asset_ref *asset,
 	return status;
 }
 
-enum status suspects_wake(struct stage_io *io, const struct asset_ref *asset, uint64_t due_ms)
+/* When the change VALUE is to be judged, if nothing is waited for any more. */
+static enum status wake_at(const struct stage_io *io, struct bytes value, uint64_t wait_ms,
+    struct arena *scratch, uint64_t *due_ms)
+{
+	const Fettle__ChangeVerdict *change = record_unpack(&fettle__change_verdict__descriptor,
+	    value, scratch);
+
+	if (change == NULL)
+		return STATUS_CORRUPT;
+	*due_ms = change->received_ms + wait_ms;
+	if (*due_ms < io->now_ms)
+		*due_ms = io->now_ms;
+	return STATUS_OK;
+}
+
+enum status suspects_wake(struct stage_io *io, const struct asset_ref *asset, uint64_t wait_ms)
 {
 	struct txn_scan *scan = NULL;
 	struct buffer prefix = { 0 };
+	struct arena scratch = { 0 };
 	struct bytes key, value;
+	uint64_t due_ms;
 	enum status status;
 
 	begin_key(&prefix, asset, TAG_SUSPECT);
@@ -74,9 +91,13 @@ enum status suspects_wake(struct stage_io *io, const struct asset_ref *asset, ui
 	while (status == STATUS_OK) {
 		status = txn_scan_next(scan, &key, &value);
 		if (status == STATUS_OK)
+			status = wake_at(io, value, wait_ms, &scratch, &due_ms);
+		if (status == STATUS_OK)
 			status = stage_set_timer(io, key, due_ms);
+		arena_reset(&scratch);
 	}
 	txn_scan_close(scan);
+	arena_fini(&scratch);
 	buffer_fini(&prefix);
 	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }

@@ -25,9 +25,12 @@ enum { SUSPECTS_MAX = 1000 };
  */
 NODISCARD enum status suspects_put(struct stage_io *io, const struct asset_ref *asset,
     const Fettle__ChangeVerdict *change, uint64_t due_ms);
-/* All that are kept of ASSET are due at DUE_MS. */
+/*
+ * All that are kept of ASSET are due now, but none within WAIT_MS of when it was received.  So
+ * nobody puts off a change by waking it again and again.
+ */
 NODISCARD enum status suspects_wake(struct stage_io *io, const struct asset_ref *asset,
-    uint64_t due_ms);
+    uint64_t wait_ms);
 /* The timer of KEY once more. */
 NODISCARD enum status suspects_delay(struct stage_io *io, struct bytes key, uint64_t due_ms);
 

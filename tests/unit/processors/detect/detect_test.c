@@ -655,6 +655,28 @@ static void a_transaction_that_never_ends_explains_no_scripts_for_ever(void **te
 	alert(at, "watchlist");
 }
 
+static void transactions_one_after_the_other_put_nothing_off(void **test)
+{
+	struct fixture *at = *test;
+
+	say_packages(at, "running");
+	say_content(at, "file/etc/own/x", "x");
+	say_shipped(at, "file/etc/own/y", "y", "openssl", "package");
+	SAY(at, "authorized_key/root/SHA256:x", TEXT("type", "ssh-ed25519"));
+	for (unsigned second = 1; second <= 5; second++) {
+		say_packages(at, "idle");
+		say_packages(at, "running");
+		pass_time(at, 1000);
+	}
+	alert(at, "key");
+	for (unsigned second = 1; second <= 31 * 60; second++) {
+		say_packages(at, "idle");
+		say_packages(at, "running");
+		pass_time(at, 1000);
+	}
+	alert(at, "watchlist");
+}
+
 static void what_was_done_long_before_a_transaction_and_received_with_it_is_not_explained(
     void **test)
 {
@@ -959,6 +981,7 @@ int main(void)
 		TEST(what_came_and_went_before_it_was_judged_is_told_and_undone),
 		TEST(an_alert_is_acknowledged_by_somebody),
 		TEST(a_transaction_that_never_ends_explains_no_scripts_for_ever),
+		TEST(transactions_one_after_the_other_put_nothing_off),
 		TEST(what_was_done_long_before_a_transaction_and_received_with_it_is_not_explained),
 		TEST(an_endpoint_s_clock_does_not_put_a_change_into_a_transaction),
 		TEST(what_a_package_shipped_does_not_explain_who_may_write_to_it),
