@@ -896,6 +896,172 @@ static void a_copy_holds_what_was_committed(void **test)
 	free(copy);
 }
 
+static void a_copy_holds_what_its_transaction_saw(void **test)
+{
+	char *copy = text_copy(scratch_path(*test, "backup/today"));
+	struct kv *kv = open_kv(scratch_path(*test, "kv"), true), *copied;
+	struct kv_txn *seen;
+	struct stat info;
+
+	assert_int_equal(put_many(kv, 0, 300), STATUS_OK);
+	seen = begin_read(kv);
+	assert_int_equal(put_many(kv, 300, 100), STATUS_OK);
+	assert_int_equal(kv_copy_seen(seen, copy, NULL, NULL), STATUS_OK);
+	assert_int_equal(kv_copy_seen(seen, copy, NULL, NULL), STATUS_EXISTS);
+	kv_abort(&seen);
+	kv_close(kv);
+	assert_int_equal(stat(scratch_path(copy, "data.mdb"), &info), 0);
+	assert_true(info.st_size < 2 * MIB); /* of 16 MiB that it was made in */
+	assert_int_equal(access(scratch_path(copy, "lock"), F_OK), -1);
+	copied = open_kv(copy, false);
+	assert_int_equal(count_whole(copied), 300);
+	kv_close(copied);
+	copied = open_kv(copy, true);
+	assert_int_equal(put_many(copied, 300, 100), STATUS_OK);
+	kv_close(copied);
+	free(copy);
+}
+
+/* ---- verifying ---- */
+
+static const char *shape_of_numbers(void *data, const char *table, struct bytes key)
+{
+	(void)data;
+	return strcmp(table, "fruit") == 0 && key.size != 4 ? "not a number" : NULL;
+}
+
+static void count_fault(void *data, const char *table, struct bytes key, const char *what)
+{
+	(void)table;
+	(void)key;
+	(void)what;
+	++*(unsigned *)data;
+}
+
+/* How many faults there are in what DIRECTORY holds. */
+static unsigned faults_in(const char *directory)
+{
+	unsigned faults = 0;
+	struct kv_checks checks = { .shape = shape_of_numbers,
+		.fault = count_fault,
+		.data = &faults,
+		.is_still = true };
+	struct kv *kv;
+
+	assert_int_equal(kv_open_all(directory, &kv), STATUS_OK);
+	assert_int_equal(kv_tables(kv), TABLES);
+	assert_int_equal(kv_verify(kv, &checks), faults == 0 ? STATUS_OK : STATUS_CORRUPT);
+	kv_close(kv);
+	return faults;
+}
+
+static void what_is_whole_has_no_faults(void **test)
+{
+	struct kv *kv = open_kv(*test, true);
+
+	assert_int_equal(put_many(kv, 0, 300), STATUS_OK);
+	kv_close(kv);
+	assert_int_equal(faults_in(*test), 0);
+}
+
+static void a_key_of_another_shape_is_a_fault(void **test)
+{
+	struct kv_checks checks = { .shape = shape_of_numbers };
+	struct kv *kv = open_kv(*test, true);
+
+	put_one(kv, "pineapple", "a value");
+	assert_int_equal(kv_verify(kv, &checks), STATUS_CORRUPT);
+	kv_close(kv);
+}
+
+/* 1: all is as it was written; 2: it was refused or found to be damaged; 3: damage was served. */
+static int served(const char *directory, unsigned count)
+{
+	struct kv_options how = options(false);
+	struct kv_checks checks = { .is_still = true };
+	struct kv_cursor *cursor = NULL;
+	struct kv_txn *txn = NULL;
+	struct bytes key, value;
+	uint8_t wanted[4], content[1000];
+	unsigned found = 0;
+	struct kv *kv;
+	enum status status = kv_open(directory, &how, &kv);
+
+	if (status != STATUS_OK || kv_read_begin(kv, &txn) != STATUS_OK
+	    || kv_cursor_open(txn, FRUIT, &cursor) != STATUS_OK)
+		return 2;
+	while ((status = kv_cursor_next(cursor, &key, &value)) == STATUS_OK && found < count) {
+		if (!bytes_equal(key, numbered_key(found, wanted))
+		    || !bytes_equal(value, numbered_value(found, content)))
+			return kv_verify(kv, &checks) == STATUS_OK ? 3 : 2;
+		found++;
+	}
+	if (status == STATUS_NOT_FOUND && found == count)
+		return 1;
+	return status != STATUS_NOT_FOUND || kv_verify(kv, &checks) != STATUS_OK ? 2 : 3;
+}
+
+/* In a process of its own, as damage may end it or keep it for ever. */
+static int served_in_child(const char *directory, unsigned count)
+{
+	int status;
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		const struct rlimit no_core = { 0 };
+
+		setrlimit(RLIMIT_CORE, &no_core);
+		signal(SIGSEGV, SIG_DFL);
+		signal(SIGABRT, SIG_DFL);
+		alarm(10);
+		close(STDERR_FILENO);
+		_exit(served(directory, count));
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+}
+
+/* A generator of its own, so that every run damages the same places. */
+static uint32_t next_random(uint32_t *state)
+{
+	*state = *state * 1664525 + 1013904223;
+	return *state >> 8;
+}
+
+static void no_flipped_byte_is_served_unnoticed(void **test)
+{
+	enum { COUNT = 300, FLIPS = 200 };
+	char *path = text_copy(scratch_path(*test, "data.mdb"));
+	unsigned outcomes[4] = { 0 };
+	uint64_t map_bytes, used_bytes;
+	struct kv *kv = open_kv(*test, true);
+	uint32_t state = 1;
+	uint8_t *data;
+	size_t size;
+
+	assert_int_equal(put_many(kv, 0, COUNT), STATUS_OK);
+	kv_usage(kv, &map_bytes, &used_bytes);
+	kv_close(kv);
+	data = load(path, &size);
+	for (unsigned i = 0; i < FLIPS; i++) {
+		size_t place = next_random(&state) % used_bytes;
+		int outcome;
+
+		store_byte(path, place, data[place] ^ (uint8_t)(1U << next_random(&state) % 8));
+		outcome = served_in_child(*test, COUNT);
+		store_byte(path, place, data[place]);
+		outcomes[outcome]++;
+		if (outcome == 3)
+			fail_msg("a flipped bit of byte %zu was served", place);
+	}
+	print_message("%u flips: %u where nothing is, %u found, %u ended the reader\n", FLIPS,
+	    outcomes[1], outcomes[2], outcomes[0]);
+	assert_true(outcomes[2] > FLIPS / 4);
+	free(data);
+	free(path);
+}
+
 static void mdb_stat_reads_it(void **test)
 {
 	char *command;
@@ -983,6 +1149,10 @@ int main(void)
 		TEST(a_full_disk_loses_nothing_and_work_goes_on_after_it),
 		TEST(a_file_that_may_not_grow_loses_nothing),
 		TEST(a_copy_holds_what_was_committed),
+		TEST(a_copy_holds_what_its_transaction_saw),
+		TEST(what_is_whole_has_no_faults),
+		TEST(a_key_of_another_shape_is_a_fault),
+		TEST(no_flipped_byte_is_served_unnoticed),
 		TEST(mdb_stat_reads_it),
 		TEST(a_reader_follows_the_growth_of_another_process),
 	};
