@@ -100,8 +100,8 @@ struct verify {
 	struct kv *kv;
 	const struct kv_checks *checks;
 	const struct table *table;
-	struct buffer last; /* the key read last */
-	uint64_t entries;
+	struct buffer last;     /* the key read last */
+	uint64_t entries, told; /* of the table; those that progress knows of */
 	unsigned pages;
 	bool has_faults, is_done;
 };
@@ -126,6 +126,13 @@ static void verify_entry(struct verify *verify, struct bytes key, const MDB_val 
 	verify->entries++;
 	buffer_clear(&verify->last);
 	buffer_append(&verify->last, key);
+}
+
+static void tell_progress(struct verify *verify)
+{
+	if (verify->checks->progress != NULL)
+		verify->checks->progress(verify->checks->data, verify->entries - verify->told);
+	verify->told = verify->entries;
 }
 
 /* The first entry after the last that was read. */
@@ -163,8 +170,7 @@ static void read_entries(struct verify *verify, MDB_cursor *cursor)
 		}
 		verify_entry(verify, BYTES(key.mv_data, key.mv_size), &value);
 		if (rows % LOOK_AT_CLOCK_EVERY == 0 && clock_monotonic_ms() >= until_ms) {
-			if (verify->checks->progress != NULL)
-				verify->checks->progress(verify->checks->data, rows);
+			tell_progress(verify);
 			if (!verify->checks->is_still)
 				return;
 			until_ms = clock_monotonic_ms() + PAGE_MS;
@@ -185,8 +191,8 @@ static void verify_count(struct verify *verify, MDB_txn *txn)
 	    && info.ms_entries != verify->entries)
 		report(verify, BYTES_NONE,
 		    info.ms_entries > verify->entries
-		        ? "some of its entries cannot be reached: the structure is damaged"
-		        : "it has more entries than it says: the structure is damaged");
+			? "some of its entries cannot be reached: the structure is damaged"
+			: "it has more entries than it says: the structure is damaged");
 }
 
 static enum status verify_page(struct verify *verify)
@@ -220,13 +226,12 @@ enum status kv_verify(struct kv *kv, const struct kv_checks *checks)
 
 	for (unsigned i = 0; status == STATUS_OK && i < kv->count; i++) {
 		verify.table = &kv->env->tables[kv->tables[i]];
-		verify.entries = verify.pages = 0;
+		verify.entries = verify.told = verify.pages = 0;
 		verify.is_done = false;
 		buffer_clear(&verify.last);
 		while (status == STATUS_OK && !verify.is_done)
 			status = verify_page(&verify);
-		if (checks->progress != NULL)
-			checks->progress(checks->data, 0);
+		tell_progress(&verify);
 	}
 	buffer_fini(&verify.last);
 	return status == STATUS_OK && verify.has_faults ? STATUS_CORRUPT : status;
