@@ -922,6 +922,124 @@ static void a_copy_holds_what_its_transaction_saw(void **test)
 	free(copy);
 }
 
+static bool copy_without_room_leaves_nothing(const char *directory)
+{
+	struct kv *kv = open_kv(scratch_path(directory, "kv"), true);
+	struct kv_txn *seen;
+	bool is_refused;
+
+	if (put_many(kv, 0, 300) != STATUS_OK)
+		return false;
+	signal(SIGXFSZ, SIG_IGN);
+	set_file_limit(2 * MIB);
+	seen = begin_read(kv);
+	is_refused = kv_copy_seen(seen, scratch_path(directory, "copy"), NULL, NULL)
+	          == STATUS_NO_SPACE;
+	kv_abort(&seen);
+	kv_close(kv);
+	return is_refused && rmdir(scratch_path(directory, "copy")) == 0;
+}
+
+static void a_copy_without_room_leaves_nothing(void **test)
+{
+	assert_true(in_child(copy_without_room_leaves_nothing, *test));
+}
+
+static void a_copy_of_damage_is_refused(void **test)
+{
+	static const char value[] = "a value worth keeping";
+	char *path = text_copy(scratch_path(*test, "kv/data.mdb"));
+	struct kv *kv = open_kv(scratch_path(*test, "kv"), true);
+	struct kv_txn *seen;
+	uint8_t *data;
+	size_t size;
+
+	put_one(kv, "key", value);
+	kv_close(kv);
+	data = load(path, &size);
+	store_byte(path, find_last(data, size, value), 'A');
+	kv = open_kv(scratch_path(*test, "kv"), false);
+	seen = begin_read(kv);
+	assert_int_equal(kv_copy_seen(seen, scratch_path(*test, "copy"), NULL, NULL),
+	    STATUS_CORRUPT);
+	kv_abort(&seen);
+	kv_close(kv);
+	assert_int_equal(rmdir(scratch_path(*test, "copy")), 0);
+	free(data);
+	free(path);
+}
+
+/* ---- readers that died ---- */
+
+/* A process with a read transaction, or only with the store open, until it is killed. */
+static pid_t read_elsewhere(const char *directory, bool has_transaction)
+{
+	int told[2];
+	char byte;
+	pid_t child;
+
+	assert_int_equal(pipe(told), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct kv *kv = open_kv(directory, false);
+
+		if (has_transaction)
+			(void)begin_read(kv);
+		if (write(told[1], "x", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	close(told[1]);
+	assert_int_equal(read(told[0], &byte, 1), 1);
+	close(told[0]);
+	return child;
+}
+
+static void end_reader(pid_t child)
+{
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+/* A second reader lives on, or LMDB would make its table of readers anew by itself. */
+static void a_reader_that_was_killed_holds_nothing_back_after_a_start(void **test)
+{
+	uint64_t map_bytes, used_bytes;
+	pid_t killed, alive;
+	struct kv *kv;
+
+	kv_close(open_kv(*test, true));
+	killed = read_elsewhere(*test, true);
+	alive = read_elsewhere(*test, false);
+	end_reader(killed);
+	kv = open_kv(*test, true);
+	for (unsigned round = 0; round < 60; round++)
+		assert_int_equal(put_many(kv, 0, 40), STATUS_OK);
+	kv_usage(kv, &map_bytes, &used_bytes);
+	assert_int_equal(map_bytes, MIB);
+	kv_close(kv);
+	end_reader(alive);
+}
+
+/* What the test before shows holds only because a reader that lives does hold pages back. */
+static void a_reader_that_lives_makes_the_map_grow(void **test)
+{
+	uint64_t map_bytes, used_bytes;
+	pid_t alive;
+	struct kv *kv;
+
+	kv_close(open_kv(*test, true));
+	alive = read_elsewhere(*test, true);
+	kv = open_kv(*test, true);
+	for (unsigned round = 0; round < 60; round++)
+		assert_int_equal(put_many(kv, 0, 40), STATUS_OK);
+	kv_usage(kv, &map_bytes, &used_bytes);
+	assert_true(map_bytes > MIB);
+	kv_close(kv);
+	end_reader(alive);
+}
+
 /* ---- verifying ---- */
 
 static const char *shape_of_numbers(void *data, const char *table, struct bytes key)
@@ -1150,6 +1268,10 @@ int main(void)
 		TEST(a_file_that_may_not_grow_loses_nothing),
 		TEST(a_copy_holds_what_was_committed),
 		TEST(a_copy_holds_what_its_transaction_saw),
+		TEST(a_copy_without_room_leaves_nothing),
+		TEST(a_copy_of_damage_is_refused),
+		TEST(a_reader_that_was_killed_holds_nothing_back_after_a_start),
+		TEST(a_reader_that_lives_makes_the_map_grow),
 		TEST(what_is_whole_has_no_faults),
 		TEST(a_key_of_another_shape_is_a_fault),
 		TEST(no_flipped_byte_is_served_unnoticed),
