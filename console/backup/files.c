@@ -84,7 +84,7 @@ enum status files_make_way(const char *path)
 	char *copy = text_copy(path);
 	int error = 0;
 
-	for (char *slash = strchr(copy + 1, '/'); error == 0 && slash != NULL;
+	for (char *slash = strchr(copy + (copy[0] == '/'), '/'); error == 0 && slash != NULL;
 	     slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		if (mkdir(copy, 0700) != 0 && errno != EEXIST)

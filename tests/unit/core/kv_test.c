@@ -1064,11 +1064,13 @@ static unsigned faults_in(const char *directory)
 		.fault = count_fault,
 		.data = &faults,
 		.is_still = true };
+	enum status status;
 	struct kv *kv;
 
 	assert_int_equal(kv_open_all(directory, &kv), STATUS_OK);
 	assert_int_equal(kv_tables(kv), TABLES);
-	assert_int_equal(kv_verify(kv, &checks), faults == 0 ? STATUS_OK : STATUS_CORRUPT);
+	status = kv_verify(kv, &checks);
+	assert_int_equal(status, faults == 0 ? STATUS_OK : STATUS_CORRUPT);
 	kv_close(kv);
 	return faults;
 }
@@ -1090,6 +1092,25 @@ static void a_key_of_another_shape_is_a_fault(void **test)
 	put_one(kv, "pineapple", "a value");
 	assert_int_equal(kv_verify(kv, &checks), STATUS_CORRUPT);
 	kv_close(kv);
+}
+
+/* LMDB keeps a table's number of entries 32 bytes after its name. */
+static void entries_that_lack_are_a_fault(void **test)
+{
+	char *path = text_copy(scratch_path(*test, "data.mdb"));
+	struct kv *kv = open_kv(*test, true);
+	uint8_t *data;
+	size_t size;
+
+	assert_int_equal(put_many(kv, 0, 300), STATUS_OK);
+	kv_close(kv);
+	data = load(path, &size);
+	for (size_t at = 0; at + 40 < size; at++)
+		if (memcmp(data + at, "fruit", 5) == 0)
+			store_byte(path, at + 5 + 32, (uint8_t)(data[at + 5 + 32] + 1));
+	assert_int_equal(faults_in(*test), 1);
+	free(data);
+	free(path);
 }
 
 /* 1: all is as it was written; 2: it was refused or found to be damaged; 3: damage was served. */
@@ -1274,6 +1295,7 @@ int main(void)
 		TEST(a_reader_that_lives_makes_the_map_grow),
 		TEST(what_is_whole_has_no_faults),
 		TEST(a_key_of_another_shape_is_a_fault),
+		TEST(entries_that_lack_are_a_fault),
 		TEST(no_flipped_byte_is_served_unnoticed),
 		TEST(mdb_stat_reads_it),
 		TEST(a_reader_follows_the_growth_of_another_process),
