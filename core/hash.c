@@ -3,6 +3,7 @@
 
 #include <isa-l/crc.h>
 #include <sodium.h>
+#include <stdlib.h>
 
 #include "core/require.h"
 
@@ -42,6 +43,31 @@ void hash_chain(uint8_t chain[HASH_SIZE], struct bytes record)
 	crypto_generichash_update(&state, chain, HASH_SIZE);
 	crypto_generichash_update(&state, record.data, record.size);
 	crypto_generichash_final(&state, chain, HASH_SIZE);
+}
+
+struct hash_stream {
+	crypto_generichash_state state;
+};
+
+struct hash_stream *hash_stream_new(void)
+{
+	struct hash_stream *stream = aligned_alloc(_Alignof(struct hash_stream), sizeof(*stream));
+
+	REQUIRE(stream != NULL);
+	start(&stream->state);
+	return stream;
+}
+
+void hash_stream_more(struct hash_stream *stream, struct bytes bytes)
+{
+	crypto_generichash_update(&stream->state, bytes.data, bytes.size);
+}
+
+void hash_stream_end(struct hash_stream **taken, uint8_t out[HASH_SIZE])
+{
+	crypto_generichash_final(&(*taken)->state, out, HASH_SIZE);
+	free(*taken);
+	*taken = NULL;
 }
 
 void hash_keyed(struct bytes key, struct bytes bytes, uint8_t out[HASH_KEYED_SIZE])

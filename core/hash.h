@@ -17,6 +17,12 @@ void hash_parts(const struct bytes *parts, size_t count, uint8_t out[HASH_SIZE])
 /* chain = hash(chain, record): the running hash of a flow. */
 void hash_chain(uint8_t chain[HASH_SIZE], struct bytes record);
 
+/* The same of what comes in pieces, such as a file: `b2sum -l 128` gives it too. */
+struct hash_stream;
+struct hash_stream *hash_stream_new(void);
+void hash_stream_more(struct hash_stream *stream, struct bytes bytes);
+void hash_stream_end(struct hash_stream **stream, uint8_t out[HASH_SIZE]); /* takes it */
+
 enum { HASH_KEYED_SIZE = 32 };
 
 /* HMAC-SHA-256 (RFC 2104) by libsodium, at a quarter of the speed that others have. */

@@ -70,7 +70,7 @@ static void put_memory(struct host *host)
 	txn_put(host->txn, HOST_META, bytes_of_text(meta_key), buffer_bytes(&host->scratch));
 }
 
-static enum status load_positions(struct host *host, struct kv_txn *txn)
+static enum status load_positions(struct kv_txn *txn, uint64_t positions[SUBLOG_END])
 {
 	struct kv_cursor *cursor = NULL;
 	struct bytes key, value;
@@ -83,10 +83,28 @@ static enum status load_positions(struct host *host, struct kv_txn *txn)
 			status = STATUS_CORRUPT;
 			break;
 		}
-		host->now.positions[bytes_u64(key.data)] = bytes_u64(value.data);
+		positions[bytes_u64(key.data)] = bytes_u64(value.data);
 	}
 	kv_cursor_close(cursor);
 	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+enum status host_peek_heads(struct kv_txn *txn, struct host_heads *out)
+{
+	struct bytes value;
+	enum status status = kv_get(txn, HOST_META, bytes_of_text(meta_key), &value);
+
+	*out = (struct host_heads){ .verdicts = 0 };
+	if (status != STATUS_OK)
+		return status;
+	if (value.size < 16 + 6 * 8)
+		return STATUS_CORRUPT;
+	memcpy(out->uuid, value.data, 16);
+	out->verdicts = bytes_u64(value.data + 32);
+	out->verdict_tail = bytes_u64(value.data + 40);
+	out->outbox = bytes_u64(value.data + 48);
+	out->outbox_tail = bytes_u64(value.data + 56);
+	return load_positions(txn, out->positions);
 }
 
 /* What is due, and whether any work waits, by what is stored. */
@@ -148,7 +166,7 @@ static enum status load(struct host *host)
 	}
 	host->committed = host->now; /* what readers say is held against it */
 	if (status == STATUS_OK)
-		status = load_positions(host, txn);
+		status = load_positions(txn, host->now.positions);
 	if (status == STATUS_OK)
 		status = load_outlook(host, txn);
 	if (status == STATUS_OK)

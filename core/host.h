@@ -13,6 +13,7 @@
 #include "core/kv.h"
 #include "core/link.h"
 #include "core/stage.h"
+#include "core/sublog.h"
 
 /* The host's own tables come first in the environment; the stages' follow. */
 enum host_table {
@@ -50,6 +51,15 @@ uint64_t host_position(const struct host *host, uint32_t flow);
 /* The heads of a state that may be another process's: batches and verdicts.  0 where it is fresh.
  */
 NODISCARD enum status host_peek(struct kv_txn *txn, uint64_t *batches, uint64_t *verdicts);
+
+/* Where a state stands towards the log before it and the sinks behind it. */
+struct host_heads {
+	uint8_t uuid[16];
+	uint64_t verdicts, verdict_tail, outbox, outbox_tail;
+	uint64_t positions[SUBLOG_END];
+};
+/* NOT_FOUND: it has never run.  CORRUPT, IO. */
+NODISCARD enum status host_peek_heads(struct kv_txn *txn, struct host_heads *out);
 
 /* ---- running ---- */
 

@@ -51,6 +51,11 @@ struct kv_options {
 NODISCARD enum status kv_open(const char *directory, const struct kv_options *options,
     struct kv **out);
 void kv_close(struct kv *kv); /* NULL is fine */
+/* A reader of every table that there is, whatever its owner calls them.  As kv_open. */
+NODISCARD enum status kv_open_all(const char *directory, struct kv **out);
+unsigned kv_tables(const struct kv *kv);
+/* Borrowed from KV. */
+const char *kv_table_name(const struct kv *kv, unsigned table);
 
 /* Bytes in the map, and in use: what was deleted is not, once no reader needs it. */
 void kv_usage(struct kv *kv, uint64_t *map_bytes, uint64_t *used_bytes);
@@ -60,6 +65,27 @@ void kv_usage(struct kv *kv, uint64_t *map_bytes, uint64_t *used_bytes);
  * missing.  On the disk when it returns OK; DENIED, NO_SPACE, IO have been logged.
  */
 NODISCARD enum status kv_copy(struct kv *kv, const char *directory);
+
+/* For kv_verify; all but DATA and IS_STILL may be NULL. */
+struct kv_checks {
+	/* What is wrong with a key of TABLE; NULL: nothing. */
+	const char *(*shape)(void *data, const char *table, struct bytes key);
+	/* KEY is empty where the table as a whole is meant. */
+	void (*fault)(void *data, const char *table, struct bytes key, const char *what);
+	/* Now and then, with how many entries have been read since: a sign of life. */
+	void (*progress)(void *data, uint64_t entries);
+	void *data;
+	/* Nobody writes: each table is read by one transaction, and none of its entries may lack.
+	 */
+	bool is_still;
+};
+
+/*
+ * Reads all of KV and tells of every value whose checksum is wrong, of keys out of order or shape,
+ * and of entries that lack.  Transactions last 50 ms, unless IS_STILL.  CORRUPT: there were faults.
+ * A damaged structure can kill the process or keep it for ever: call it in one that may be lost.
+ */
+NODISCARD enum status kv_verify(struct kv *kv, const struct kv_checks *checks);
 
 /*
  * A read transaction sees the state at its begin and may last 100 ms; a write transaction sees its
@@ -77,6 +103,14 @@ NODISCARD enum status kv_trim_begin(struct kv *kv, struct kv_txn **out);
  */
 NODISCARD enum status kv_commit(struct kv_txn **txn);
 void kv_abort(struct kv_txn **txn); /* *txn may be NULL */
+
+/*
+ * As kv_copy, of the tables of TXN's handle as TXN sees them; so copies of several environments can
+ * be of one moment.  Every value's checksum is verified on the way: CORRUPT.  PROGRESS (or NULL)
+ * gets the bytes copied since.
+ */
+NODISCARD enum status kv_copy_seen(struct kv_txn *txn, const char *directory,
+    void (*progress)(void *data, uint64_t bytes), void *data);
 
 /* OK, NOT_FOUND, CORRUPT or IO.  Borrowed from the transaction, and until its next change. */
 NODISCARD enum status kv_get(struct kv_txn *txn, unsigned table, struct bytes key,

@@ -128,3 +128,79 @@ enum status log_dump_counters(const char *data, struct log_dump_counters *out)
 	kv_close(kv);
 	return status;
 }
+
+static enum status read_heads(struct kv_txn *txn, uint64_t heads[SUBLOG_END])
+{
+	struct kv_cursor *cursor = NULL;
+	struct arena arena = { 0 };
+	struct bytes key, value;
+	enum status status = kv_cursor_open(txn, TABLE_HEAD, &cursor);
+
+	while (
+	    status == STATUS_OK && (status = kv_cursor_next(cursor, &key, &value)) == STATUS_OK) {
+		const Fettle__LogHead *head = record_unpack(&fettle__log_head__descriptor, value,
+		    &arena);
+
+		if (head == NULL || key.size != 4 || bytes_u32(key.data) >= SUBLOG_END)
+			status = STATUS_CORRUPT;
+		else
+			heads[bytes_u32(key.data)] = head->head;
+	}
+	kv_cursor_close(cursor);
+	arena_fini(&arena);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+enum status log_dump_heads(const char *data, uint64_t heads[SUBLOG_END])
+{
+	struct kv *kv;
+	struct kv_txn *txn;
+	enum status status = open_log(data, &kv);
+
+	memset(heads, 0, SUBLOG_END * sizeof(*heads));
+	if (status != STATUS_OK)
+		return status;
+	status = kv_read_begin(kv, &txn);
+	if (status == STATUS_OK) {
+		status = read_heads(txn, heads);
+		kv_abort(&txn);
+	}
+	kv_close(kv);
+	return status;
+}
+
+static enum status read_generation(struct kv_txn *txn, uint64_t *out)
+{
+	struct arena arena = { 0 };
+	const Fettle__LogMeta *meta;
+	struct bytes value;
+	enum status status = kv_get(txn, TABLE_META, bytes_of_text("meta"), &value);
+
+	if (status != STATUS_OK)
+		return status;
+	meta = record_unpack(&fettle__log_meta__descriptor, value, &arena);
+	if (meta == NULL)
+		status = STATUS_CORRUPT;
+	else
+		*out = meta->generation;
+	arena_fini(&arena);
+	return status;
+}
+
+enum status log_dump_generation(const char *data, uint64_t *out)
+{
+	struct kv *kv;
+	struct kv_txn *txn;
+	enum status status = open_log(data, &kv);
+
+	*out = 0;
+	if (status != STATUS_OK)
+		return status;
+	status = kv_read_begin(kv, &txn);
+	if (status == STATUS_OK) {
+		status = read_generation(txn, out);
+		kv_abort(&txn);
+	}
+	kv_close(kv);
+	return status;
+}

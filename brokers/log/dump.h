@@ -7,6 +7,7 @@
 
 #include "core/bytes.h"
 #include "core/status.h"
+#include "core/sublog.h"
 
 /* One record; borrowed for the visit. */
 struct log_dump_record {
@@ -27,5 +28,10 @@ struct log_dump_counters {
 	uint64_t records, appended, intent, agents, commands_waiting, bytes_used;
 };
 NODISCARD enum status log_dump_counters(const char *data, struct log_dump_counters *out);
+
+/* The last number of each sub-log.  As log_dump. */
+NODISCARD enum status log_dump_heads(const char *data, uint64_t heads[SUBLOG_END]);
+/* The generation of the log of DATA.  As log_dump; CORRUPT. */
+NODISCARD enum status log_dump_generation(const char *data, uint64_t *out);
 
 #endif

@@ -11,7 +11,7 @@
 
 static const char *const tables[] = { LOG_TABLE_NAMES };
 
-enum { KEYS_MAX = 400 };
+enum { KEYS_MAX = 400, COMMANDS_PASSED_OVER = 65536 };
 static const uint64_t EPOCH_MAX = 1ULL << 48;
 
 struct heads {
@@ -91,22 +91,27 @@ static enum status load_heads(struct log_store *store, struct kv_txn *txn)
 	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-static enum status create_meta(struct log_store *store)
+static enum status put_meta(struct log_store *store)
 {
 	Fettle__LogMeta meta = FETTLE__LOG_META__INIT;
+
+	RECORD_SET_BYTES(&meta, store, BYTES_OF(store->uuid));
+	RECORD_SET(&meta, generation, store->generation);
+	RECORD_SET(&meta, slots, SUBLOG_SLOTS);
+	buffer_clear(&store->value);
+	record_pack(&store->value, &meta.base);
+	return kv_put(store->write, TABLE_META, bytes_of_text("meta"), buffer_bytes(&store->value));
+}
+
+static enum status create_meta(struct log_store *store)
+{
 	enum status status = log_store_begin(store);
 
 	if (status != STATUS_OK)
 		return status;
 	hash_random(store->uuid, sizeof(store->uuid));
 	store->generation = 1;
-	RECORD_SET_BYTES(&meta, store, BYTES_OF(store->uuid));
-	RECORD_SET(&meta, generation, store->generation);
-	RECORD_SET(&meta, slots, SUBLOG_SLOTS);
-	buffer_clear(&store->value);
-	record_pack(&store->value, &meta.base);
-	status = kv_put(store->write, TABLE_META, bytes_of_text("meta"),
-	    buffer_bytes(&store->value));
+	status = put_meta(store);
 	if (status != STATUS_OK) {
 		log_store_abort(store);
 		return status;
@@ -339,6 +344,15 @@ static enum status begin_epoch(struct log_store *store, const uint8_t agent[16],
 	return status;
 }
 
+/*
+ * An epoch's upper half is the store's generation less one.  So every epoch of before a restore is
+ * below those after it, also one that was given after the backup and that only the agent knows.
+ */
+static uint64_t last_epoch_before(const struct log_store *store)
+{
+	return (store->generation - 1) << 32;
+}
+
 enum status log_store_hello(struct log_store *store, const uint8_t agent[AGENT_ID_SIZE],
     struct bytes spool, uint64_t epoch, uint64_t starts, uint64_t now_ms, uint64_t *epoch_out)
 {
@@ -352,15 +366,19 @@ enum status log_store_hello(struct log_store *store, const uint8_t agent[AGENT_I
 	} else if (status != STATUS_OK) {
 		return status;
 	}
-	is_new_epoch = epoch == 0 || epoch != known->epoch
+	is_new_epoch = epoch <= last_epoch_before(store) || epoch != known->epoch
 	            || !bytes_equal(record_bytes(known->store), spool);
 	*epoch_out = known->epoch;
 	if (!is_new_epoch && known->starts == starts)
 		return STATUS_OK;
-	/* Where a backup was restored here the agent knows the later one, but no absurd one. */
+	/* Where a backup was copied here by hand the agent knows the later one, but no absurd one.
+	 */
+	if (is_new_epoch && (epoch < known->epoch || epoch >= EPOCH_MAX))
+		epoch = known->epoch;
+	if (is_new_epoch && epoch < last_epoch_before(store))
+		epoch = last_epoch_before(store);
 	if (is_new_epoch)
-		RECORD_SET(known, epoch,
-		    (epoch > known->epoch && epoch < EPOCH_MAX ? epoch : known->epoch) + 1);
+		RECORD_SET(known, epoch, epoch + 1);
 	RECORD_SET_BYTES(known, store, spool);
 	RECORD_SET(known, starts, starts);
 	RECORD_SET(known, last_seen_ms, now_ms);
@@ -381,6 +399,50 @@ enum status log_store_end_epoch(struct log_store *store, const uint8_t agent[AGE
 	/* One that no agent was given: the hello that names the older one gets the next. */
 	RECORD_SET(known, epoch, known->epoch + 1);
 	return put_agent(store, agent, known);
+}
+
+/* ---- restored from a backup ---- */
+
+/* One agent's stream of commands goes on beyond what it may have had since the backup. */
+static enum status pass_over_commands(struct log_store *store, struct kv_cursor *cursor,
+    struct bytes key, struct bytes value)
+{
+	Fettle__LogAgent *agent;
+
+	arena_reset(&store->arena);
+	agent = record_unpack(&fettle__log_agent__descriptor, value, &store->arena);
+	if (agent == NULL)
+		return STATUS_CORRUPT;
+	RECORD_SET(agent, command_head, agent->command_head + COMMANDS_PASSED_OVER);
+	buffer_clear(&store->value);
+	record_pack(&store->value, &agent->base);
+	return kv_cursor_put(cursor, key, buffer_bytes(&store->value));
+}
+
+static enum status pass_over_all_commands(struct log_store *store)
+{
+	struct kv_cursor *cursor = NULL;
+	struct bytes key, value;
+	enum status status = kv_cursor_open(store->write, TABLE_AGENT, &cursor);
+
+	if (status == STATUS_OK)
+		status = kv_cursor_seek(cursor, BYTES_NONE, &key, &value);
+	while (status == STATUS_OK) {
+		status = pass_over_commands(store, cursor, key, value);
+		if (status == STATUS_OK)
+			status = kv_cursor_next(cursor, &key, &value);
+	}
+	kv_cursor_close(cursor);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+enum status log_store_restored(struct log_store *store)
+{
+	enum status status;
+
+	store->generation++;
+	status = put_meta(store);
+	return status == STATUS_OK ? pass_over_all_commands(store) : status;
 }
 
 /* ---- records ---- */

@@ -57,6 +57,13 @@ NODISCARD enum status log_store_end_epoch(struct log_store *store,
     const uint8_t agent[AGENT_ID_SIZE]);
 
 /*
+ * This store is a backup that takes its place again: its generation rises, so that every agent
+ * begins a new epoch and sends every fact anew, and no number of a command is given twice.  In a
+ * transaction.
+ */
+NODISCARD enum status log_store_restored(struct log_store *store);
+
+/*
  * Appends RECORDS, numbered from FIRST, of a lane of AGENT.  Duplicates are passed over.  EXISTS:
  * they do not follow what was committed; STATUS_REJECT: CHAIN (if any) is not the hash of what
  * came, so another party has written under this key.  In a transaction.

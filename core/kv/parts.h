@@ -125,6 +125,12 @@ int kv_growth_replace_map(struct environment *env, uint64_t size);
 /* Outside the gate.  FULL, NO_SPACE, IO; AGAIN: the transactions of this process did not end. */
 enum status kv_growth_grow(struct environment *env, unsigned wait_ms);
 
+/* ---- value.c ---- */
+
+/* What is wrong with what is STORED under KEY; NULL: nothing. */
+const char *kv_value_damage(const struct table *table, struct bytes key, const MDB_val *stored,
+    struct bytes *payload);
+
 /* ---- transaction.c ---- */
 
 /* Without a look at whether the map must grow. */

@@ -75,22 +75,29 @@ static enum status log_damaged(const struct kv_txn *txn, const struct table *tab
 	return STATUS_CORRUPT;
 }
 
+const char *kv_value_damage(const struct table *table, struct bytes key, const MDB_val *stored,
+    struct bytes *payload)
+{
+	static const char damaged[] = "a stored value is damaged: restore the store from a backup";
+	struct bytes all = bytes_of_val(stored);
+
+	*payload = BYTES_NONE;
+	if (all.size < FRAME_SIZE)
+		return damaged;
+	*payload = BYTES(all.data + FRAME_SIZE, all.size - FRAME_SIZE);
+	if (bytes_u32(all.data + 4) != frame_crc(table, BYTES(all.data, 4), key, *payload))
+		return damaged;
+	if (all.data[0] != FRAME_PLAIN || all.data[1] != FRAME_VERSION)
+		return "a stored value was written by a newer version: use that one";
+	return NULL;
+}
+
 static enum status unframe(const struct kv_txn *txn, const struct table *table, struct bytes key,
     const MDB_val *stored, struct bytes *out)
 {
-	struct bytes all = bytes_of_val(stored);
+	const char *damage = kv_value_damage(table, key, stored, out);
 
-	if (all.size < FRAME_SIZE)
-		return log_damaged(txn, table, key,
-		    "a stored value is damaged: restore the store from a backup");
-	*out = BYTES(all.data + FRAME_SIZE, all.size - FRAME_SIZE);
-	if (bytes_u32(all.data + 4) != frame_crc(table, BYTES(all.data, 4), key, *out))
-		return log_damaged(txn, table, key,
-		    "a stored value is damaged: restore the store from a backup");
-	if (all.data[0] != FRAME_PLAIN || all.data[1] != FRAME_VERSION)
-		return log_damaged(txn, table, key,
-		    "a stored value was written by a newer version: use that one");
-	return STATUS_OK;
+	return damage == NULL ? STATUS_OK : log_damaged(txn, table, key, damage);
 }
 
 /* A failed look into LMDB. */

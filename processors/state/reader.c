@@ -396,3 +396,16 @@ enum status state_reader_counters(struct state_reader *reader, struct state_coun
 	kv_abort(&txn);
 	return status;
 }
+
+enum status state_reader_heads(struct state_reader *reader, struct host_heads *out)
+{
+	struct kv_txn *txn;
+	enum status status = kv_read_begin(reader->kv, &txn);
+
+	*out = (struct host_heads){ .verdicts = 0 };
+	if (status != STATUS_OK)
+		return status;
+	status = host_peek_heads(txn, out);
+	kv_abort(&txn);
+	return status;
+}

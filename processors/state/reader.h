@@ -8,6 +8,7 @@
 
 #include "core/event.h"
 #include "core/fact.h"
+#include "core/host.h"
 #include "core/status.h"
 
 /* The asset that is made for an agent when first heard of. */
@@ -81,5 +82,8 @@ struct state_counters {
 };
 NODISCARD enum status state_reader_counters(struct state_reader *reader,
     struct state_counters *out);
+
+/* NOT_FOUND: the processor has never committed a batch. */
+NODISCARD enum status state_reader_heads(struct state_reader *reader, struct host_heads *out);
 
 #endif

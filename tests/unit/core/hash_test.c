@@ -28,6 +28,19 @@ static void parts_are_hashed_with_their_lengths(void **test)
 	assert_memory_not_equal(a, b, sizeof(a));
 }
 
+static void pieces_have_the_hash_of_the_whole(void **test)
+{
+	struct hash_stream *stream = hash_stream_new();
+	uint8_t whole[HASH_SIZE], pieces[HASH_SIZE];
+
+	(void)test;
+	hash_bytes(bytes_of_text("in one piece"), whole);
+	hash_stream_more(stream, bytes_of_text("in one"));
+	hash_stream_more(stream, bytes_of_text(" piece"));
+	hash_stream_end(&stream, pieces);
+	assert_memory_equal(whole, pieces, sizeof(whole));
+}
+
 /* RFC 3720, B.4: 32 bytes of zeroes. */
 static void a_crc_goes_on_where_it_was(void **test)
 {
@@ -44,6 +57,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_keyed_hash_is_hmac_sha_256),
 		cmocka_unit_test(parts_are_hashed_with_their_lengths),
+		cmocka_unit_test(pieces_have_the_hash_of_the_whole),
 		cmocka_unit_test(a_crc_goes_on_where_it_was),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -896,6 +896,311 @@ static void a_copy_holds_what_was_committed(void **test)
 	free(copy);
 }
 
+static void a_copy_holds_what_its_transaction_saw(void **test)
+{
+	char *copy = text_copy(scratch_path(*test, "backup/today"));
+	struct kv *kv = open_kv(scratch_path(*test, "kv"), true), *copied;
+	struct kv_txn *seen;
+	struct stat info;
+
+	assert_int_equal(put_many(kv, 0, 300), STATUS_OK);
+	seen = begin_read(kv);
+	assert_int_equal(put_many(kv, 300, 100), STATUS_OK);
+	assert_int_equal(kv_copy_seen(seen, copy, NULL, NULL), STATUS_OK);
+	assert_int_equal(kv_copy_seen(seen, copy, NULL, NULL), STATUS_EXISTS);
+	kv_abort(&seen);
+	kv_close(kv);
+	assert_int_equal(stat(scratch_path(copy, "data.mdb"), &info), 0);
+	assert_true(info.st_size < 2 * MIB); /* of 16 MiB that it was made in */
+	assert_int_equal(access(scratch_path(copy, "lock"), F_OK), -1);
+	copied = open_kv(copy, false);
+	assert_int_equal(count_whole(copied), 300);
+	kv_close(copied);
+	copied = open_kv(copy, true);
+	assert_int_equal(put_many(copied, 300, 100), STATUS_OK);
+	kv_close(copied);
+	free(copy);
+}
+
+static bool copy_without_room_leaves_nothing(const char *directory)
+{
+	struct kv *kv = open_kv(scratch_path(directory, "kv"), true);
+	struct kv_txn *seen;
+	bool is_refused;
+
+	if (put_many(kv, 0, 300) != STATUS_OK)
+		return false;
+	signal(SIGXFSZ, SIG_IGN);
+	set_file_limit(2 * MIB);
+	seen = begin_read(kv);
+	is_refused = kv_copy_seen(seen, scratch_path(directory, "copy"), NULL, NULL)
+	          == STATUS_NO_SPACE;
+	kv_abort(&seen);
+	kv_close(kv);
+	return is_refused && rmdir(scratch_path(directory, "copy")) == 0;
+}
+
+static void a_copy_without_room_leaves_nothing(void **test)
+{
+	assert_true(in_child(copy_without_room_leaves_nothing, *test));
+}
+
+static void a_copy_of_damage_is_refused(void **test)
+{
+	static const char value[] = "a value worth keeping";
+	char *path = text_copy(scratch_path(*test, "kv/data.mdb"));
+	struct kv *kv = open_kv(scratch_path(*test, "kv"), true);
+	struct kv_txn *seen;
+	uint8_t *data;
+	size_t size;
+
+	put_one(kv, "key", value);
+	kv_close(kv);
+	data = load(path, &size);
+	store_byte(path, find_last(data, size, value), 'A');
+	kv = open_kv(scratch_path(*test, "kv"), false);
+	seen = begin_read(kv);
+	assert_int_equal(kv_copy_seen(seen, scratch_path(*test, "copy"), NULL, NULL),
+	    STATUS_CORRUPT);
+	kv_abort(&seen);
+	kv_close(kv);
+	assert_int_equal(rmdir(scratch_path(*test, "copy")), 0);
+	free(data);
+	free(path);
+}
+
+/* ---- readers that died ---- */
+
+/* A process with a read transaction, or only with the store open, until it is killed. */
+static pid_t read_elsewhere(const char *directory, bool has_transaction)
+{
+	int told[2];
+	char byte;
+	pid_t child;
+
+	assert_int_equal(pipe(told), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct kv *kv = open_kv(directory, false);
+
+		if (has_transaction)
+			(void)begin_read(kv);
+		if (write(told[1], "x", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	close(told[1]);
+	assert_int_equal(read(told[0], &byte, 1), 1);
+	close(told[0]);
+	return child;
+}
+
+static void end_reader(pid_t child)
+{
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+/* A second reader lives on, or LMDB would make its table of readers anew by itself. */
+static void a_reader_that_was_killed_holds_nothing_back_after_a_start(void **test)
+{
+	uint64_t map_bytes, used_bytes;
+	pid_t killed, alive;
+	struct kv *kv;
+
+	kv_close(open_kv(*test, true));
+	killed = read_elsewhere(*test, true);
+	alive = read_elsewhere(*test, false);
+	end_reader(killed);
+	kv = open_kv(*test, true);
+	for (unsigned round = 0; round < 60; round++)
+		assert_int_equal(put_many(kv, 0, 40), STATUS_OK);
+	kv_usage(kv, &map_bytes, &used_bytes);
+	assert_int_equal(map_bytes, MIB);
+	kv_close(kv);
+	end_reader(alive);
+}
+
+/* What the test before shows holds only because a reader that lives does hold pages back. */
+static void a_reader_that_lives_makes_the_map_grow(void **test)
+{
+	uint64_t map_bytes, used_bytes;
+	pid_t alive;
+	struct kv *kv;
+
+	kv_close(open_kv(*test, true));
+	alive = read_elsewhere(*test, true);
+	kv = open_kv(*test, true);
+	for (unsigned round = 0; round < 60; round++)
+		assert_int_equal(put_many(kv, 0, 40), STATUS_OK);
+	kv_usage(kv, &map_bytes, &used_bytes);
+	assert_true(map_bytes > MIB);
+	kv_close(kv);
+	end_reader(alive);
+}
+
+/* ---- verifying ---- */
+
+static const char *shape_of_numbers(void *data, const char *table, struct bytes key)
+{
+	(void)data;
+	return strcmp(table, "fruit") == 0 && key.size != 4 ? "not a number" : NULL;
+}
+
+static void count_fault(void *data, const char *table, struct bytes key, const char *what)
+{
+	(void)table;
+	(void)key;
+	(void)what;
+	++*(unsigned *)data;
+}
+
+/* How many faults there are in what DIRECTORY holds. */
+static unsigned faults_in(const char *directory)
+{
+	unsigned faults = 0;
+	struct kv_checks checks = { .shape = shape_of_numbers,
+		.fault = count_fault,
+		.data = &faults,
+		.is_still = true };
+	enum status status;
+	struct kv *kv;
+
+	assert_int_equal(kv_open_all(directory, &kv), STATUS_OK);
+	assert_int_equal(kv_tables(kv), TABLES);
+	status = kv_verify(kv, &checks);
+	assert_int_equal(status, faults == 0 ? STATUS_OK : STATUS_CORRUPT);
+	kv_close(kv);
+	return faults;
+}
+
+static void what_is_whole_has_no_faults(void **test)
+{
+	struct kv *kv = open_kv(*test, true);
+
+	assert_int_equal(put_many(kv, 0, 300), STATUS_OK);
+	kv_close(kv);
+	assert_int_equal(faults_in(*test), 0);
+}
+
+static void a_key_of_another_shape_is_a_fault(void **test)
+{
+	struct kv_checks checks = { .shape = shape_of_numbers };
+	struct kv *kv = open_kv(*test, true);
+
+	put_one(kv, "pineapple", "a value");
+	assert_int_equal(kv_verify(kv, &checks), STATUS_CORRUPT);
+	kv_close(kv);
+}
+
+/* LMDB keeps a table's number of entries 32 bytes after its name. */
+static void entries_that_lack_are_a_fault(void **test)
+{
+	char *path = text_copy(scratch_path(*test, "data.mdb"));
+	struct kv *kv = open_kv(*test, true);
+	uint8_t *data;
+	size_t size;
+
+	assert_int_equal(put_many(kv, 0, 300), STATUS_OK);
+	kv_close(kv);
+	data = load(path, &size);
+	for (size_t at = 0; at + 40 < size; at++)
+		if (memcmp(data + at, "fruit", 5) == 0)
+			store_byte(path, at + 5 + 32, (uint8_t)(data[at + 5 + 32] + 1));
+	assert_int_equal(faults_in(*test), 1);
+	free(data);
+	free(path);
+}
+
+/* 1: all is as it was written; 2: it was refused or found to be damaged; 3: damage was served. */
+static int served(const char *directory, unsigned count)
+{
+	struct kv_options how = options(false);
+	struct kv_checks checks = { .is_still = true };
+	struct kv_cursor *cursor = NULL;
+	struct kv_txn *txn = NULL;
+	struct bytes key, value;
+	uint8_t wanted[4], content[1000];
+	unsigned found = 0;
+	struct kv *kv;
+	enum status status = kv_open(directory, &how, &kv);
+
+	if (status != STATUS_OK || kv_read_begin(kv, &txn) != STATUS_OK
+	    || kv_cursor_open(txn, FRUIT, &cursor) != STATUS_OK)
+		return 2;
+	while ((status = kv_cursor_next(cursor, &key, &value)) == STATUS_OK && found < count) {
+		if (!bytes_equal(key, numbered_key(found, wanted))
+		    || !bytes_equal(value, numbered_value(found, content)))
+			return kv_verify(kv, &checks) == STATUS_OK ? 3 : 2;
+		found++;
+	}
+	if (status == STATUS_NOT_FOUND && found == count)
+		return 1;
+	return status != STATUS_NOT_FOUND || kv_verify(kv, &checks) != STATUS_OK ? 2 : 3;
+}
+
+/* In a process of its own, as damage may end it or keep it for ever. */
+static int served_in_child(const char *directory, unsigned count)
+{
+	int status;
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		const struct rlimit no_core = { 0 };
+
+		setrlimit(RLIMIT_CORE, &no_core);
+		signal(SIGSEGV, SIG_DFL);
+		signal(SIGABRT, SIG_DFL);
+		alarm(10);
+		close(STDERR_FILENO);
+		_exit(served(directory, count));
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+}
+
+/* A generator of its own, so that every run damages the same places. */
+static uint32_t next_random(uint32_t *state)
+{
+	*state = *state * 1664525 + 1013904223;
+	return *state >> 8;
+}
+
+static void no_flipped_byte_is_served_unnoticed(void **test)
+{
+	enum { COUNT = 300, FLIPS = 200 };
+	char *path = text_copy(scratch_path(*test, "data.mdb"));
+	unsigned outcomes[4] = { 0 };
+	uint64_t map_bytes, used_bytes;
+	struct kv *kv = open_kv(*test, true);
+	uint32_t state = 1;
+	uint8_t *data;
+	size_t size;
+
+	assert_int_equal(put_many(kv, 0, COUNT), STATUS_OK);
+	kv_usage(kv, &map_bytes, &used_bytes);
+	kv_close(kv);
+	data = load(path, &size);
+	for (unsigned i = 0; i < FLIPS; i++) {
+		size_t place = next_random(&state) % used_bytes;
+		int outcome;
+
+		store_byte(path, place, data[place] ^ (uint8_t)(1U << next_random(&state) % 8));
+		outcome = served_in_child(*test, COUNT);
+		store_byte(path, place, data[place]);
+		outcomes[outcome]++;
+		if (outcome == 3)
+			fail_msg("a flipped bit of byte %zu was served", place);
+	}
+	print_message("%u flips: %u where nothing is, %u found, %u ended the reader\n", FLIPS,
+	    outcomes[1], outcomes[2], outcomes[0]);
+	assert_true(outcomes[2] > FLIPS / 4);
+	free(data);
+	free(path);
+}
+
 static void mdb_stat_reads_it(void **test)
 {
 	char *command;
@@ -983,6 +1288,15 @@ int main(void)
 		TEST(a_full_disk_loses_nothing_and_work_goes_on_after_it),
 		TEST(a_file_that_may_not_grow_loses_nothing),
 		TEST(a_copy_holds_what_was_committed),
+		TEST(a_copy_holds_what_its_transaction_saw),
+		TEST(a_copy_without_room_leaves_nothing),
+		TEST(a_copy_of_damage_is_refused),
+		TEST(a_reader_that_was_killed_holds_nothing_back_after_a_start),
+		TEST(a_reader_that_lives_makes_the_map_grow),
+		TEST(what_is_whole_has_no_faults),
+		TEST(a_key_of_another_shape_is_a_fault),
+		TEST(entries_that_lack_are_a_fault),
+		TEST(no_flipped_byte_is_served_unnoticed),
 		TEST(mdb_stat_reads_it),
 		TEST(a_reader_follows_the_growth_of_another_process),
 	};

@@ -489,6 +489,43 @@ static void commands_that_were_acknowledged_are_deleted(void **test)
 	assert_int_equal(command_head(at, agent), 3);
 }
 
+static void restore(struct fixture *at)
+{
+	begin(at);
+	assert_int_equal(log_store_restored(at->store), STATUS_OK);
+	commit(at);
+	reopen(at);
+}
+
+/* LOST is one that the agent was given after the backup. */
+static void after_a_restore_every_agent_begins_a_new_epoch(void **test)
+{
+	struct fixture *at = *test;
+	uint64_t epoch = hello(at, spool, 0), lost = epoch + 1, later;
+
+	append_ok(at, epoch, 1, 2);
+	restore(at);
+	assert_int_equal(log_store_generation(at->store), 2);
+	later = hello(at, spool, epoch);
+	assert_true(later > lost);
+	assert_int_equal(hello(at, spool, later), later);
+	append_ok(at, later, 1, 1);
+	assert_int_equal(log_store_head(at->store, flow()), 3);
+	restore(at);
+	assert_true(hello(at, spool, later) > later + 1);
+	assert_int_equal(log_store_generation(at->store), 3);
+}
+
+static void after_a_restore_no_number_of_a_command_comes_again(void **test)
+{
+	struct fixture *at = *test;
+
+	assert_int_equal(command(at, agent, "plan", "1"), STATUS_OK);
+	restore(at);
+	assert_true(command_head(at, agent) > 1000);
+	assert_int_equal(command(at, agent, "plan", "2"), STATUS_OK);
+}
+
 static void a_command_without_target_or_key_is_rejected(void **test)
 {
 	struct fixture *at = *test;
@@ -583,6 +620,8 @@ int main(void)
 		TEST(what_is_no_record_is_kept_as_malformed),
 		TEST(what_was_not_committed_is_gone_after_a_crash),
 		TEST(uuid_and_generation_stay),
+		TEST(after_a_restore_every_agent_begins_a_new_epoch),
+		TEST(after_a_restore_no_number_of_a_command_comes_again),
 		TEST(the_same_spool_stays_in_its_epoch),
 		TEST(a_hello_that_says_nothing_new_costs_no_commit),
 		TEST(a_new_a_strange_and_an_older_spool_each_begin_a_higher_epoch),
