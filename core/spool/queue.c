@@ -106,6 +106,7 @@ static enum status append(struct spool *spool, enum lane lane, uint32_t kind,
 {
 	struct buffer subject = { 0 }, baseline = { 0 };
 	struct spool_room room = { 0 };
+	uint64_t events = spool->now.events;
 	enum status status;
 
 	arena_reset(&spool->arena);
@@ -124,6 +125,8 @@ static enum status append(struct spool *spool, enum lane lane, uint32_t kind,
 	if (status == STATUS_OK)
 		status = spool_pending_put(spool, buffer_bytes(&subject),
 		    spool->now.lanes[lane].appended);
+	if (status == STATUS_AGAIN) /* nobody has seen the id */
+		spool->now.events = events;
 	buffer_fini(&subject);
 	buffer_fini(&baseline);
 	return status;

@@ -344,8 +344,12 @@ static void nothing_that_has_a_number_goes(void **test)
 	struct fixture *at = *test;
 	unsigned count = fill(at, LANE_DELTA);
 	const char *before = queue(at, LANE_DELTA);
+	uint8_t last[EVENT_ID_SIZE], now[EVENT_ID_SIZE];
 
+	spool_last_event(at->spool, last);
 	assert_int_equal(set(at, LANE_DELTA, "new", 'a'), STATUS_FULL);
+	spool_last_event(at->spool, now);
+	assert_memory_equal(now, last, EVENT_ID_SIZE);
 	assert_int_equal(set(at, LANE_DELTA, "k0", 'b'), STATUS_FULL);
 	assert_int_equal(job(at, LANE_DELTA), STATUS_FULL);
 	assert_string_equal(queue(at, LANE_DELTA), before);
