@@ -361,30 +361,18 @@ static void on_heartbeat(uv_timer_t *timer)
 	    0);
 }
 
-/* What the spool refused is said once there is room again, and observed anew. */
-static void report_refused(struct agent *agent)
-{
-	Fettle__Gap gap = FETTLE__GAP__INIT;
-	struct buffer body = { 0 };
-
-	RECORD_SET(&gap, count, spool_refused(agent->spool));
-	gap.reason = RECORD_TEXT("the spool was full; what is there now was observed again");
-	record_pack(&body, &gap.base);
-	if (spool_append(agent->spool, LANE_DELTA, FETTLE__KIND__KIND_GAP, 0, buffer_bytes(&body))
-	    == STATUS_OK)
-		spool_clear_refused(agent->spool);
-	buffer_fini(&body);
-}
-
+/* Once there is room again: what the spool refused is counted, what it lacks is looked for. */
 static void on_retry(uv_timer_t *timer)
 {
 	struct agent *agent = timer->data;
+	enum status status;
 
 	if (agent->has_failed || !spool_has_room(agent->spool))
 		return;
-	if (spool_refused(agent->spool) > 0)
-		report_refused(agent);
-	if (observer_wants_refresh(agent->observer))
+	status = spool_refused(agent->spool) > 0 ? spool_report_refused(agent->spool) : STATUS_OK;
+	if (status != STATUS_OK && status != STATUS_FULL)
+		on_spool_failure(agent, status);
+	else if (observer_wants_refresh(agent->observer))
 		refresh_all(agent);
 }
 

@@ -15,6 +15,7 @@ int assets_show_run(const struct console *console, int argc, char **argv);
 int facts_run(const struct console *console, int argc, char **argv);
 int results_run(const struct console *console, int argc, char **argv);
 int changes_run(const struct console *console, int argc, char **argv);
+int gaps_run(const struct console *console, int argc, char **argv);
 int findings_list_run(const struct console *console, int argc, char **argv);
 int findings_show_run(const struct console *console, int argc, char **argv);
 int alerts_list_run(const struct console *console, int argc, char **argv);

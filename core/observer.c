@@ -26,6 +26,7 @@ struct scope {
 struct observer {
 	struct spool *spool;
 	bool wants_refresh;
+	uint64_t evicted; /* records, when a refresh was last asked for */
 	struct scope *scopes;
 	struct buffer value, body;
 };
@@ -43,7 +44,7 @@ struct observer_pass {
 	uint8_t *prefix, *plan;
 	size_t prefix_size, plan_size;
 	struct seen *seen;
-	uint64_t facts, undone_before;
+	uint64_t facts, undone_before, evicted_before;
 	enum status status; /* of the first that could not be taken */
 	struct scope *scope;
 	enum lane (*lane_of)(void *data, struct bytes key);
@@ -55,6 +56,7 @@ struct observer *observer_new(struct spool *spool)
 	struct observer *observer = memory_new(sizeof(*observer));
 
 	observer->spool = spool;
+	observer->evicted = spool_evicted(spool);
 	return observer;
 }
 
@@ -77,9 +79,11 @@ void observer_free(struct observer *observer)
 
 bool observer_wants_refresh(struct observer *observer)
 {
-	bool wanted = observer->wants_refresh;
+	uint64_t evicted = spool_evicted(observer->spool);
+	bool wanted = observer->wants_refresh || evicted != observer->evicted;
 
 	observer->wants_refresh = false;
+	observer->evicted = evicted;
 	return wanted;
 }
 
@@ -284,6 +288,7 @@ struct observer_pass *observer_pass_begin(struct observer *observer, const char 
 
 	pass->observer = observer;
 	pass->undone_before = spool_undone(observer->spool);
+	pass->evicted_before = spool_evicted(observer->spool);
 	pass->collector = text_copy(collector);
 	pass->prefix = memory_new(prefix.size);
 	pass->prefix_size = prefix.size;
@@ -404,6 +409,9 @@ enum status observer_pass_end(struct observer_pass **pass)
 		status = STATUS_AGAIN;
 	if (status == STATUS_OK)
 		status = unset_missing(*pass);
+	/* It may be what this pass said, and is not the server's to know. */
+	if (status == STATUS_OK && spool_evicted(observer->spool) != (*pass)->evicted_before)
+		status = STATUS_AGAIN;
 	if (status == STATUS_OK)
 		status = append_mark(*pass);
 	if (status == STATUS_OK)

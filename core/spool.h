@@ -8,7 +8,8 @@
  * its turns: what came together is synced together.
  *
  * A record gets its sequence number and chain hash when it is about to be sent for the first time
- * and not before, so that records which nobody else can have seen may still be dropped or merged.
+ * and not before, so that records which nobody else can have seen may still be replaced or evicted.
+ * That happens where a lane is full: core/spool/README.md has the rules.
  */
 #ifndef CORE_SPOOL_H
 #define CORE_SPOOL_H
@@ -32,9 +33,9 @@ NODISCARD enum status spool_open(const char *directory, uint64_t size_max, struc
 void spool_close(struct spool *spool); /* NULL is fine; what is not committed is lost */
 
 /*
- * Appends a record; it counts once spool_commit returned OK.  FULL: the lane has no room; nothing
- * was appended, and it is counted as refused.  REJECT: BODY is larger than LINK_RECORD_MAX.
- * NO_SPACE, IO: the disk; the whole transaction is undone.
+ * Appends a record; it counts once spool_commit returned OK.  Older ones may have gone for it.
+ * FULL: the lane has no room and nothing may go for it; it is counted as refused.  REJECT: BODY is
+ * larger than LINK_RECORD_MAX. NO_SPACE, IO: the disk; the whole transaction is undone.
  */
 NODISCARD enum status spool_append(struct spool *spool, enum lane lane, uint32_t kind,
     uint64_t fact_revision, struct bytes body);
@@ -50,7 +51,7 @@ void spool_last_event(const struct spool *spool, uint8_t out[EVENT_ID_SIZE]);
 
 /* ---- the ledger ---- */
 
-/* The hash last appended for KEY: OK, NOT_FOUND, CORRUPT, IO. */
+/* The hash last appended for KEY, of zeroes where that was evicted: OK, NOT_FOUND, CORRUPT, IO. */
 NODISCARD enum status spool_ledger_get(struct spool *spool, struct bytes key,
     uint8_t hash[HASH_SIZE]);
 /* Appends KIND with BODY under a new fact revision, and remembers HASH (NULL: forgets the key). */
@@ -98,10 +99,15 @@ NODISCARD enum status spool_acked(struct spool *spool, enum lane lane, uint64_t 
 uint64_t spool_command(const struct spool *spool);
 NODISCARD enum status spool_set_command(struct spool *spool, uint64_t sequence);
 
-/* Records kept, and observations refused for lack of room since this was last reset to 0. */
+/* Records kept. */
 uint64_t spool_kept(const struct spool *spool);
+/* Records that newer ones took the place of, and that gap records did, since it was created. */
+uint64_t spool_coalesced(const struct spool *spool);
+uint64_t spool_evicted(const struct spool *spool);
+/* Observations refused for lack of room that no gap record counts yet. */
 uint64_t spool_refused(const struct spool *spool);
-void spool_clear_refused(struct spool *spool);
+/* Appends a gap record to each lane that has refused any.  As spool_append. */
+NODISCARD enum status spool_report_refused(struct spool *spool);
 bool spool_has_room(const struct spool *spool);
 
 #endif

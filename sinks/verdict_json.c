@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/clock.h"
+#include "core/lane.h"
 #include "core/log.h"
 #include "core/record.h"
 #include "core/require.h"
@@ -290,6 +291,15 @@ json_t *verdict_json_results(const Fettle__ResultsVerdict *verdict, const char *
 	return object;
 }
 
+const char *verdict_json_lane(uint32_t lane)
+{
+	static const char *const names[LANE_END] = { [LANE_CRITICAL] = "critical",
+		[LANE_DELTA] = "delta",
+		[LANE_BULK] = "bulk" };
+
+	return lane < LANE_END ? names[lane] : NULL;
+}
+
 json_t *verdict_json_loss(const Fettle__LossVerdict *verdict, const char *asset)
 {
 	json_t *object = json_object();
@@ -299,6 +309,12 @@ json_t *verdict_json_loss(const Fettle__LossVerdict *verdict, const char *asset)
 	set_number(object, "count", verdict->count);
 	set(object, "reason", verdict_json_optional(verdict->reason));
 	set(object, "at", verdict_json_time(verdict->at_ms));
+	set(object, "lane", verdict_json_optional(verdict_json_lane(verdict->lane)));
+	set(object, "from",
+	    verdict->has_from ? json_integer((json_int_t)verdict->from) : json_null());
+	set(object, "to", verdict->has_to ? json_integer((json_int_t)verdict->to) : json_null());
+	set(object, "first_at", verdict_json_time(verdict->first_ms));
+	set(object, "last_at", verdict_json_time(verdict->last_ms));
 	return object;
 }
 

@@ -45,6 +45,8 @@ json_t *verdict_json_asset(const Fettle__AssetVerdict *verdict);
 json_t *verdict_json_change(const Fettle__ChangeVerdict *verdict, const char *asset);
 json_t *verdict_json_finding(const Fettle__FindingVerdict *verdict, const char *asset);
 json_t *verdict_json_results(const Fettle__ResultsVerdict *verdict, const char *asset);
+/* "critical", "delta", "bulk"; NULL: none of them. */
+const char *verdict_json_lane(uint32_t lane);
 json_t *verdict_json_loss(const Fettle__LossVerdict *verdict, const char *asset);
 json_t *verdict_json_alert(const Fettle__AlertVerdict *verdict, const char *asset);
 json_t *verdict_json_job(const Fettle__JobVerdict *verdict, const char *asset);

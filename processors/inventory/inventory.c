@@ -9,6 +9,7 @@
  */
 #include "processors/inventory/inventory.h"
 
+#include "core/lane.h"
 #include "processors/roles.h"
 #include "processors/state/changed.h"
 #include "processors/state/facts.h"
@@ -566,6 +567,14 @@ static enum status on_gap(struct stage_io *io, const struct event *event)
 	RECORD_SET_BYTES(&verdict, asset, BYTES_OF(asset.id));
 	RECORD_SET(&verdict, count, gap->count);
 	verdict.reason = gap->reason;
+	if (gap->lane >= LANE_CRITICAL && gap->lane < LANE_END)
+		RECORD_SET(&verdict, lane, gap->lane);
+	if (gap->has_from && gap->has_to) {
+		RECORD_SET(&verdict, from, gap->from);
+		RECORD_SET(&verdict, to, gap->to);
+		RECORD_SET(&verdict, first_ms, gap->first_ms);
+		RECORD_SET(&verdict, last_ms, gap->last_ms);
+	}
 	RECORD_SET(&verdict, at_ms, event->stamp->received_ms);
 	stage_verdict(io, FETTLE__KIND__KIND_LOSS, &verdict.base);
 	return touch(io, event, &asset, record);

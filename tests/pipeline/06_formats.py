@@ -50,7 +50,7 @@ class Formats(support.Case):
         self.place.json("scan")
         asset = self.place.asset()
         for command in (["facts", asset], ["findings", "list"], ["assets", "list"],
-                        ["policies", "list"], ["log", "dump"], ["changes"], ["remediations"]):
+                        ["policies", "list"], ["log", "dump"], ["changes"], ["gaps"], ["remediations"]):
             with self.subTest(command[0]):
                 rows = self.place.rows(*command)
                 self.assertEqual(self.place.json(*command, "--limit", "0"), rows)

@@ -183,13 +183,18 @@ static uint64_t due_now(const struct generator *generator)
 	return due > generator->options.count ? generator->options.count : due;
 }
 
-/* A batch: observed, written down, committed.  A full spool ends it; the rest comes later. */
+/*
+ * A batch: observed, written down, committed.  It ends before the spool is full, which would evict
+ * what nobody can observe again; the rest comes later.
+ */
 static void produce(struct generator *generator)
 {
 	uint64_t due = due_now(generator);
 	enum status status = STATUS_OK;
 
 	for (unsigned i = 0; i < BATCH_FACTS && generator->next <= due; i++) {
+		if (!spool_has_room(generator->spool))
+			break;
 		status = observe(generator, generator->next);
 		if (status != STATUS_OK)
 			break;

@@ -258,7 +258,7 @@ static void a_lane_that_is_full_holds_up_no_other(void **test)
 	open_spool(at, 1024 * 1024);
 	for (int i = 0; status == STATUS_OK; i++) {
 		snprintf(key, sizeof(key), "file/%d", i);
-		status = set(at, LANE_DELTA, key, text);
+		status = set(at, LANE_BULK, key, text);
 	}
 	assert_int_equal(status, STATUS_FULL);
 	for (int i = 0; i < 8; i++) {

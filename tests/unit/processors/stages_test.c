@@ -613,6 +613,10 @@ static void a_gap_is_said(void **test)
 	Fettle__LossVerdict *loss = NULL;
 
 	RECORD_SET(&gap, count, 12);
+	RECORD_SET(&gap, lane, LANE_DELTA);
+	RECORD_SET(&gap, from, 7);
+	RECORD_SET(&gap, to, 20);
+	RECORD_SET(&gap, last_ms, 99);
 	give(at, &(struct said){ .agent = one,
 		     .epoch = 1,
 		     .lane = LANE_DELTA,
@@ -622,6 +626,32 @@ static void a_gap_is_said(void **test)
 	assert_int_equal(
 	    verdicts(at, FETTLE__KIND__KIND_LOSS, &fettle__loss_verdict__descriptor, &loss), 1);
 	assert_int_equal(loss->count, 12);
+	assert_int_equal(loss->lane, LANE_DELTA);
+	assert_int_equal(loss->from, 7);
+	assert_int_equal(loss->to, 20);
+	assert_int_equal(loss->last_ms, 99);
+}
+
+static void a_gap_of_no_lane_and_no_place_is_said_too(void **test)
+{
+	struct fixture *at = *test;
+	Fettle__Gap gap = FETTLE__GAP__INIT;
+	Fettle__LossVerdict *loss = NULL;
+
+	RECORD_SET(&gap, count, 3);
+	RECORD_SET(&gap, lane, LANE_END);
+	RECORD_SET(&gap, to, 20);
+	give(at, &(struct said){ .agent = one,
+		     .epoch = 1,
+		     .lane = LANE_DELTA,
+		     .kind = FETTLE__KIND__KIND_GAP,
+		     .message = &gap.base });
+	settle(at);
+	assert_int_equal(
+	    verdicts(at, FETTLE__KIND__KIND_LOSS, &fettle__loss_verdict__descriptor, &loss), 1);
+	assert_int_equal(loss->count, 3);
+	assert_false(loss->has_lane);
+	assert_false(loss->has_to);
 }
 
 /* ---- assess ---- */
@@ -967,6 +997,7 @@ int main(void)
 		TEST(a_name_that_is_too_long_is_left_unsaid),
 		TEST(the_longest_key_and_collector_are_taken),
 		TEST(a_gap_is_said),
+		TEST(a_gap_of_no_lane_and_no_place_is_said_too),
 		TEST(an_agent_is_sent_its_plan_once),
 		TEST(an_agent_that_forgot_all_is_sent_its_plan_again),
 		TEST(a_finding_opens_changes_closes_and_opens_again_with_its_evidence),
