@@ -36,13 +36,14 @@ VICTIMS = ("agent", "helper", "processor", "log", "gateway", "sink")
 EARLY = ("proposed", "scheduled", "leased")
 LATE = ("applying", "ended", "verifying")
 NOBODY = 65534
+PACKAGES = local_packages.own("fettle-fault")
 OVER = ("rejected", "confirmed", "failed", "cancelled", "superseded")
 OBSERVED = ("os", "packages", "updates")
 
 # What apt-get would upgrade of our packages alone, and at once.
 APT_GET = """#!/bin/sh
 [ "$1" = --print-uris ] || exit 0
-dpkg-query --show --showformat='${Package} ${Version}\\n' 'fettle-fault-*' 2>/dev/null |
+dpkg-query --show --showformat='${Package} ${Version}\\n' 'PACKAGES-*' 2>/dev/null |
 	sed -n "s|^\\\\([^ ]*\\\\) 1\\\\.0$|'file:/\\\\1' \\\\1_1.1_all.deb 10 |p"
 """
 # Facts of packages come when they are let: verifying is a step to be killed at, too.
@@ -116,7 +117,7 @@ class System:
             sink={"processor": ports["sinks"]}, inventory={"announce_after": "100ms"})
         self.set_limits("1m", "2m")
         self.prepare_agent()
-        self.repository = local_packages.Repository("fettle-fault-jobs", names)
+        self.repository = local_packages.Repository(names)
 
     def set_limits(self, lease, apply_limit):
         self.place.configure(dispatch={"lease": lease, "apply_limit": apply_limit,
@@ -125,7 +126,7 @@ class System:
     def prepare_agent(self):
         """Programs and a configuration that an ordinary user may read."""
         apt_get, dpkg_query = self.place.at("apt-get"), self.place.at("dpkg-query")
-        write_program(apt_get, APT_GET)
+        write_program(apt_get, APT_GET.replace("PACKAGES", PACKAGES))
         write_program(dpkg_query, DPKG_QUERY.format(held=self.held))
         self.program = shutil.copy(os.path.join(support.BUILD, "fettle-agent"), self.place.path)
         os.mkdir(self.agent_data)
@@ -499,7 +500,7 @@ def run_all(system, cycles, chance):
         jobs = cycle(system, chance, figures)
         changes = [change for change in system.place.rows("changes")
                    if seconds(change["received_at"]) >= since
-                   and "/fettle-fault-" in change["key"]]
+                   and f"/{PACKAGES}-" in change["key"]]
         check_all(jobs, changes)
         check_rest(system, jobs)
         print(f"cycle={number + 1} jobs={len(jobs)} kills={system.kills}: each was applied once, "
@@ -522,7 +523,7 @@ def main():
         print("applying jobs takes root, and apt")
         return support.SKIPPED
     support.BUILD = os.path.abspath(arguments.build)
-    names = [f"fettle-fault-{number}" for number in range(4 + len(VICTIMS) * len(LATE))]
+    names = [f"{PACKAGES}-{number}" for number in range(4 + len(VICTIMS) * len(LATE))]
     system = System(names)
     print(f"seed={arguments.seed} directory={system.place.path}", flush=True)
     has_failed = False

@@ -14,7 +14,7 @@ import time
 import local_packages
 import support
 
-NAME = "fettle-pipeline-job"
+NAME = local_packages.own("fettle-pipeline-job")
 NOBODY = 65534
 REFUSED, UNKNOWN, BUSY, RUNNING, ENDED, INTERRUPTED = range(1, 7)
 HOUR_MS = 3600 * 1000
@@ -250,7 +250,7 @@ class Requests(Helped):
 class Applying(Helped):
     @classmethod
     def setUpClass(cls):
-        cls.repository = local_packages.Repository(NAME, [NAME])
+        cls.repository = local_packages.Repository([NAME])
         cls.addClassCleanup(cls.repository.remove)
 
     def setUp(self):

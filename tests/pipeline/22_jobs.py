@@ -9,7 +9,8 @@ import sys
 import local_packages
 import support
 
-CURED, OTHER = NAMES = "fettle-pipeline-cure", "fettle-pipeline-other"
+CURED, OTHER = NAMES = (local_packages.own("fettle-pipeline-cure"),
+                        local_packages.own("fettle-pipeline-other"))
 SUBJECT = {name: f"dpkg/{name}:all" for name in NAMES}
 OVER = ("rejected", "confirmed", "failed", "cancelled", "superseded")
 
@@ -17,7 +18,7 @@ OVER = ("rejected", "confirmed", "failed", "cancelled", "superseded")
 class Jobs(support.Case):
     @classmethod
     def setUpClass(cls):
-        cls.repository = local_packages.Repository("fettle-pipeline-jobs", NAMES)
+        cls.repository = local_packages.Repository(NAMES)
         cls.addClassCleanup(cls.repository.remove)
 
     def setUp(self):
@@ -29,10 +30,10 @@ class Jobs(support.Case):
         self.before = self.installed()
 
     def installed(self):
-        """What is installed besides the packages of this test."""
+        """What is installed besides packages of tests."""
         out = subprocess.run(["dpkg-query", "--show"], check=True, capture_output=True,
                                      text=True).stdout
-        return [line for line in out.splitlines() if line.split()[0] not in NAMES]
+        return [line for line in out.splitlines() if not line.startswith("fettle-")]
 
     def serve(self):
         self.place.serve()
@@ -112,7 +113,7 @@ class Jobs(support.Case):
                 self.assertEqual(change["expected_by"], f"job {job['id'][:12]}", change)
         self.assertEqual([change for change in self.place.rows("changes")
                           if change["key"].startswith(("package/", "update/"))
-                          and not change["expected_by"]], [])
+                          and "/fettle-" not in change["key"] and not change["expected_by"]], [])
 
     def test_a_missing_patch_is_cured_and_nothing_else_is_touched(self):
         self.serve()

@@ -2,11 +2,13 @@
 """Small packages of two versions each, and a list of apt's that offers them: gone in the end.
 
 A package's postinst writes down that it ran, and waits where it was told to.  Nothing else on the
-machine is touched: apt reads this list in addition to those that it has.
+machine is touched: apt reads this list in addition to those that it has.  Names are the process's
+own, so that two runs on one machine do not meet.
 """
 import glob
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -14,6 +16,7 @@ import tempfile
 import support
 
 OLD, NEW = "1.0", "1.1"
+LISTS = "/etc/apt/sources.list.d"
 
 POSTINST = """#!/bin/sh
 echo {version} >> {ran}
@@ -39,6 +42,30 @@ def dpkg(*arguments):
         assert done.returncode == 0 or "lock" in done.stderr, done.stderr
         return done.returncode == 0
     support.until(attempt, "dpkg's lock")
+
+
+def own(name):
+    """NAME, as only this process calls it."""
+    return f"{name}-{os.getpid()}"
+
+
+def left_of(pid):
+    """The names of the packages that a process has left."""
+    done = subprocess.run(["dpkg-query", "--show", "--showformat=${db:Status-Abbrev} ${Package}\n",
+                           f"fettle-*-{pid}*"], capture_output=True, check=False, text=True)
+    names = [line.split()[-1] for line in done.stdout.splitlines() if not line.startswith("un")]
+    return [name for name in names if re.search(rf"-{pid}(-[0-9]+)?$", name)]
+
+
+def sweep():
+    """What a run that was killed has left would make apt complain ever after."""
+    for name in os.listdir(LISTS):
+        match = re.fullmatch(r"fettle-[a-z-]+-([0-9]+)\.list", name)
+        if match and not os.path.exists(f"/proc/{match[1]}"):
+            left = left_of(match[1])
+            if left:
+                dpkg("--purge", "--force-remove-reinstreq", *left)
+            os.unlink(os.path.join(LISTS, name))
 
 
 class Package:
@@ -110,12 +137,14 @@ class Package:
 
 
 class Repository:
-    """Packages by name; apt knows both versions of each.  `remove` leaves nothing."""
+    """Packages by name; apt knows both versions of each.  `remove` leaves nothing.  Each name is one
+    that `own` gave."""
 
-    def __init__(self, name, names):
+    def __init__(self, names):
+        sweep()
         self.directory = tempfile.mkdtemp(prefix="fettle-packages-")
         os.chmod(self.directory, 0o755)
-        self.list = f"/etc/apt/sources.list.d/{name}.list"
+        self.list = os.path.join(LISTS, own("fettle-tests") + ".list")
         self.packages = {name: Package(self.directory, name) for name in names}
         try:
             self.offer()
