@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/event.h"
 
+#include "core/sublog.h"
+
 #define BODY(function, type, condition) \
 	const type *function(const struct event *event) \
 	{ \
@@ -17,14 +19,22 @@ BODY(event_document, Fettle__Document,
 BODY(event_alert_ack, Fettle__AlertAck, event->kind == EVENT_ALERT_ACK)
 BODY(event_job_proposal, Fettle__JobProposal, event->kind == EVENT_JOB_PROPOSAL)
 BODY(event_job_decision, Fettle__JobDecision, event->kind == EVENT_JOB_DECISION)
+BODY(event_digest, Fettle__Digest, event->kind == EVENT_DIGEST)
+BODY(event_have, Fettle__Have, event->kind == EVENT_HAVE)
+BODY(event_bundle, Fettle__Bundle, event->kind == EVENT_BUNDLE)
+BODY(event_notice, Fettle__Notice, event->kind == EVENT_NOTICE)
 BODY(event_change, struct event_change, event->kind == EVENT_FACT_CHANGED)
 BODY(event_finding, struct event_finding, event->kind == EVENT_FINDING)
 BODY(event_asset, struct asset_ref,
     event->kind == EVENT_ASSET_NEW || event->kind == EVENT_ASSET_ANEW)
 
-bool event_is_intent(const struct event *event)
+/* Or an endpoint could withdraw policies, and an operator forge what was observed. */
+bool event_may_come_by(const struct event *event, uint32_t flow)
 {
-	return event->kind >= EVENT_POLICY && event->kind <= EVENT_JOB_DECISION;
+	bool is_intent = event->kind >= EVENT_POLICY && event->kind <= EVENT_JOB_DECISION;
+	bool is_notice = event->kind == EVENT_NOTICE;
+
+	return is_intent == (flow == SUBLOG_INTENT) && is_notice == (flow == SUBLOG_NOTICE);
 }
 
 struct kind_row {
@@ -50,6 +60,10 @@ static const struct kind_row kinds[] = {
 	{ FETTLE__KIND__KIND_ALERT_ACK, EVENT_ALERT_ACK, &fettle__alert_ack__descriptor },
 	{ FETTLE__KIND__KIND_JOB_PROPOSAL, EVENT_JOB_PROPOSAL, &fettle__job_proposal__descriptor },
 	{ FETTLE__KIND__KIND_JOB_DECISION, EVENT_JOB_DECISION, &fettle__job_decision__descriptor },
+	{ FETTLE__KIND__KIND_DIGEST, EVENT_DIGEST, &fettle__digest__descriptor },
+	{ FETTLE__KIND__KIND_HAVE, EVENT_HAVE, &fettle__have__descriptor },
+	{ FETTLE__KIND__KIND_BUNDLE, EVENT_BUNDLE, &fettle__bundle__descriptor },
+	{ FETTLE__KIND__KIND_NOTICE, EVENT_NOTICE, &fettle__notice__descriptor },
 };
 
 static const struct kind_row *find_kind(uint32_t kind)

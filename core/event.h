@@ -7,6 +7,7 @@
 
 #include "core/fact.h"
 #include "core/record.h"
+#include "proto/admission.pb-c.h"
 #include "proto/intent.pb-c.h"
 #include "proto/observation.pb-c.h"
 #include "proto/verdict.pb-c.h"
@@ -21,6 +22,9 @@ enum event_kind {
 	EVENT_HEARTBEAT,
 	EVENT_GAP,
 	EVENT_JOB_PROGRESS,
+	EVENT_DIGEST,
+	EVENT_HAVE,
+	EVENT_BUNDLE,
 
 	/* from the intent stream */
 	EVENT_POLICY,
@@ -32,6 +36,9 @@ enum event_kind {
 	EVENT_ALERT_ACK,
 	EVENT_JOB_PROPOSAL,
 	EVENT_JOB_DECISION,
+
+	/* from the log itself */
+	EVENT_NOTICE,
 
 	/* made by stages */
 	EVENT_FACT_CHANGED, /* by inventory: the state has a new value */
@@ -75,8 +82,8 @@ struct event {
 	const void *body;
 };
 
-/* True where only operators and feeds may say it. */
-bool event_is_intent(const struct event *event);
+/* True where a record of this kind may come by FLOW of the log (core/sublog.h). */
+bool event_may_come_by(const struct event *event, uint32_t flow);
 
 /* The body, if the event is of that kind; else NULL. */
 const Fettle__Fact *event_fact(const struct event *event);
@@ -88,6 +95,10 @@ const Fettle__Document *event_document(const struct event *event);
 const Fettle__AlertAck *event_alert_ack(const struct event *event);
 const Fettle__JobProposal *event_job_proposal(const struct event *event);
 const Fettle__JobDecision *event_job_decision(const struct event *event);
+const Fettle__Digest *event_digest(const struct event *event);
+const Fettle__Have *event_have(const struct event *event);
+const Fettle__Bundle *event_bundle(const struct event *event);
+const Fettle__Notice *event_notice(const struct event *event);
 const struct event_change *event_change(const struct event *event);
 const struct event_finding *event_finding(const struct event *event);
 

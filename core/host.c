@@ -366,8 +366,7 @@ static enum status read_event(struct host *host, uint32_t flow, struct bytes rec
 		host->reject_reason = reason;
 		return status;
 	}
-	/* Or an endpoint could withdraw policies, and an operator forge what was observed. */
-	if (event_is_intent(event) != (flow == SUBLOG_INTENT)) {
+	if (!event_may_come_by(event, flow)) {
 		host->reject_reason = "a record of this kind may not come by this stream";
 		return STATUS_REJECT;
 	}

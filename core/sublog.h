@@ -17,6 +17,8 @@ enum {
 	SUBLOG_INTENT = 8,
 	SUBLOG_OUTBOX = 9,   /* processor to log: commands */
 	SUBLOG_VERDICT = 10, /* processor to sink */
+	SUBLOG_NOTICE = 11,  /* what the log itself has to tell: processors read it */
+	SUBLOG_MEMBER = 12,  /* who is admitted, compacted by key: gateways read it */
 	SUBLOG_FIRST = 16,
 	SUBLOG_COUNT = SUBLOG_SLOTS * LANES,
 	SUBLOG_END = SUBLOG_FIRST + SUBLOG_COUNT,

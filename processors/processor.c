@@ -118,8 +118,9 @@ static void on_log_hello(void *self, Fettle__Hello *hello, struct arena *arena)
 	drop_waiting(processor);
 	hello->name = RECORD_TEXT("processor");
 	RECORD_SET_BYTES(hello, store, host_uuid(processor->host));
-	hello->receives = arena_take(arena, (SUBLOG_COUNT + 1) * sizeof(*hello->receives));
+	hello->receives = arena_take(arena, (SUBLOG_COUNT + 2) * sizeof(*hello->receives));
 	hello->receives[hello->n_receives++] = reading_flow(processor, arena, SUBLOG_INTENT);
+	hello->receives[hello->n_receives++] = reading_flow(processor, arena, SUBLOG_NOTICE);
 	for (uint32_t flow = SUBLOG_FIRST; flow < SUBLOG_END; flow++)
 		hello->receives[hello->n_receives++] = reading_flow(processor, arena, flow);
 	RECORD_SET(outbox, head, host_outbox_head(processor->host));

@@ -537,7 +537,8 @@ static enum status on_agent_hello(void *host, struct bytes identity, const Fettl
 
 static bool is_readable_flow(uint32_t flow)
 {
-	return flow == SUBLOG_INTENT || (flow >= SUBLOG_FIRST && flow < SUBLOG_END);
+	return flow == SUBLOG_INTENT || flow == SUBLOG_NOTICE
+	    || (flow >= SUBLOG_FIRST && flow < SUBLOG_END);
 }
 
 static enum status on_reader_hello(void *host, struct bytes identity, const Fettle__Hello *hello,

@@ -579,6 +579,33 @@ enum status log_store_intent(struct log_store *store, struct bytes record, const
 	                           : status;
 }
 
+/* The log is its own writer here: its uuid stands where an agent's or a person's id would. */
+enum status log_store_notice(struct log_store *store, Fettle__Notice *notice, uint64_t now_ms)
+{
+	Fettle__Record record = FETTLE__RECORD__INIT;
+	Fettle__Envelope envelope = FETTLE__ENVELOPE__INIT;
+	Fettle__Stamp stamp;
+	struct buffer body = { 0 }, packed = { 0 };
+	uint8_t event_id[EVENT_ID_SIZE];
+	enum status status;
+
+	RECORD_SET(notice, at_ms, now_ms);
+	record_pack(&body, &notice->base);
+	hash_random(event_id, sizeof(event_id));
+	RECORD_SET_BYTES(&envelope, event_id, BYTES_OF(event_id));
+	RECORD_SET(&envelope, kind, FETTLE__KIND__KIND_NOTICE);
+	RECORD_SET(&envelope, schema, 1);
+	RECORD_SET(&envelope, wall_ms, now_ms);
+	record.envelope = &envelope;
+	RECORD_SET_BYTES(&record, body, buffer_bytes(&body));
+	record_pack(&packed, &record.base);
+	fill_stamp(&stamp, log_store_uuid(store).data, now_ms);
+	status = append_record(store, SUBLOG_NOTICE, buffer_bytes(&packed), &stamp);
+	buffer_fini(&body);
+	buffer_fini(&packed);
+	return status;
+}
+
 /* The next number of an agent's command stream. */
 static enum status next_command(struct log_store *store, const uint8_t agent[16], uint64_t *out)
 {
@@ -821,6 +848,7 @@ enum status log_store_retain(struct log_store *store, uint64_t now_ms, uint64_t 
 
 	*deleted = 0;
 	kv_usage(store->kv, &map, &used);
+	status = retain_flow(store, SUBLOG_NOTICE, older_than_ms, used > size_max, most, deleted);
 	for (unsigned i = 0; status == STATUS_OK && i < SUBLOG_COUNT && *deleted < most; i++) {
 		store->retain_at = (store->retain_at + 1) % SUBLOG_COUNT;
 		status = retain_flow(store, SUBLOG_FIRST + store->retain_at, older_than_ms,

@@ -13,6 +13,7 @@
 #include "core/record.h"
 #include "core/status.h"
 #include "core/sublog.h"
+#include "proto/admission.pb-c.h"
 
 struct log_store;
 
@@ -81,6 +82,13 @@ NODISCARD enum status log_store_append(struct log_store *store, const uint8_t ag
  */
 NODISCARD enum status log_store_intent(struct log_store *store, struct bytes record,
     const uint8_t writer[16], const char *name, uint64_t received_ms, bool *changed);
+
+/*
+ * Notes down what happened, in the transaction in which it happened: processors read it by
+ * SUBLOG_NOTICE, and it ages out as observations do once they have.  at_ms is set here.
+ */
+NODISCARD enum status log_store_notice(struct log_store *store, Fettle__Notice *notice,
+    uint64_t now_ms);
 
 /* Where a command went. */
 struct log_command {

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 
 #include "core/record.h"
+#include "proto/admission.pb-c.h"
 #include "proto/command.pb-c.h"
+#include "proto/control.pb-c.h"
 #include "proto/helper.pb-c.h"
 #include "proto/intent.pb-c.h"
 #include "proto/link.pb-c.h"
@@ -44,6 +46,17 @@ static const ProtobufCMessageDescriptor *const messages[] = {
 	&fettle__job_verdict__descriptor,
 	&fettle__helper_request__descriptor,
 	&fettle__helper_reply__descriptor,
+	&fettle__digest__descriptor,
+	&fettle__have__descriptor,
+	&fettle__bundle__descriptor,
+	&fettle__rotate__descriptor,
+	&fettle__need__descriptor,
+	&fettle__member__descriptor,
+	&fettle__notice__descriptor,
+	&fettle__enrol_request__descriptor,
+	&fettle__enrol_reply__descriptor,
+	&fettle__audit_verdict__descriptor,
+	&fettle__health_verdict__descriptor,
 };
 
 enum { MESSAGES = sizeof(messages) / sizeof(messages[0]) };

@@ -289,7 +289,9 @@ static void each_kind_becomes_an_event_with_its_body_alone(void **test)
 	    STATUS_OK);
 	assert_non_null(event_fact(&event));
 	assert_null(event_pass(&event));
-	assert_false(event_is_intent(&event));
+	assert_true(event_may_come_by(&event, sublog_flow(3, LANE_BULK)));
+	assert_false(event_may_come_by(&event, SUBLOG_INTENT));
+	assert_false(event_may_come_by(&event, SUBLOG_NOTICE));
 	assert_int_equal(decode_event(at, FETTLE__KIND__KIND_HEARTBEAT, BYTES_NONE, &event),
 	    STATUS_OK);
 	assert_non_null(event_heartbeat(&event));
@@ -297,8 +299,15 @@ static void each_kind_becomes_an_event_with_its_body_alone(void **test)
 	assert_int_equal(decode_event(at, FETTLE__KIND__KIND_POLICY_REMOVED, BYTES_NONE, &event),
 	    STATUS_OK);
 	assert_non_null(event_document(&event));
-	assert_true(event_is_intent(&event));
+	assert_true(event_may_come_by(&event, SUBLOG_INTENT));
+	assert_false(event_may_come_by(&event, sublog_flow(3, LANE_BULK)));
 	assert_int_equal(event.stamp->offset, 42);
+	assert_int_equal(decode_event(at, FETTLE__KIND__KIND_NOTICE, BYTES_NONE, &event),
+	    STATUS_OK);
+	assert_non_null(event_notice(&event));
+	assert_true(event_may_come_by(&event, SUBLOG_NOTICE));
+	assert_false(event_may_come_by(&event, SUBLOG_INTENT));
+	assert_false(event_may_come_by(&event, sublog_flow(3, LANE_CRITICAL)));
 }
 
 static void a_kind_that_is_not_known_or_malformed_is_rejected(void **test)

@@ -383,6 +383,23 @@ static void a_later_intent_replaces_an_older_one_of_its_key(void **test)
 	assert_memory_equal(record_at(at, SUBLOG_INTENT, 3)->stamp->writer.data, operator_id, 16);
 }
 
+static void a_notice_is_a_record_of_its_own_sub_log(void **test)
+{
+	struct fixture *at = *test;
+	Fettle__Notice notice = FETTLE__NOTICE__INIT;
+	const Fettle__Record *record;
+
+	notice.detail = RECORD_TEXT("it came back from a backup");
+	begin(at);
+	assert_int_equal(log_store_notice(at->store, &notice, NOW_MS), STATUS_OK);
+	commit(at);
+	record = record_at(at, SUBLOG_NOTICE, 1);
+	assert_non_null(record);
+	assert_int_equal(record->envelope->kind, FETTLE__KIND__KIND_NOTICE);
+	assert_int_equal(record->stamp->received_ms, NOW_MS);
+	assert_memory_equal(record->stamp->writer.data, log_store_uuid(at->store).data, 16);
+}
+
 static void the_same_intent_again_changes_nothing(void **test)
 {
 	struct fixture *at = *test;
@@ -628,6 +645,7 @@ int main(void)
 		TEST(an_agent_that_knows_a_later_epoch_gets_one_later_still),
 		TEST(an_absurd_epoch_neither_wraps_nor_falls),
 		TEST(a_later_intent_replaces_an_older_one_of_its_key),
+		TEST(a_notice_is_a_record_of_its_own_sub_log),
 		TEST(the_same_intent_again_changes_nothing),
 		TEST(intent_without_a_key_or_too_large_is_rejected),
 		TEST(a_command_goes_to_its_agent_alone_and_a_later_one_replaces_it),
