@@ -8,8 +8,10 @@
  * again.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "brokers/log/control.h"
+#include "brokers/log/orders.h"
 #include "brokers/log/store.h"
 #include "brokers/roles.h"
 #include "core/acceptor.h"
@@ -104,6 +106,7 @@ struct log_role {
 	uint64_t woken[SUBLOG_END]; /* head that the readers were told last */
 	size_t pending_records, pending_bytes;
 	uint64_t pending_since_ms;
+	struct orders_answer answer; /* to the last order */
 	bool has_failed;
 };
 
@@ -162,8 +165,12 @@ static void on_acked(void *self, uint32_t flow, uint64_t committed)
 	struct acceptor_peer *peer = self;
 	struct log_role *role = acceptor_host(peer->acceptor);
 	const struct session *session = peer->data;
-	struct read_ack *ack = arena_take(&role->arena, sizeof(*ack));
+	struct read_ack *ack;
 
+	/* Gateways read it anew whenever they start, and it is kept whoever has read it. */
+	if (flow == SUBLOG_MEMBER)
+		return;
+	ack = arena_take(&role->arena, sizeof(*ack));
 	ack->is_command = peer->acceptor == role->agents;
 	memcpy(ack->agent, session->writer, sizeof(ack->agent));
 	memcpy(ack->reader, peer->identity, peer->identity_size);
@@ -537,7 +544,7 @@ static enum status on_agent_hello(void *host, struct bytes identity, const Fettl
 
 static bool is_readable_flow(uint32_t flow)
 {
-	return flow == SUBLOG_INTENT || flow == SUBLOG_NOTICE
+	return flow == SUBLOG_INTENT || flow == SUBLOG_NOTICE || flow == SUBLOG_MEMBER
 	    || (flow >= SUBLOG_FIRST && flow < SUBLOG_END);
 }
 
@@ -652,6 +659,87 @@ static enum status write_intent(struct log_role *role, void *data)
 	return status;
 }
 
+/* ---- orders ---- */
+
+struct ordered {
+	const Fettle__ControlRequest *request;
+	const struct control_principal *principal;
+};
+
+static void note_command(void *data, const struct log_command *command)
+{
+	struct log_role *role = data;
+	struct commanded *commanded = arena_take(&role->arena, sizeof(*commanded));
+
+	commanded->command = *command;
+	commanded->next = role->commanded;
+	role->commanded = commanded;
+}
+
+static enum status write_order(struct log_role *role, void *data)
+{
+	const struct ordered *ordered = data;
+
+	role->commanded = NULL;
+	return orders_execute(role->store, ordered->request, ordered->principal->name,
+	    clock_wall_ms(), note_command, role, &role->answer);
+}
+
+/* Those whom an order has shut out go at once; the gateway's list ends their connections. */
+static void drop_if_shut_out(struct log_role *role, struct bytes agent)
+{
+	struct acceptor_peer *peer = acceptor_find(role->agents, agent);
+	bool is_admitted;
+
+	if (peer == NULL)
+		return;
+	if (log_members_is_admitted(role->store, agent.data, clock_wall_ms(), &is_admitted)
+		== STATUS_OK
+	    && !is_admitted)
+		acceptor_drop(peer, "this agent is not admitted");
+	log_store_release(role->store);
+}
+
+static bool is_refusal(enum status status)
+{
+	return status == STATUS_INVALID || status == STATUS_NOT_FOUND || status == STATUS_DENIED;
+}
+
+static void answer_order(const struct orders_answer *answer, enum status status,
+    Fettle__ControlReply *reply)
+{
+	RECORD_SET(reply, status, (uint32_t)status);
+	reply->message = RECORD_TEXT(
+	    answer->message[0] != '\0' ? answer->message : status_text(status));
+	RECORD_SET(reply, written, status == STATUS_OK ? answer->written : 0);
+	if (status == STATUS_OK && answer->has_made) {
+		RECORD_SET_BYTES(reply, id, BYTES_OF(answer->made.id));
+		RECORD_SET_BYTES(reply, secret, BYTES_OF(answer->made.secret));
+	} else if (status == STATUS_OK && answer->has_id) {
+		RECORD_SET_BYTES(reply, id, BYTES_OF(answer->id));
+	}
+}
+
+static void on_order(struct log_role *role, const Fettle__ControlRequest *request,
+    const struct control_principal *principal, Fettle__ControlReply *reply)
+{
+	struct ordered ordered = { .request = request, .principal = principal };
+	enum status status = role->has_failed ? STATUS_CLOSED
+	                                      : transact(role, write_order, &ordered);
+
+	if (status != STATUS_OK && !is_refusal(status))
+		fail(role, status);
+	answer_order(&role->answer, status, reply);
+	if (status == STATUS_OK) {
+		wake_readers(role);
+		wake_agents(role);
+		for (size_t i = 0; request->member != NULL && i < request->member->n_agents; i++)
+			drop_if_shut_out(role, record_bytes(request->member->agents[i]));
+		pump(role);
+	}
+	forget_pending(role);
+}
+
 static void on_control(void *host, const Fettle__ControlRequest *request,
     const struct control_principal *principal, Fettle__ControlReply *reply)
 {
@@ -660,6 +748,11 @@ static void on_control(void *host, const Fettle__ControlRequest *request,
 	enum status status;
 
 	flush(role);
+	explicit_bzero(&role->answer, sizeof(role->answer));
+	if (orders_has(request)) {
+		on_order(role, request, principal, reply);
+		return;
+	}
 	status = role->has_failed ? STATUS_CLOSED : transact(role, write_intent, &intent);
 	if (status != STATUS_OK && status != STATUS_REJECT)
 		fail(role, status);
