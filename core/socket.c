@@ -316,7 +316,8 @@ static bool set_curve(void *zmq, const struct socket_options *options)
 	if (options->is_curve_server)
 		return set_int(zmq, ZMQ_CURVE_SERVER, 1)
 		    && set_text(zmq, ZMQ_CURVE_SECRETKEY, options->secret_key)
-		    && set_text(zmq, ZMQ_ZAP_DOMAIN, "fettle")
+		    && set_text(zmq, ZMQ_ZAP_DOMAIN,
+			options->domain == NULL ? "fettle" : options->domain)
 		    && set_int(zmq, ZAP_ENFORCE_DOMAIN, 1);
 	if (options->server_key == NULL)
 		return true;

@@ -57,6 +57,7 @@ struct socket_options {
 	const char *public_key; /* CURVE client: its own pair */
 	const char *secret_key; /* CURVE, either side */
 	bool is_curve_server;
+	const char *domain; /* CURVE server: who decides over its peers (zap.h); NULL: "fettle" */
 	/*
 	 * Parts and USER (the peer's authenticated id, "" if there is none) are borrowed.  A
 	 * router's first part is the route that goes before an answer.
