@@ -29,8 +29,13 @@ void socket_context_free(struct socket_context *context); /* after all sockets a
 void socket_key_pair(char public_key[SOCKET_KEY_TEXT], char secret_key[SOCKET_KEY_TEXT]);
 /* The public key of a secret one; false if that is none. */
 bool socket_key_public(const char *secret_key, char public_key[SOCKET_KEY_TEXT]);
+/* Its text. */
+void socket_key_encode(const uint8_t key[SOCKET_KEY_SIZE], char out[SOCKET_KEY_TEXT]);
 /* The 32 bytes behind a Z85 text; false if it is not one. */
 bool socket_key_decode(const char *text, uint8_t out[SOCKET_KEY_SIZE]);
+
+/* Whether ENDPOINT is within the process, where nobody has to prove who they are. */
+bool socket_is_inproc(const char *endpoint);
 
 struct sockets;
 struct socket;
