@@ -90,6 +90,9 @@ int socket_source(const struct socket *socket);
 /* Ends that connection; its peer may dial again.  -1 is fine. */
 void socket_disconnect(int source);
 
+/* Within on_message: the address of the peer, without its port; "" by inproc. */
+const char *socket_peer_address(const struct socket *socket);
+
 /* The address bound to, with the port that the system chose for tcp://…:0 or :*. */
 const char *socket_endpoint(const struct socket *socket);
 
