@@ -8,8 +8,10 @@
  * again.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "brokers/log/control.h"
+#include "brokers/log/orders.h"
 #include "brokers/log/store.h"
 #include "brokers/roles.h"
 #include "core/acceptor.h"
@@ -93,6 +95,7 @@ struct log_role {
 	const struct log_settings *settings;
 	struct log_store *store;
 	struct sockets *sockets;
+	struct peers *peers; /* NULL: all in this process */
 	struct acceptor *agents, *readers;
 	struct control *control;
 	uv_timer_t retain;
@@ -104,6 +107,7 @@ struct log_role {
 	uint64_t woken[SUBLOG_END]; /* head that the readers were told last */
 	size_t pending_records, pending_bytes;
 	uint64_t pending_since_ms;
+	struct orders_answer answer; /* to the last order */
 	bool has_failed;
 };
 
@@ -162,8 +166,12 @@ static void on_acked(void *self, uint32_t flow, uint64_t committed)
 	struct acceptor_peer *peer = self;
 	struct log_role *role = acceptor_host(peer->acceptor);
 	const struct session *session = peer->data;
-	struct read_ack *ack = arena_take(&role->arena, sizeof(*ack));
+	struct read_ack *ack;
 
+	/* Gateways read it anew whenever they start, and it is kept whoever has read it. */
+	if (flow == SUBLOG_MEMBER)
+		return;
+	ack = arena_take(&role->arena, sizeof(*ack));
 	ack->is_command = peer->acceptor == role->agents;
 	memcpy(ack->agent, session->writer, sizeof(ack->agent));
 	memcpy(ack->reader, peer->identity, peer->identity_size);
@@ -537,7 +545,7 @@ static enum status on_agent_hello(void *host, struct bytes identity, const Fettl
 
 static bool is_readable_flow(uint32_t flow)
 {
-	return flow == SUBLOG_INTENT || flow == SUBLOG_NOTICE
+	return flow == SUBLOG_INTENT || flow == SUBLOG_NOTICE || flow == SUBLOG_MEMBER
 	    || (flow >= SUBLOG_FIRST && flow < SUBLOG_END);
 }
 
@@ -652,6 +660,87 @@ static enum status write_intent(struct log_role *role, void *data)
 	return status;
 }
 
+/* ---- orders ---- */
+
+struct ordered {
+	const Fettle__ControlRequest *request;
+	const struct control_principal *principal;
+};
+
+static void note_command(void *data, const struct log_command *command)
+{
+	struct log_role *role = data;
+	struct commanded *commanded = arena_take(&role->arena, sizeof(*commanded));
+
+	commanded->command = *command;
+	commanded->next = role->commanded;
+	role->commanded = commanded;
+}
+
+static enum status write_order(struct log_role *role, void *data)
+{
+	const struct ordered *ordered = data;
+
+	role->commanded = NULL;
+	return orders_execute(role->store, ordered->request, ordered->principal->name,
+	    clock_wall_ms(), note_command, role, &role->answer);
+}
+
+/* Those whom an order has shut out go at once; the gateway's list ends their connections. */
+static void drop_if_shut_out(struct log_role *role, struct bytes agent)
+{
+	struct acceptor_peer *peer = acceptor_find(role->agents, agent);
+	bool is_admitted;
+
+	if (peer == NULL)
+		return;
+	if (log_members_is_admitted(role->store, agent.data, clock_wall_ms(), &is_admitted)
+		== STATUS_OK
+	    && !is_admitted)
+		acceptor_drop(peer, "this agent is not admitted");
+	log_store_release(role->store);
+}
+
+static bool is_refusal(enum status status)
+{
+	return status == STATUS_INVALID || status == STATUS_NOT_FOUND || status == STATUS_DENIED;
+}
+
+static void answer_order(const struct orders_answer *answer, enum status status,
+    Fettle__ControlReply *reply)
+{
+	RECORD_SET(reply, status, (uint32_t)status);
+	reply->message = RECORD_TEXT(
+	    answer->message[0] != '\0' ? answer->message : status_text(status));
+	RECORD_SET(reply, written, status == STATUS_OK ? answer->written : 0);
+	if (status == STATUS_OK && answer->has_made) {
+		RECORD_SET_BYTES(reply, id, BYTES_OF(answer->made.id));
+		RECORD_SET_BYTES(reply, secret, BYTES_OF(answer->made.secret));
+	} else if (status == STATUS_OK && answer->has_id) {
+		RECORD_SET_BYTES(reply, id, BYTES_OF(answer->id));
+	}
+}
+
+static void on_order(struct log_role *role, const Fettle__ControlRequest *request,
+    const struct control_principal *principal, Fettle__ControlReply *reply)
+{
+	struct ordered ordered = { .request = request, .principal = principal };
+	enum status status = role->has_failed ? STATUS_CLOSED
+	                                      : transact(role, write_order, &ordered);
+
+	if (status != STATUS_OK && !is_refusal(status))
+		fail(role, status);
+	answer_order(&role->answer, status, reply);
+	if (status == STATUS_OK) {
+		wake_readers(role);
+		wake_agents(role);
+		for (size_t i = 0; request->member != NULL && i < request->member->n_agents; i++)
+			drop_if_shut_out(role, record_bytes(request->member->agents[i]));
+		pump(role);
+	}
+	forget_pending(role);
+}
+
 static void on_control(void *host, const Fettle__ControlRequest *request,
     const struct control_principal *principal, Fettle__ControlReply *reply)
 {
@@ -660,6 +749,11 @@ static void on_control(void *host, const Fettle__ControlRequest *request,
 	enum status status;
 
 	flush(role);
+	explicit_bzero(&role->answer, sizeof(role->answer));
+	if (orders_has(request)) {
+		on_order(role, request, principal, reply);
+		return;
+	}
 	status = role->has_failed ? STATUS_CLOSED : transact(role, write_intent, &intent);
 	if (status != STATUS_OK && status != STATUS_REJECT)
 		fail(role, status);
@@ -705,6 +799,7 @@ static void stop(void *self)
 	control_close(role->control);
 	acceptor_free(role->agents);
 	acceptor_free(role->readers);
+	peers_close(role->peers);
 	sockets_free(role->sockets);
 	uv_close((uv_handle_t *)&role->retain, NULL);
 	uv_close((uv_handle_t *)&role->commit_soon, NULL);
@@ -719,6 +814,28 @@ static void finish(void *self)
 	free(role);
 }
 
+/* Who may call at either end, where that is not this process itself. */
+static const char *const gateways[] = { "gateway", NULL };
+static const char *const readers[] = { "processor", "gateway", NULL };
+
+static enum status open_peers(struct log_role *role, const struct role_endpoints *endpoints)
+{
+	if (endpoints->log_agents != NULL && endpoints->log_readers != NULL)
+		return STATUS_OK;
+	return peers_open(role->host->data, "log", role->sockets, &role->peers);
+}
+
+static void reload(void *self)
+{
+	struct log_role *role = self;
+
+	if (role->peers == NULL)
+		return;
+	peers_reload(role->peers);
+	acceptor_recheck(role->agents);
+	acceptor_recheck(role->readers);
+}
+
 static enum status open_acceptors(struct log_role *role, const struct role_endpoints *endpoints)
 {
 	struct acceptor_options options = { .loop = role->host->loop,
@@ -728,15 +845,21 @@ static enum status open_acceptors(struct log_role *role, const struct role_endpo
 		.on_gone = on_gone,
 		.operations = operations,
 		.host = role };
-	enum status status;
+	enum status status = open_peers(role, endpoints);
 
+	if (status != STATUS_OK)
+		return status;
 	options.endpoint = endpoints->log_agents != NULL ? endpoints->log_agents
 	                                                 : role->settings->agents;
+	if (role->peers != NULL)
+		options.door = peers_add_door(role->peers, "log.agents", gateways);
 	status = acceptor_new(&options, &role->agents);
 	if (status != STATUS_OK)
 		return status;
 	options.endpoint = endpoints->log_readers != NULL ? endpoints->log_readers
 	                                                  : role->settings->readers;
+	if (role->peers != NULL)
+		options.door = peers_add_door(role->peers, "log.readers", readers);
 	options.is_relayed = false;
 	options.on_hello = on_reader_hello;
 	return acceptor_new(&options, &role->readers);
@@ -783,6 +906,7 @@ const struct role log_role = {
 	.name = "log",
 	.summary = "keeps every record until it has been read, and says so to its sender",
 	.start = start,
+	.reload = reload,
 	.stop = stop,
 	.finish = finish,
 };
