@@ -79,7 +79,8 @@ static uint64_t on_pending(struct enrolling *enrolling, const Fettle__EnrolReply
 		    enrolling->result->agent);
 	enrolling->was_told_pending = true;
 	enrolling->status = STATUS_AGAIN; /* should the time run out */
-	return reply->retry_ms > 0 ? reply->retry_ms : APPROVAL_MS;
+	/* Somebody waits at a terminal, and few at a time do. */
+	return reply->retry_ms > 0 && reply->retry_ms < APPROVAL_MS ? reply->retry_ms : APPROVAL_MS;
 }
 
 static uint64_t on_reply(void *data, const Fettle__EnrolReply *reply)
@@ -159,7 +160,7 @@ static enum status ask(struct enrolling *enrolling)
 
 /* ---- before and after ---- */
 
-static enum status load_keys(struct enrolling *enrolling)
+static enum status load_keys(struct enrolling *enrolling, bool wants_new_key)
 {
 	char *keys = text_format("%s/keys", enrolling->options->data);
 	char *server = text_format("%s/server.key", keys);
@@ -169,6 +170,8 @@ static enum status load_keys(struct enrolling *enrolling)
 	if (status == STATUS_OK)
 		status = identity_settle(enrolling->options->data, enrolling->options->root,
 		    &was_copied);
+	if (status == STATUS_OK && wants_new_key)
+		status = identity_put_aside(enrolling->options->data, enrolling->options->root);
 	if (status == STATUS_OK)
 		status = keys_load(keys, "agent", &enrolling->keys);
 	free(keys);
@@ -198,7 +201,7 @@ static enum status keep_server(const struct enrol_options *options)
 enum status enrol(const struct enrol_options *options, struct enrol_result *result)
 {
 	struct enrolling enrolling = { .options = options, .result = result };
-	enum status status = load_keys(&enrolling);
+	enum status status = load_keys(&enrolling, options->wants_new_key);
 
 	*result = (struct enrol_result){ 0 };
 	if (status == STATUS_OK)
@@ -206,9 +209,7 @@ enum status enrol(const struct enrol_options *options, struct enrol_result *resu
 	/* The server has seen this key on another machine: ours is the copy, and steps aside. */
 	if (status == STATUS_DENIED && enrolling.wants_new_key) {
 		tell(&enrolling, "another machine has this key: making one of our own");
-		status = identity_put_aside(options->data, options->root);
-		if (status == STATUS_OK)
-			status = load_keys(&enrolling);
+		status = load_keys(&enrolling, true);
 		if (status == STATUS_OK)
 			status = ask(&enrolling);
 	}
@@ -244,7 +245,7 @@ enum status enrol_server(const char *data, struct enrolment_file *out)
 
 /* ---- at the start of a service ---- */
 
-static void log_progress(void *data, const char *text)
+static void log_progress(const void *data, const char *text)
 {
 	(void)data;
 	log_info("enrolling", "%s", text);

@@ -17,9 +17,10 @@ struct enrol_options {
 	const struct enrolment_file *file;
 	uint64_t wait_ms; /* for an answer, and for an operator's approval; UINT64_MAX: for ever */
 	bool waits_for_approval;
+	bool wants_new_key; /* the one that is there is put aside */
 	/* What happens meanwhile, for a person. */
-	void (*on_progress)(void *data, const char *text);
-	void *progress_data;
+	void (*on_progress)(const void *data, const char *text);
+	const void *progress_data;
 };
 
 struct enrol_result {

@@ -28,7 +28,7 @@ static void say(const char *program, const char *format, ...)
 	buffer_fini(&line);
 }
 
-static void on_progress(void *data, const char *text)
+static void on_progress(const void *data, const char *text)
 {
 	say(data, "%s", text);
 }
@@ -66,41 +66,36 @@ static int tell_outcome(const char *program, enum status status,
 	}
 }
 
-static int enrol_by(const char *program, const char *data, const struct enrolment_file *file,
-    uint64_t wait_ms)
+static int enrol_by(const struct enrol_command *command, const struct enrolment_file *file)
 {
-	struct enrol_options options = { .data = data,
+	const struct enrol_options options = { .data = command->data,
 		.root = "",
 		.file = file,
-		.wait_ms = wait_ms > ANSWER_MS ? wait_ms : ANSWER_MS,
-		.waits_for_approval = wait_ms > 0,
-		.on_progress = on_progress };
+		.wait_ms = command->wait_ms > ANSWER_MS ? command->wait_ms : ANSWER_MS,
+		.waits_for_approval = command->wait_ms > 0,
+		.wants_new_key = command->wants_new_key,
+		.on_progress = on_progress,
+		.progress_data = command->program };
 	struct enrol_result result;
-	char *name = text_copy(program);
-	int exit_code;
 
-	options.progress_data = name;
-	exit_code = tell_outcome(program, enrol(&options, &result), &options, &result);
-	free(name);
-	return exit_code;
+	return tell_outcome(command->program, enrol(&options, &result), &options, &result);
 }
 
-int enrol_command(const char *program, const char *data, const char *path, uint64_t wait_ms)
+int enrol_command(const struct enrol_command *command)
 {
 	struct enrolment_file file;
 	struct yaml_errors errors = { 0 };
-	enum status status = enrolment_file_read(path, &file, &errors);
-	int exit_code;
+	enum status status = enrolment_file_read(command->path, &file, &errors);
+	int exit_code = status_exit_code(STATUS_INVALID);
 
 	if (status != STATUS_OK) {
 		fprintf(stderr, "%s", yaml_errors_text(&errors));
-		say(program, "this file lets nobody in");
-		exit_code = status_exit_code(STATUS_INVALID);
+		say(command->program, "this file lets nobody in");
 	} else if (!file.has_secret) {
-		say(program, "there is no secret in %s: `fettle enrolment create` makes one", path);
-		exit_code = status_exit_code(STATUS_INVALID);
+		say(command->program,
+		    "there is no secret in %s: `fettle enrolment create` makes one", command->path);
 	} else {
-		exit_code = enrol_by(program, data, &file, wait_ms);
+		exit_code = enrol_by(command, &file);
 	}
 	enrolment_file_fini(&file);
 	yaml_errors_fini(&errors);

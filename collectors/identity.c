@@ -12,7 +12,7 @@
 #include "core/keys.h"
 #include "core/log.h"
 
-enum { SOURCE_MAX = 4096, LINE_SIZE = 4 * HASH_SIZE + 2 };
+enum { ASIDES_MAX = 100, SOURCE_MAX = 4096, LINE_SIZE = 4 * HASH_SIZE + 2 };
 
 /* ---- what this machine is ---- */
 
@@ -153,25 +153,34 @@ static enum status move(const char *data, const char *aside, const char *name)
 	return status;
 }
 
+/* Always a fresh directory: what was put aside before stays as it is. */
 static enum status make_aside(const char *data, char **out)
 {
-	char name[32] = "", *keys;
+	char name[32] = "";
 	time_t now = time(NULL);
 	struct tm parts;
-	enum status status = STATUS_OK;
+	struct buffer keys = { 0 };
+	int made = -1;
 
 	if (gmtime_r(&now, &parts) != NULL)
 		strftime(name, sizeof(name), "%Y%m%dT%H%M%SZ", &parts);
 	*out = text_format("%s/aside-%s", data, name);
-	keys = text_format("%s/keys", *out);
-	if ((mkdir(*out, 0700) != 0 && errno != EEXIST)
-	    || (mkdir(keys, 0700) != 0 && errno != EEXIST)) {
-		status = status_of_errno(errno);
-		log_write(LOG_ERROR, "identity-aside", LOG_FIELDS(LOG_TEXT("file", *out)),
-		    "cannot be made: %s", strerror(errno));
+	for (unsigned i = 2; i <= ASIDES_MAX; i++) {
+		made = mkdir(*out, 0700);
+		if (made == 0 || errno != EEXIST)
+			break;
+		free(*out);
+		*out = text_format("%s/aside-%s-%u", data, name, i);
 	}
-	free(keys);
-	return status;
+	buffer_append_format(&keys, "%s/keys", *out);
+	if (made == 0)
+		made = mkdir(buffer_text(&keys), 0700);
+	buffer_fini(&keys);
+	if (made == 0)
+		return STATUS_OK;
+	log_write(LOG_ERROR, "identity-aside", LOG_FIELDS(LOG_TEXT("file", *out)),
+	    "cannot be made: %s", strerror(errno));
+	return status_of_errno(errno);
 }
 
 /*

@@ -30,7 +30,8 @@ enum {
 	OPTION_SET,
 	OPTION_LOG_FORMAT,
 	OPTION_ENROL,
-	OPTION_WAIT
+	OPTION_WAIT,
+	OPTION_NEW_KEY
 };
 
 struct arguments {
@@ -38,6 +39,7 @@ struct arguments {
 	const char *data, *config;
 	const char *enrol; /* a file; NULL: run */
 	uint64_t wait_ms;
+	bool wants_new_key;
 	const char *sets[SETS_MAX];
 	size_t sets_count;
 	unsigned verbosity;
@@ -57,6 +59,8 @@ static const struct argp_option options[] = {
 	{ "enrol", OPTION_ENROL, "FILE", 0,
 	    "have this machine let in by an enrolment file (-: standard input), and end", 0 },
 	{ "wait", OPTION_WAIT, "DURATION", 0, "with --enrol: how long to wait for an approval", 0 },
+	{ "new-key", OPTION_NEW_KEY, NULL, 0,
+	    "with --enrol: put the key that is here aside, and make another", 0 },
 	{ "verbose", 'v', NULL, 0, "say more", 0 },
 	{ 0 },
 };
@@ -93,6 +97,9 @@ static error_t parse(int key, char *value, struct argp_state *state)
 	case OPTION_WAIT:
 		if (!quantity_parse(QUANTITY_DURATION, value, &arguments->wait_ms))
 			argp_error(state, "`%s` is no duration, such as 10m", value);
+		return 0;
+	case OPTION_NEW_KEY:
+		arguments->wants_new_key = true;
 		return 0;
 	case 'v':
 		arguments->verbosity++;
@@ -209,6 +216,17 @@ static int load_and_run(const struct arguments *arguments, const char *data)
 	return exit_code;
 }
 
+static int enrol_by(const struct arguments *arguments, const char *data)
+{
+	const struct enrol_command command = { .program = "fettle-agent",
+		.data = data,
+		.path = arguments->enrol,
+		.wait_ms = arguments->wait_ms,
+		.wants_new_key = arguments->wants_new_key };
+
+	return enrol_command(&command);
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments arguments = { .log_format = LOG_LOGFMT };
@@ -223,7 +241,7 @@ int main(int argc, char **argv)
 	log_configure(arguments.verbosity > 0 ? LOG_DEBUG : LOG_INFO, arguments.log_format);
 	data = arguments.data != NULL ? text_copy(arguments.data) : default_data();
 	if (arguments.enrol != NULL)
-		exit_code = enrol_command("fettle-agent", data, arguments.enrol, arguments.wait_ms);
+		exit_code = enrol_by(&arguments, data);
 	else
 		exit_code = load_and_run(&arguments, data);
 	free(data);
