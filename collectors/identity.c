@@ -160,6 +160,7 @@ static enum status make_aside(const char *data, char **out)
 	time_t now = time(NULL);
 	struct tm parts;
 	struct buffer keys = { 0 };
+	enum status status;
 	int made = -1;
 
 	if (gmtime_r(&now, &parts) != NULL)
@@ -178,9 +179,10 @@ static enum status make_aside(const char *data, char **out)
 	buffer_fini(&keys);
 	if (made == 0)
 		return STATUS_OK;
+	status = status_of_errno(errno);
 	log_write(LOG_ERROR, "identity-aside", LOG_FIELDS(LOG_TEXT("file", *out)),
 	    "cannot be made: %s", strerror(errno));
-	return status_of_errno(errno);
+	return status;
 }
 
 /*
