@@ -12,7 +12,9 @@
 
 #include "brokers/log/control.h"
 #include "brokers/log/orders.h"
+#include "brokers/log/own_agent.h"
 #include "brokers/log/store.h"
+#include "brokers/rate.h"
 #include "brokers/roles.h"
 #include "core/acceptor.h"
 #include "core/clock.h"
@@ -108,6 +110,7 @@ struct log_role {
 	size_t pending_records, pending_bytes;
 	uint64_t pending_since_ms;
 	struct orders_answer answer; /* to the last order */
+	struct rate *enrolments;     /* how often machines may ask to be let in */
 	bool has_failed;
 };
 
@@ -480,16 +483,26 @@ static enum status describe_lanes(struct log_role *role, const uint8_t agent[16]
 struct greeting {
 	struct bytes agent;
 	const Fettle__Hello *hello;
-	uint64_t epoch; /* that is given */
+	uint64_t epoch;                      /* that is given */
+	bool is_admitted, has_next_admitted; /* the agent; the key that it offers */
 };
 
 static enum status write_greeting(struct log_role *role, void *data)
 {
 	struct greeting *greeting = data;
 	const Fettle__Hello *hello = greeting->hello;
+	uint64_t now_ms = clock_wall_ms();
+	/* The gateway has let it in; but that may have been before it was shut out. */
+	enum status status = log_members_is_admitted(role->store, greeting->agent.data, now_ms,
+	    &greeting->is_admitted);
 
+	if (status == STATUS_OK && greeting->is_admitted && hello->has_next_key)
+		status = log_members_rotate(role->store, greeting->agent.data,
+		    record_bytes(hello->next_key), now_ms, &greeting->has_next_admitted);
+	if (status != STATUS_OK || !greeting->is_admitted)
+		return status;
 	return log_store_hello(role->store, greeting->agent.data, record_bytes(hello->store),
-	    hello->epoch, hello->start, clock_wall_ms(), &greeting->epoch);
+	    hello->epoch, hello->start, now_ms, &greeting->epoch);
 }
 
 static bool has_pending_of(const struct log_role *role, struct bytes agent)
@@ -519,6 +532,11 @@ static enum status on_agent_hello(void *host, struct bytes identity, const Fettl
 	if (has_pending_of(role, identity))
 		flush(role);
 	status = transact(role, write_greeting, &greeting);
+	if (status == STATUS_OK && !greeting.is_admitted) {
+		*reason = "this agent is not admitted";
+		return STATUS_DENIED;
+	}
+	wake_readers(role);
 	if (status == STATUS_OK)
 		status = describe_lanes(role, identity.data, welcome, arena);
 	if (status == STATUS_OK)
@@ -532,6 +550,9 @@ static enum status on_agent_hello(void *host, struct bytes identity, const Fettl
 	RECORD_SET(welcome, epoch, greeting.epoch);
 	RECORD_SET(welcome, generation, log_store_generation(role->store));
 	RECORD_SET(welcome, server_ms, clock_wall_ms());
+	if (greeting.has_next_admitted)
+		RECORD_SET_BYTES(welcome, next_key,
+		    arena_bytes(arena, record_bytes(hello->next_key)));
 	command = link_new_flow(arena, LANE_END);
 	RECORD_SET(command, head, head);
 	welcome->sends = arena_take(arena, sizeof(*welcome->sends));
@@ -630,6 +651,86 @@ static const struct link_operations operations = {
 	.on_acked = on_acked,
 	.on_data = on_data,
 };
+
+/* ---- what gateways say ---- */
+
+/* A whole site may enrol from behind one address. */
+static const struct rate_options enrolments = {
+	.per_second = 50, .burst = 200, .address_per_second = 5, .address_burst = 50
+};
+
+struct told {
+	const Fettle__EnrolRelay *relay;
+	Fettle__EnrolReply reply;
+	uint8_t agent[AGENT_ID_SIZE];
+};
+
+static enum status write_told(struct log_role *role, void *data)
+{
+	struct told *told = data;
+	const Fettle__EnrolRelay *relay = told->relay;
+
+	if (relay->has_request)
+		return log_enrolments_ask(role->store, relay, clock_wall_ms(), &told->reply,
+		    told->agent);
+	return relay->key.len == SOCKET_KEY_SIZE
+	         ? log_members_connected(role->store, relay->key.data, clock_wall_ms())
+	         : STATUS_OK;
+}
+
+static bool is_too_often(struct log_role *role, struct told *told)
+{
+	const char *address = told->relay->address == NULL ? "" : told->relay->address;
+	uint64_t wait_ms = rate_take(role->enrolments, address, clock_monotonic_ms());
+
+	if (wait_ms == 0)
+		return false;
+	RECORD_SET(&told->reply, outcome, FETTLE__ENROL_OUTCOME__ENROL_OUTCOME_BUSY);
+	RECORD_SET(&told->reply, retry_ms, wait_ms + clock_jitter_ms(1000));
+	told->reply.reason = RECORD_TEXT("too many machines ask at once");
+	return true;
+}
+
+/* A machine wants to be let in; or, without a request, a key was connected with. */
+static void on_gateway(void *host, struct bytes message, struct buffer *reply)
+{
+	struct log_role *role = host;
+	struct arena arena = { 0 };
+	struct told told = { .relay = record_unpack(&fettle__enrol_relay__descriptor, message,
+				 &arena),
+		.reply = FETTLE__ENROL_REPLY__INIT };
+	enum status status = STATUS_OK;
+
+	if (told.relay != NULL && !role->has_failed
+	    && !(told.relay->has_request && is_too_often(role, &told))) {
+		flush(role);
+		status = transact(role, write_told, &told);
+		if (status != STATUS_OK)
+			fail(role, status);
+		wake_readers(role);
+	}
+	if (told.relay != NULL && told.relay->has_request && status == STATUS_OK)
+		record_pack(reply, &told.reply.base);
+	arena_fini(&arena);
+}
+
+/* ---- this machine's own agent ---- */
+
+static enum status write_own_agent(struct log_role *role, void *data)
+{
+	return own_agent_admit(role->store, data, clock_wall_ms());
+}
+
+/* One machine alone needs no enrolment: whoever has its data directory has both keys. */
+static enum status admit_own_agent(struct log_role *role, const struct role_endpoints *endpoints)
+{
+	uint8_t key[SOCKET_KEY_SIZE];
+	enum status status = own_agent_key(role->host->data, endpoints->log_agents != NULL, key);
+
+	if (status == STATUS_OK)
+		status = transact(role, write_own_agent, key);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
 
 /* ---- intent ---- */
 
@@ -810,6 +911,7 @@ static void finish(void *self)
 	struct log_role *role = self;
 
 	log_store_close(role->store);
+	rate_free(role->enrolments);
 	arena_fini(&role->arena);
 	free(role);
 }
@@ -843,6 +945,7 @@ static enum status open_acceptors(struct log_role *role, const struct role_endpo
 		.is_relayed = true,
 		.on_hello = on_agent_hello,
 		.on_gone = on_gone,
+		.on_gateway = on_gateway,
 		.operations = operations,
 		.host = role };
 	enum status status = open_peers(role, endpoints);
@@ -884,7 +987,10 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 	uv_timer_init(host->loop, &role->retain);
 	uv_timer_init(host->loop, &role->commit_soon);
 	role->retain.data = role->commit_soon.data = role;
-	status = sockets_new(host->sockets, host->loop, on_round, role, &role->sockets);
+	role->enrolments = rate_new(&enrolments);
+	status = admit_own_agent(role, endpoints);
+	if (status == STATUS_OK)
+		status = sockets_new(host->sockets, host->loop, on_round, role, &role->sockets);
 	if (status == STATUS_OK)
 		status = open_acceptors(role, endpoints);
 	if (status == STATUS_OK)
