@@ -11,6 +11,7 @@
 #include "brokers/log/dump.h"
 #include "brokers/roles.h"
 #include "collectors/agent.h"
+#include "collectors/identity.h"
 #include "collectors/collectors.h"
 #include "console/commands.h"
 #include "console/control_client.h"
@@ -199,13 +200,13 @@ static enum status find_asset(struct scan *scan)
 {
 	char *keys = text_format("%s/keys", scan->service.console->paths.data);
 	struct key_pair pair;
-	uint8_t key[SOCKET_KEY_SIZE], agent[HASH_SIZE];
+	uint8_t agent[HASH_SIZE];
 	enum status status = keys_load(keys, "agent", &pair);
 
-	if (status == STATUS_OK && socket_key_decode(pair.public_key, key)) {
-		keys_agent_id(key, agent);
+	if (status == STATUS_OK)
+		status = identity_agent_id(keys, pair.public_key, agent);
+	if (status == STATUS_OK)
 		asset_id_of_agent(agent, scan->summary.asset);
-	}
 	free(keys);
 	return status;
 }
