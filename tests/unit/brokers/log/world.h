@@ -20,7 +20,7 @@ struct world {
 	struct link_batch batch;
 };
 
-static int world_start(void **test)
+static inline int world_start(void **test)
 {
 	struct world *at = memory_new(sizeof(*at));
 
@@ -31,7 +31,7 @@ static int world_start(void **test)
 	return 0;
 }
 
-static int world_stop(void **test)
+static inline int world_stop(void **test)
 {
 	struct world *at = *test;
 	int result;
@@ -43,24 +43,24 @@ static int world_stop(void **test)
 	return result;
 }
 
-static void begin(struct world *at)
+static inline void begin(struct world *at)
 {
 	log_store_release(at->store);
 	assert_int_equal(log_store_begin(at->store), STATUS_OK);
 }
 
-static void commit(struct world *at)
+static inline void commit(struct world *at)
 {
 	assert_int_equal(log_store_commit(at->store), STATUS_OK);
 }
 
-static struct log_members_word word_of(const char *by, const char *reason)
+static inline struct log_members_word word_of(const char *by, const char *reason)
 {
 	return (struct log_members_word){ .by = by, .reason = reason, .now_ms = NOW_MS };
 }
 
 /* The record of NUMBER of FLOW, decoded; NULL: it is gone. */
-static Fettle__Record *world_record(struct world *at, uint32_t flow, uint64_t number)
+static inline Fettle__Record *world_record(struct world *at, uint32_t flow, uint64_t number)
 {
 	Fettle__Record *record;
 
@@ -73,7 +73,7 @@ static Fettle__Record *world_record(struct world *at, uint32_t flow, uint64_t nu
 }
 
 /* The newest notice, or NULL. */
-static Fettle__Notice *world_notice(struct world *at)
+static inline Fettle__Notice *world_notice(struct world *at)
 {
 	uint64_t head = log_store_head(at->store, SUBLOG_NOTICE);
 	Fettle__Record *record = head == 0 ? NULL : world_record(at, SUBLOG_NOTICE, head);
@@ -84,7 +84,7 @@ static Fettle__Notice *world_notice(struct world *at)
 }
 
 /* What gateways read of KEY: in the newest of its records. */
-static Fettle__Member *world_member(struct world *at, const uint8_t key[SOCKET_KEY_SIZE])
+static inline Fettle__Member *world_member(struct world *at, const uint8_t key[SOCKET_KEY_SIZE])
 {
 	for (uint64_t number = log_store_head(at->store, SUBLOG_MEMBER); number > 0; number--) {
 		Fettle__Record *record = world_record(at, SUBLOG_MEMBER, number);
