@@ -56,6 +56,7 @@ int siem_test_run(const struct console *console, int argc, char **argv);
 int webhook_list_run(const struct console *console, int argc, char **argv);
 int webhook_test_run(const struct console *console, int argc, char **argv);
 int webhook_dead_run(const struct console *console, int argc, char **argv);
+int agents_admit_run(const struct console *console, int argc, char **argv);
 int completion_run(const struct console *console, int argc, char **argv);
 int settings_page_run(const struct console *console, int argc, char **argv);
 
@@ -78,5 +79,6 @@ extern const struct argp_option agents_decide_options[];
 extern const struct argp_option agents_rotate_options[];
 extern const struct argp_option agent_enrol_options[];
 extern const struct argp_option enrolment_create_options[];
+extern const struct argp_option agents_admit_options[];
 
 #endif
