@@ -74,11 +74,11 @@ extern const struct argp_option changes_options[];
 extern const struct argp_option results_options[];
 extern const struct argp_option policy_check_options[];
 extern const struct argp_option log_dump_options[];
+extern const struct argp_option agents_admit_options[];
 extern const struct argp_option agents_options[];
 extern const struct argp_option agents_decide_options[];
 extern const struct argp_option agents_rotate_options[];
 extern const struct argp_option agent_enrol_options[];
 extern const struct argp_option enrolment_create_options[];
-extern const struct argp_option agents_admit_options[];
 
 #endif
