@@ -401,7 +401,7 @@ void gateway_addresses(const struct settings *in_use, const char **listen, const
 	const struct gateway_settings *set = settings_of(in_use, "gateway");
 
 	*listen = set->listen;
-	*enrolment = "";
+	*enrolment = set->enrolment;
 }
 
 const struct role gateway_role = {

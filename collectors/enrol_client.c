@@ -5,11 +5,17 @@
 #include <unistd.h>
 
 #include "collectors/identity.h"
-#include "core/log.h"
+#include "core/clock.h"
 #include "core/record.h"
 #include "core/version.h"
 
-enum { ANSWER_MS = 6000, AGAIN_LEAST_MS = 200, AGAIN_MOST_MS = 5 * 60 * 1000, MESSAGE_MAX = 4096 };
+enum {
+	ANSWER_MS = 6000,
+	CONNECT_MS = 20,
+	AGAIN_LEAST_MS = 200,
+	AGAIN_MOST_MS = 5 * 60 * 1000,
+	MESSAGE_MAX = 4096
+};
 
 struct enrol_client {
 	struct enrol_client_options options;
@@ -17,7 +23,9 @@ struct enrol_client {
 	struct socket *socket;
 	uv_timer_t timer;
 	size_t endpoint;
-	bool has_asked; /* and was not answered yet */
+	bool is_asking; /* until UNTIL_MS; the answer has not come yet */
+	bool has_asked; /* it was sent */
+	uint64_t until_ms;
 };
 
 static void on_timer(uv_timer_t *timer);
@@ -62,10 +70,10 @@ static void on_message(void *data, const struct bytes *parts, size_t count, cons
 	uint64_t again_ms;
 
 	(void)user;
-	if (count == 1 && client->has_asked)
+	if (count == 1 && client->is_asking)
 		reply = record_unpack(&fettle__enrol_reply__descriptor, parts[0], &arena);
 	if (reply != NULL) {
-		client->has_asked = false;
+		client->is_asking = client->has_asked = false;
 		again_ms = client->options.on_reply(client->options.data, reply);
 		if (again_ms == 0)
 			uv_timer_stop(&client->timer);
@@ -91,28 +99,46 @@ static enum status dial(struct enrol_client *client)
 	return socket_open(client->options.sockets, &options, &client->socket);
 }
 
-static void ask(struct enrol_client *client)
+/* A socket takes nothing before it is connected, and that is what is waited for. */
+static bool send_request(struct enrol_client *client)
 {
 	struct bytes request = buffer_bytes(&client->request);
 
-	if (client->socket != NULL || dial(client) == STATUS_OK)
-		(void)!socket_send(client->socket, &request, 1); /* silence is what comes of it */
-	client->has_asked = true;
-	wait(client, ANSWER_MS);
+	return (client->socket != NULL || dial(client) == STATUS_OK)
+	    && socket_send(client->socket, &request, 1) == STATUS_OK;
 }
 
-/* It is time to ask, or nobody has answered: a fresh socket does not wait to connect again. */
+static void begin(struct enrol_client *client)
+{
+	client->is_asking = true;
+	client->until_ms = clock_monotonic_ms() + ANSWER_MS;
+	client->has_asked = send_request(client);
+	wait(client, client->has_asked ? ANSWER_MS : CONNECT_MS);
+}
+
+/* Nobody has answered: a fresh socket, which does not wait to connect again, to the next one. */
+static void go_on(struct enrol_client *client)
+{
+	client->options.on_silence(client->options.data, endpoint_of(client));
+	socket_close(client->socket);
+	client->socket = NULL;
+	client->endpoint = (client->endpoint + 1) % client->options.file->endpoints_count;
+	begin(client);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
 	struct enrol_client *client = timer->data;
+	uint64_t now_ms = clock_monotonic_ms();
 
-	if (client->has_asked) {
-		client->options.on_silence(client->options.data, endpoint_of(client));
-		socket_close(client->socket);
-		client->socket = NULL;
-		client->endpoint = (client->endpoint + 1) % client->options.file->endpoints_count;
+	if (!client->is_asking) {
+		begin(client);
+	} else if (now_ms >= client->until_ms) {
+		go_on(client);
+	} else {
+		client->has_asked = client->has_asked || send_request(client);
+		wait(client, client->has_asked ? client->until_ms - now_ms : CONNECT_MS);
 	}
-	ask(client);
 }
 
 /* ---- life ---- */
@@ -131,7 +157,7 @@ enum status enrol_client_new(const struct enrol_client_options *options, struct 
 	make_request(client);
 	uv_timer_init(options->loop, &client->timer);
 	client->timer.data = client;
-	ask(client);
+	begin(client);
 	*out = client;
 	return STATUS_OK;
 }

@@ -214,8 +214,10 @@ static enum status find_asset(struct scan *scan)
 static int run(struct scan *scan, const struct supervisor_options *options)
 {
 	struct service *service = &scan->service;
-	enum status status = find_asset(scan);
+	enum status status = service_settle_agent(service);
 
+	if (status == STATUS_OK)
+		status = find_asset(scan);
 	if (status == STATUS_OK)
 		status = supervisor_start(options, &service->supervisor);
 	if (status == STATUS_OK)

@@ -164,9 +164,9 @@ enum status keys_load_public(const char *path, char out[SOCKET_KEY_TEXT])
 
 	if (status == STATUS_NOT_FOUND)
 		return report(path, status,
-		    "the server's public key is not here; copy "
-		    "keys/server.pub from the server's data directory to "
-		    "this file");
+		    "the server's public key is not here: this machine has not been enrolled; "
+		    "`fettle-agent --enrol FILE` does that, by a file that `fettle "
+		    "enrolment create` makes on the server");
 	return status == STATUS_OK ? check_key(path, out) : status;
 }
 
