@@ -94,6 +94,8 @@ static const struct shape {
 	{ "state", "assessed", ASSET, ASSET },
 	{ "state", "planned", ASSET, ASSET },
 	{ "state", "asset_jobs", ASSET, ASSET },
+	{ "state", "digest", ASSET, ASSET + 1 },
+	{ "state", "health", ASSET, ASSET },
 	{ "store", "assets", ID, ID },
 	{ "store", "findings", ID, ID },
 };
