@@ -98,6 +98,7 @@ static const struct shape {
 	{ "state", "health", ASSET, ASSET },
 	{ "store", "assets", ID, ID },
 	{ "store", "findings", ID, ID },
+	{ "store", "health", ID + 1 + U64, ID + 1 + U64 },
 };
 
 const char *environments_shape(const char *name, const char *table, struct bytes key)
