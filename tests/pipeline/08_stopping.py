@@ -115,6 +115,7 @@ class Agent(support.Case):
         agent = self.start_agent(port)
         self.place.config = config
         agent.wait_for("agent-ready")
+        self.place.admit(self.place.at("agent"))
         self.place.wait_facts(file)
         roles["gateway"].stop()
         support.write_whole(file, "count = 1\n")
