@@ -486,8 +486,8 @@ static enum status describe_lanes(struct log_role *role, const uint8_t agent[16]
 struct greeting {
 	struct bytes agent;
 	const Fettle__Hello *hello;
-	struct log_greeting outcome;
 	bool is_admitted, has_next_admitted; /* the agent; the key that it offers */
+	struct log_greeting outcome;
 };
 
 /* Two machines speak with the agent's key. */
@@ -499,7 +499,7 @@ static enum status shut_out(struct log_role *role, const struct greeting *greeti
 	log_write(LOG_WARN, "agent-cloned", LOG_FIELDS(LOG_TEXT("agent", name)),
 	    "two machines speak with the key of this agent, in turn; it is not let in");
 	return log_members_quarantine(role->store, greeting->agent.data,
-	    "two machines speak with this key, in turn", clock_wall_ms());
+	    "two machines speak with its key, in turn", clock_wall_ms());
 }
 
 static enum status write_greeting(struct log_role *role, void *data)
@@ -534,14 +534,6 @@ static enum status spread_over(struct log_role *role, Fettle__Welcome *welcome)
 	return status;
 }
 
-/* NULL: it may have a session. */
-static const char *why_not(const struct greeting *greeting)
-{
-	if (!greeting->is_admitted)
-		return "this agent is not admitted";
-	return greeting->outcome.verdict == HELLO_CLONE ? "two machines speak with this key" : NULL;
-}
-
 static bool has_pending_of(const struct log_role *role, struct bytes agent)
 {
 	for (const struct pending *at = role->pending; at != NULL; at = at->next)
@@ -570,9 +562,15 @@ static enum status on_agent_hello(void *host, struct bytes identity, const Fettl
 		flush(role);
 	greeting.outcome.is_here = acceptor_find(role->agents, identity) != NULL;
 	status = transact(role, write_greeting, &greeting);
-	wake_readers(role);
-	if (status == STATUS_OK && (*reason = why_not(&greeting)) != NULL)
+	if (status == STATUS_OK && !greeting.is_admitted) {
+		*reason = "this agent is not admitted";
 		return STATUS_DENIED;
+	}
+	wake_readers(role);
+	if (status == STATUS_OK && greeting.outcome.verdict == HELLO_CLONE) {
+		*reason = "two machines speak with this key";
+		return STATUS_REJECT;
+	}
 	if (status == STATUS_OK)
 		status = spread_over(role, welcome);
 	if (status == STATUS_OK)

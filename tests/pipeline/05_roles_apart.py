@@ -152,6 +152,8 @@ class Strangers(Apart):
         variables = {f"FETTLE_{role.upper()}_{callee.upper()}_KEY":
                      self.place.at("data", "keys", f"{callee}.pub"),
                      "FETTLE_GATEWAY_LISTEN": "tcp://127.0.0.1:*",
+                     # It is refused there too, and who is refused is told of once a minute.
+                     "FETTLE_GATEWAY_READERS": f"tcp://127.0.0.1:{support.free_port()}",
                      "FETTLE_PROCESSOR_VERDICTS": "tcp://127.0.0.1:*", **self.variables}
         return self.place.start(role, data=self.place.at("stranger"), **variables)
 
