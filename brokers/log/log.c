@@ -96,6 +96,7 @@ struct log_role {
 	const struct log_settings *settings;
 	struct log_store *store;
 	struct sockets *sockets;
+	struct peers *peers; /* NULL: all in this process */
 	struct acceptor *agents, *readers;
 	struct control *control;
 	uv_timer_t retain;
@@ -742,6 +743,7 @@ static void stop(void *self)
 	control_close(role->control);
 	acceptor_free(role->agents);
 	acceptor_free(role->readers);
+	peers_close(role->peers);
 	sockets_free(role->sockets);
 	uv_close((uv_handle_t *)&role->retain, NULL);
 	uv_close((uv_handle_t *)&role->commit_soon, NULL);
@@ -756,6 +758,28 @@ static void finish(void *self)
 	free(role);
 }
 
+/* Who may call at either end, where that is not this process itself. */
+static const char *const gateways[] = { "gateway", NULL };
+static const char *const readers[] = { "processor", "gateway", NULL };
+
+static enum status open_peers(struct log_role *role, const struct role_endpoints *endpoints)
+{
+	if (endpoints->log_agents != NULL && endpoints->log_readers != NULL)
+		return STATUS_OK;
+	return peers_open(role->host->data, "log", role->sockets, &role->peers);
+}
+
+static void reload(void *self)
+{
+	struct log_role *role = self;
+
+	if (role->peers == NULL)
+		return;
+	peers_reload(role->peers);
+	acceptor_recheck(role->agents);
+	acceptor_recheck(role->readers);
+}
+
 static enum status open_acceptors(struct log_role *role, const struct role_endpoints *endpoints)
 {
 	struct acceptor_options options = { .loop = role->host->loop,
@@ -765,15 +789,21 @@ static enum status open_acceptors(struct log_role *role, const struct role_endpo
 		.on_gone = on_gone,
 		.operations = operations,
 		.host = role };
-	enum status status;
+	enum status status = open_peers(role, endpoints);
 
+	if (status != STATUS_OK)
+		return status;
 	options.endpoint = endpoints->log_agents != NULL ? endpoints->log_agents
 	                                                 : role->settings->agents;
+	if (role->peers != NULL)
+		options.door = peers_add_door(role->peers, "log.agents", gateways);
 	status = acceptor_new(&options, &role->agents);
 	if (status != STATUS_OK)
 		return status;
 	options.endpoint = endpoints->log_readers != NULL ? endpoints->log_readers
 	                                                  : role->settings->readers;
+	if (role->peers != NULL)
+		options.door = peers_add_door(role->peers, "log.readers", readers);
 	options.is_relayed = false;
 	options.on_hello = on_reader_hello;
 	return acceptor_new(&options, &role->readers);
@@ -820,6 +850,7 @@ const struct role log_role = {
 	.name = "log",
 	.summary = "keeps every record until it has been read, and says so to its sender",
 	.start = start,
+	.reload = reload,
 	.stop = stop,
 	.finish = finish,
 };
