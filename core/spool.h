@@ -76,7 +76,7 @@ NODISCARD enum status spool_ledger_count(struct spool *spool, uint64_t *out);
 /* Forgets the facts of BUCKETS, as spool_ledger_forget does. */
 NODISCARD enum status spool_ledger_forget_buckets(struct spool *spool,
     const struct digest_set *buckets);
-/* How often facts were forgotten since the spool was opened. */
+/* How often facts were forgotten, or evicted, since the spool was opened. */
 uint64_t spool_forgotten(const struct spool *spool);
 const struct digest *spool_digest(const struct spool *spool);
 /*
