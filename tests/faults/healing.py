@@ -294,7 +294,15 @@ class Cloned(Healing):
         self.assertEqual(self.place.status()["health"]["cloned"], 1)
         self.assertTrue(self.roles["log"].said("agent-cloned"))
         copy.stop()
-        print(f"cloned: {self.place.status()['health']}", flush=True)
+        agent.stop()
+        shutil.rmtree(self.place.at("copy"))
+        self.write("after the copy was found")
+        self.place.run("agents", "approve", self.shown()["agent_id"])
+        self.start_agent()
+        self.wait_known()
+        self.wait_health("clone", True)
+        self.assertEqual(self.place.status()["health"]["cloned"], 0)
+        self.report("cloned")
 
 
 if __name__ == "__main__":
