@@ -270,6 +270,11 @@ void log_store_release(struct log_store *store)
 	kv_abort(&store->read);
 }
 
+enum status log_store_txn(struct log_store *store, struct kv_txn **out)
+{
+	return reading(store, out);
+}
+
 /* ---- cursors and epochs ---- */
 
 enum status log_store_cursor(struct log_store *store, const uint8_t writer[16], uint32_t flow,

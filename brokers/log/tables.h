@@ -10,6 +10,7 @@
  * command:     agent, number -> record with stamp
  * command_key: agent, key -> number
  * reader:      flow, name -> offset
+ * operator:    name -> Operator
  */
 #ifndef BROKERS_LOG_TABLES_H
 #define BROKERS_LOG_TABLES_H
@@ -24,10 +25,11 @@ enum log_table {
 	TABLE_COMMAND,
 	TABLE_COMMAND_KEY,
 	TABLE_READER,
+	TABLE_OPERATOR,
 };
 
 #define LOG_TABLE_NAMES \
 	"meta", "record", "head", "cursor", "agent", "intent_key", "command", "command_key", \
-	    "reader", NULL
+	    "reader", "operator", NULL
 
 #endif

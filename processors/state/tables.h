@@ -27,6 +27,7 @@
  *   job         slot, asset, job id -> JobVerdict
  *   job_of      job id -> key in `job`
  *   asset_jobs  slot, asset -> StateJobs: which of them are open, and the last token
+ *   people      "operators" -> Operators: who may approve
  *   planned     slot, asset -> hash of the plan last sent
  */
 #ifndef PROCESSORS_STATE_TABLES_H
@@ -58,6 +59,7 @@ enum state_table {
 	STATE_JOB_OF,
 	STATE_PLANNED,
 	STATE_ASSET_JOBS,
+	STATE_PEOPLE,
 	STATE_TABLES,
 };
 
@@ -65,6 +67,6 @@ enum state_table {
 	HOST_TABLE_NAMES, "agent", "asset", "fact", "value", "posting", "pass", "policy", \
 	    "result", "result_set", "result_of", "finding", "assessed", "priority", "memo", \
 	    "detection", "watchlist", "suspect", "alert", "alert_of", "job", "job_of", "planned", \
-	    "asset_jobs", NULL
+	    "asset_jobs", "people", NULL
 
 #endif
