@@ -6,9 +6,6 @@
 static const char entry_head[] = "fettle-audit-entry-1"; /* its zero byte is hashed too */
 static const char purpose[] = "audit checkpoint";
 
-/* After it the log's notices may be numbered anew. */
-static const char restored[] = "restored";
-
 static void append_part(struct buffer *out, struct bytes part)
 {
 	buffer_append_u32(out, (uint32_t)part.size);
@@ -71,12 +68,14 @@ static const char *bad(struct chain *chain, uint64_t sequence, const char *what)
 /* Every notice of the log is entered, in its order; a log that begins anew counts anew. */
 static const char *check_notice(struct chain *chain, const Fettle__AuditEntry *entry)
 {
-	bool is_missed = chain->notice != 0 && entry->offset > chain->notice + 1;
+	bool is_missed = chain->notice != 0 && !chain->is_anew && entry->offset > chain->notice + 1;
 
-	if (entry->offset != 0)
+	if (entry->offset != 0) {
 		chain->notice = entry->offset;
-	else if (entry->action != NULL && strcmp(entry->action, restored) == 0)
-		chain->notice = 0;
+		chain->is_anew = false;
+	} else if (entry->action != NULL && strcmp(entry->action, CHAIN_RESTORED) == 0) {
+		chain->is_anew = true;
+	}
 	return is_missed
 	         ? bad(chain, entry->sequence, "what the log noted before it was never entered")
 	         : NULL;

@@ -16,6 +16,9 @@
 #include "core/sign.h"
 #include "proto/state.pb-c.h"
 
+/* The action of the entry that says that a backup took this store's place. */
+#define CHAIN_RESTORED "restored"
+
 void chain_hash(const Fettle__AuditEntry *entry, uint8_t out[HASH_LONG_SIZE]);
 
 /* Sets key and signature of CHECKPOINT, whose other fields are there; in OUT's memory. */
@@ -29,7 +32,8 @@ void chain_sign(const struct sign_pair *pair, Fettle__AuditCheckpoint *checkpoin
 struct chain {
 	uint64_t sequence; /* of the last entry that was good */
 	uint8_t hash[HASH_LONG_SIZE];
-	uint64_t notice;  /* the log's notice that was entered last; 0: not known */
+	uint64_t notice;  /* the log's notice that was entered last; 0: none */
+	bool is_anew;     /* a backup was restored: its notices may go on from any number */
 	uint64_t vouched; /* the last entry that a checkpoint vouches for */
 	uint64_t vouched_ms;
 	uint8_t key[SIGN_PUBLIC_SIZE];
