@@ -6,6 +6,7 @@
 #include "processors/audit/audit.h"
 #include "processors/dispatch/dispatch.h"
 #include "processors/detect/detect.h"
+#include "processors/health/health.h"
 #include "processors/inventory/inventory.h"
 #include "processors/match/match.h"
 #include "processors/plan/plan.h"
@@ -20,6 +21,7 @@ const struct stage *const processor_stages[] = {
 	&prioritize_stage,
 	&plan_stage,
 	&dispatch_stage,
+	&health_stage,
 	&audit_stage,
 	NULL,
 };

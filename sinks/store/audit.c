@@ -112,8 +112,7 @@ void audit_checkpoint(struct txn *txn, struct audit *audit, const struct sign_pa
 	RECORD_SET_BYTES(&checkpoint, chain, BYTES_OF(audit->chain));
 	RECORD_SET(&checkpoint, at_ms, now_ms);
 	chain_sign(pair, &checkpoint, &seal);
-	put_packed(txn, LAYOUT_AUDIT_CHECKPOINTS, number_key(key, audit->sequence),
-	    &checkpoint.base);
+	put_packed(txn, LAYOUT_CHECKPOINTS, number_key(key, audit->sequence), &checkpoint.base);
 	audit->checkpoint = audit->sequence;
 	audit->checkpoint_ms = now_ms;
 }

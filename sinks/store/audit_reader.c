@@ -45,7 +45,7 @@ static enum status add_checkpoint(struct audit_reader *reader, struct kv_txn *tx
     struct audit_row *row)
 {
 	struct bytes value;
-	enum status status = kv_get(txn, LAYOUT_AUDIT_CHECKPOINTS, key, &value);
+	enum status status = kv_get(txn, LAYOUT_CHECKPOINTS, key, &value);
 
 	if (status == STATUS_OK)
 		row->checkpoint = record_unpack(&fettle__audit_checkpoint__descriptor,
@@ -123,7 +123,7 @@ static enum status read_head(struct kv_txn *txn, struct audit *out, uint64_t *vo
 
 	*vouched = 0;
 	if (status == STATUS_OK)
-		status = kv_cursor_open(txn, LAYOUT_AUDIT_CHECKPOINTS, &cursor);
+		status = kv_cursor_open(txn, LAYOUT_CHECKPOINTS, &cursor);
 	if (status == STATUS_OK)
 		status = kv_cursor_last(cursor, &key, &value);
 	if (status == STATUS_OK && key.size == KEY_SIZE)

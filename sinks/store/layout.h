@@ -17,26 +17,27 @@
 enum { LAYOUT_ID_SIZE = 16, LAYOUT_STATES = 3, LAYOUT_TIMED_SIZE = 8 + LAYOUT_ID_SIZE };
 
 enum layout_table {
-	LAYOUT_META,              /* "sums", "audit" */
-	LAYOUT_ASSETS,            /* asset */
-	LAYOUT_FINDINGS,          /* id */
-	LAYOUT_FINDINGS_BY_RANK,  /* state u8 | rank u8 | asset | subject | 0 | id */
-	LAYOUT_CHANGES,           /* received_ms u64 | id; value: stored_ms u64 | verdict */
-	LAYOUT_CHANGES_BY_ASSET,  /* asset | received_ms u64 | id */
-	LAYOUT_RESULTS,           /* asset | policy */
-	LAYOUT_QUARANTINED,       /* at_ms u64 | id */
-	LAYOUT_LOSSES,            /* at_ms u64 | id */
-	LAYOUT_FINDINGS_BY_DUE,   /* state u8 | due_ms u64 | rank u8 | asset | subject | 0 | id */
-	LAYOUT_ALERTS,            /* id */
-	LAYOUT_ALERTS_BY_RANK,    /* standing u8 | rank u8 | opened_ms u64 | id */
-	LAYOUT_ALERTS_BY_ASSET,   /* asset | standing u8 | rank u8 | opened_ms u64 | id */
-	LAYOUT_JOBS,              /* id, of 32 bytes */
-	LAYOUT_JOBS_BY_TIME,      /* proposed_ms u64 | id */
-	LAYOUT_JOBS_BY_STATE,     /* state u8 | proposed_ms u64 | id */
-	LAYOUT_JOBS_BY_ASSET,     /* asset | proposed_ms u64 | id */
-	LAYOUT_AUDIT,             /* sequence u64 -> AuditEntry */
-	LAYOUT_AUDIT_BY_ID,       /* id -> sequence */
-	LAYOUT_AUDIT_CHECKPOINTS, /* sequence u64 -> AuditCheckpoint */
+	LAYOUT_META,             /* "sums", "audit" */
+	LAYOUT_ASSETS,           /* asset */
+	LAYOUT_FINDINGS,         /* id */
+	LAYOUT_FINDINGS_BY_RANK, /* state u8 | rank u8 | asset | subject | 0 | id */
+	LAYOUT_CHANGES,          /* received_ms u64 | id; value: stored_ms u64 | verdict */
+	LAYOUT_CHANGES_BY_ASSET, /* asset | received_ms u64 | id */
+	LAYOUT_RESULTS,          /* asset | policy */
+	LAYOUT_QUARANTINED,      /* at_ms u64 | id */
+	LAYOUT_LOSSES,           /* at_ms u64 | id */
+	LAYOUT_FINDINGS_BY_DUE,  /* state u8 | due_ms u64 | rank u8 | asset | subject | 0 | id */
+	LAYOUT_ALERTS,           /* id */
+	LAYOUT_ALERTS_BY_RANK,   /* standing u8 | rank u8 | opened_ms u64 | id */
+	LAYOUT_ALERTS_BY_ASSET,  /* asset | standing u8 | rank u8 | opened_ms u64 | id */
+	LAYOUT_JOBS,             /* id, of 32 bytes */
+	LAYOUT_JOBS_BY_TIME,     /* proposed_ms u64 | id */
+	LAYOUT_JOBS_BY_STATE,    /* state u8 | proposed_ms u64 | id */
+	LAYOUT_JOBS_BY_ASSET,    /* asset | proposed_ms u64 | id */
+	LAYOUT_HEALTH,           /* asset | what u8 | since_ms u64 */
+	LAYOUT_AUDIT,            /* sequence u64 -> AuditEntry */
+	LAYOUT_AUDIT_BY_ID,      /* id -> sequence */
+	LAYOUT_CHECKPOINTS,      /* sequence u64 -> AuditCheckpoint */
 };
 
 extern const char *const layout_tables[]; /* names by the numbers above; ends with NULL */
@@ -67,6 +68,8 @@ void layout_due_key(struct buffer *out, const Fettle__FindingVerdict *finding);
 /* By rank; with its asset in front: by asset. */
 void layout_alert_key(struct buffer *out, const Fettle__AlertVerdict *alert,
     enum standing_alert standing);
+/* Of one asset by kind and time: what is over replaces its own beginning. */
+void layout_health_key(struct buffer *out, const Fettle__HealthVerdict *health);
 void layout_results_key(struct buffer *out, struct bytes asset, const char *policy);
 
 #endif
