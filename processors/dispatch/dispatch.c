@@ -26,7 +26,8 @@ static const char packages[] = "package/dpkg/";
 static const struct setting settings[] = { SETTING_TEXT(struct dispatch_settings, two_people,
 					       "auto",
 					       "whether who proposed a job may not approve it: on, "
-					       "off, or auto (where somebody else may)"),
+					       "off, or auto (where somebody else may); any "
+					       "other word is on"),
 	SETTING_DURATION(struct dispatch_settings, lease, 15 * MINUTE_MS, SECOND_MS, 24 * HOUR_MS,
 	    "how long an agent has to begin a job that it was given"),
 	SETTING_DURATION(struct dispatch_settings, apply_limit, 2 * HOUR_MS, SECOND_MS,

@@ -36,6 +36,13 @@ static bool has_another(const Fettle__Operators *people, struct bytes writer)
 	return false;
 }
 
+/* What is none of the words counts as on: the stricter of the two. */
+static bool is_off(const char *setting)
+{
+	return strcmp(setting, "off") == 0 || strcmp(setting, "no") == 0
+	    || strcmp(setting, "false") == 0;
+}
+
 enum status people_takes_another(struct stage_io *io, struct bytes writer, bool *out)
 {
 	const char *setting = dispatch_settings_of(io)->two_people;
@@ -43,7 +50,7 @@ enum status people_takes_another(struct stage_io *io, struct bytes writer, bool 
 	struct bytes value;
 	enum status status;
 
-	*out = strcmp(setting, "off") != 0;
+	*out = !is_off(setting);
 	if (strcmp(setting, "auto") != 0)
 		return STATUS_OK;
 	*out = false;
