@@ -61,18 +61,16 @@ static int say_bad(const struct audit_check *check)
 static int say(const struct console *console, const struct audit_check *check, bool has_own_key)
 {
 	const struct chain *chain = &check->chain;
-	uint64_t open = chain->sequence > chain->vouched ? chain->sequence - chain->vouched : 0;
 
 	if (check->wrong != NULL)
 		return say_bad(check);
-	console_say(console,
-	    "%llu entries are as they were written; %llu checkpoints vouch for them",
-	    (unsigned long long)chain->entries, (unsigned long long)chain->checkpoints);
-	if (open > chain->entries)
-		open = chain->entries;
-	if (open > 0)
-		console_say(console, "no checkpoint vouches for the last %llu yet",
-		    (unsigned long long)open);
+	console_say(console, "%llu entries are as they were written",
+	    (unsigned long long)chain->entries);
+	if (chain->checkpoints == 0 && chain->entries > 0)
+		console_say(console, "no checkpoint vouches for them yet");
+	else if (chain->vouched < chain->sequence)
+		console_say(console, "no checkpoint vouches yet for what came after entry %llu",
+		    (unsigned long long)chain->vouched);
 	if (!check->is_anchored)
 		console_say(console, "what came before the file's first entry is not in it");
 	if (check->line > 0 && !has_own_key)
