@@ -43,6 +43,14 @@ int operators_keygen_run(const struct console *console, int argc, char **argv);
 int audit_list_run(const struct console *console, int argc, char **argv);
 int audit_verify_run(const struct console *console, int argc, char **argv);
 int audit_export_run(const struct console *console, int argc, char **argv);
+int agents_list_run(const struct console *console, int argc, char **argv);
+int agents_approve_run(const struct console *console, int argc, char **argv);
+int agents_revoke_run(const struct console *console, int argc, char **argv);
+int agents_rotate_run(const struct console *console, int argc, char **argv);
+int agent_enrol_run(const struct console *console, int argc, char **argv);
+int enrolment_list_run(const struct console *console, int argc, char **argv);
+int enrolment_create_run(const struct console *console, int argc, char **argv);
+int enrolment_revoke_run(const struct console *console, int argc, char **argv);
 int collectors_run(const struct console *console, int argc, char **argv);
 int serve_run(const struct console *console, int argc, char **argv);
 int scan_run(const struct console *console, int argc, char **argv);
@@ -55,6 +63,7 @@ int siem_test_run(const struct console *console, int argc, char **argv);
 int webhook_list_run(const struct console *console, int argc, char **argv);
 int webhook_test_run(const struct console *console, int argc, char **argv);
 int webhook_dead_run(const struct console *console, int argc, char **argv);
+int agents_admit_run(const struct console *console, int argc, char **argv);
 int completion_run(const struct console *console, int argc, char **argv);
 int settings_page_run(const struct console *console, int argc, char **argv);
 
@@ -77,5 +86,11 @@ extern const struct argp_option changes_options[];
 extern const struct argp_option results_options[];
 extern const struct argp_option policy_check_options[];
 extern const struct argp_option log_dump_options[];
+extern const struct argp_option agents_admit_options[];
+extern const struct argp_option agents_options[];
+extern const struct argp_option agents_decide_options[];
+extern const struct argp_option agents_rotate_options[];
+extern const struct argp_option agent_enrol_options[];
+extern const struct argp_option enrolment_create_options[];
 
 #endif
