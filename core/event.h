@@ -8,6 +8,7 @@
 #include "core/fact.h"
 #include "core/record.h"
 #include "proto/admission.pb-c.h"
+#include "proto/control.pb-c.h"
 #include "proto/intent.pb-c.h"
 #include "proto/observation.pb-c.h"
 #include "proto/verdict.pb-c.h"
@@ -36,6 +37,7 @@ enum event_kind {
 	EVENT_ALERT_ACK,
 	EVENT_JOB_PROPOSAL,
 	EVENT_JOB_DECISION,
+	EVENT_OPERATORS,
 
 	/* from the log itself */
 	EVENT_NOTICE,
@@ -95,6 +97,7 @@ const Fettle__Document *event_document(const struct event *event);
 const Fettle__AlertAck *event_alert_ack(const struct event *event);
 const Fettle__JobProposal *event_job_proposal(const struct event *event);
 const Fettle__JobDecision *event_job_decision(const struct event *event);
+const Fettle__Operators *event_operators(const struct event *event);
 const Fettle__Digest *event_digest(const struct event *event);
 const Fettle__Have *event_have(const struct event *event);
 const Fettle__Bundle *event_bundle(const struct event *event);
