@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "console/configuration.h"
+#include "console/confinement.h"
 #include "core/log.h"
 #include "core/privileges.h"
 
@@ -35,7 +36,9 @@ enum status service_drop_privileges(const struct service *service)
 {
 	const struct service_settings *set = settings_of(service->settings, "service");
 
-	return privileges_drop(set->run_as, service->console->paths.data);
+	enum status status = privileges_drop(set->run_as, service->console->paths.data);
+
+	return status == STATUS_OK ? confinement_begin() : status;
 }
 
 /* The directory that the configuration file stands in. */

@@ -30,7 +30,7 @@ enum status service_publish(struct service *service);
 void service_reload(void *service);
 void service_fini(struct service *service);
 
-/* What a role that runs alone gives up, before it starts: core/privileges.h. */
+/* What a role that runs alone gives up, before it starts: core/privileges.h, confinement.h. */
 NODISCARD enum status service_drop_privileges(const struct service *service);
 extern const struct setting_section service_section;
 

@@ -40,6 +40,7 @@ class Privileges(support.Case):
             for status in statuses:
                 with self.subTest(role, thread=status["Name"]):
                     self.assertEqual(status["NoNewPrivs"], "1")
+                    self.assertEqual(status["Seccomp"], "2")  # by a filter
                     self.assertEqual(int(status["CapEff"], 16), 0)
                     self.assertEqual(int(status["CapPrm"], 16), 0)
                     self.assertEqual(set(status["Uid"].split()), {str(user)})
