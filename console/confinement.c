@@ -34,12 +34,12 @@ static bool is_needed(int family)
 static int deny_sockets(scmp_filter_ctx filter)
 {
 	int result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-	    SCMP_A0(SCMP_CMP_GT, AF_NETLINK));
+	    SCMP_A0_32(SCMP_CMP_GT, AF_NETLINK, 0));
 
 	for (int family = 0; result == 0 && family < AF_NETLINK; family++)
 		if (!is_needed(family))
 			result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT),
-			    SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family));
+			    SCMP_SYS(socket), 1, SCMP_A0_32(SCMP_CMP_EQ, (scmp_datum_t)family, 0));
 	return result;
 }
 
