@@ -95,11 +95,15 @@ static int run_alone(const struct console *console, const struct role *role, boo
 		.on_reload = service_reload,
 		.callback_data = &service };
 	int code = service_load(&service, console, NULL, has_content);
+	enum status status;
 
 	if (code != 0)
 		return code;
 	options.settings = service.settings;
-	code = status_exit_code(run(&service, &options, NULL));
+	status = service_drop_privileges(&service);
+	if (status == STATUS_OK)
+		status = run(&service, &options, NULL);
+	code = status_exit_code(status);
 	service_fini(&service);
 	return code;
 }

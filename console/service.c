@@ -7,13 +7,40 @@
 
 #include "collectors/identity.h"
 #include "console/configuration.h"
+#include "console/confinement.h"
 #include "core/log.h"
+#include "core/privileges.h"
 
 const struct role_endpoints service_inproc = {
 	.log_agents = "inproc://log-agents",
 	.log_readers = "inproc://log-readers",
 	.verdicts = "inproc://verdicts",
 };
+
+struct service_settings {
+	char *run_as;
+};
+
+static const struct setting settings[] = {
+	SETTING_TEXT(struct service_settings, run_as, "",
+	    "user that gateway, log, processor and sink become where root starts them; empty: the "
+	    "owner of the data directory"),
+	SETTING_END
+};
+
+const struct setting_section service_section = { .name = "service",
+	.settings = settings,
+	.size = sizeof(struct service_settings),
+	.help = "every part that runs in a process of its own" };
+
+enum status service_drop_privileges(const struct service *service)
+{
+	const struct service_settings *set = settings_of(service->settings, "service");
+
+	enum status status = privileges_drop(set->run_as, service->console->paths.data);
+
+	return status == STATUS_OK ? confinement_begin() : status;
+}
 
 /* The directory that the configuration file stands in. */
 static char *config_directory(const struct console *console)

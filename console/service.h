@@ -35,6 +35,10 @@ enum status service_publish(struct service *service);
 void service_reload(void *service);
 void service_fini(struct service *service);
 
+/* What a role that runs alone gives up, before it starts: core/privileges.h, confinement.h. */
+NODISCARD enum status service_drop_privileges(const struct service *service);
+extern const struct setting_section service_section;
+
 /* The endpoints of roles that meet in one process. */
 extern const struct role_endpoints service_inproc;
 

@@ -19,10 +19,19 @@ enum {
 	WORK_EVERY = 8, /* batches, where input never ends */
 };
 
+/* What a batch may take: of one flow or of any, so many records. */
+enum { ANY_FLOW = SUBLOG_END };
+struct lot {
+	uint32_t flow;
+	size_t records;
+	bool is_condemned; /* quarantined without being looked at */
+};
+
 /* ---- meta ---- */
 
 /* The small numbers stand in `meta` as one array, the positions in `input` by flow. */
 static const char meta_key[] = "host";
+static const char attempts_key[] = "attempts";
 
 static enum status load_memory(struct host *host, struct kv_txn *txn)
 {
@@ -318,43 +327,6 @@ static void forget_input(struct host *host)
 
 /* ---- one record ---- */
 
-static void quarantine(struct host *host, uint32_t flow, uint64_t number, struct bytes record,
-    const struct event *event)
-{
-	Fettle__Quarantine kept = FETTLE__QUARANTINE__INIT;
-	Fettle__QuarantinedVerdict verdict = FETTLE__QUARANTINED_VERDICT__INIT;
-	struct stage_io io = { .host = host };
-	uint8_t id[HASH_SIZE];
-
-	hash_bytes(record, id);
-	RECORD_SET_BYTES(&kept, record, record);
-	kept.reason = RECORD_TEXT(host->reject_reason);
-	RECORD_SET(&kept, at_ms, host->now.stamp_ms);
-	RECORD_SET(&kept, flow, flow);
-	RECORD_SET(&kept, sequence, number);
-	buffer_clear(&host->scratch);
-	record_pack(&host->scratch, &kept.base);
-	buffer_clear(&host->key);
-	buffer_append_u32(&host->key, flow);
-	buffer_append_u64(&host->key, number);
-	txn_put(host->txn, HOST_QUARANTINE, buffer_bytes(&host->key), buffer_bytes(&host->scratch));
-	RECORD_SET_BYTES(&verdict, id, BYTES_OF(id));
-	verdict.reason = RECORD_TEXT(host->reject_reason);
-	RECORD_SET(&verdict, at_ms, host->now.stamp_ms);
-	if (event->stamp != NULL) {
-		RECORD_SET_BYTES(&verdict, agent, record_bytes(event->stamp->writer));
-		RECORD_SET(&verdict, lane, event->stamp->lane);
-		RECORD_SET(&verdict, sequence, event->stamp->sequence);
-		RECORD_SET(&verdict, epoch, event->stamp->epoch);
-	}
-	if (event->envelope != NULL)
-		RECORD_SET(&verdict, kind, event->envelope->kind);
-	stage_verdict(&io, FETTLE__KIND__KIND_QUARANTINED, &verdict.base);
-	log_write(LOG_WARN, "record-quarantined",
-	    LOG_FIELDS(LOG_NUMBER("flow", flow), LOG_NUMBER("number", number)), "%s",
-	    host->reject_reason);
-}
-
 /* What RECORD says, in the host's arena.  REJECT: it says nothing that may come by FLOW. */
 static enum status read_event(struct host *host, uint32_t flow, struct bytes record,
     struct event *event)
@@ -374,7 +346,29 @@ static enum status read_event(struct host *host, uint32_t flow, struct bytes rec
 	return STATUS_OK;
 }
 
-static enum status process(struct host *host, uint32_t flow, uint64_t number, struct bytes record)
+/* The stages of RECORD, or the host itself, where it is about what the host keeps. */
+static enum status hand_over(struct host *host, const struct event *event)
+{
+	return event->kind == EVENT_QUARANTINE_RELEASE ? host_quarantine_release(host, event)
+	                                               : host_dispatch(host, event, 0);
+}
+
+/* Who sent it is read from what the log has read before; the body is left alone. */
+static void condemn(struct host *host, uint32_t flow, uint64_t number, struct bytes record)
+{
+	struct event event = { .kind = EVENT_NONE };
+	Fettle__Record *decoded;
+
+	arena_reset(&host->arena);
+	if (record_decode(record, &host->arena, &decoded) == STATUS_OK) {
+		event.envelope = decoded->envelope;
+		event.stamp = decoded->stamp;
+	}
+	host->reject_reason = "crashed the processor three times";
+	host_quarantine(host, flow, number, record, &event);
+}
+
+enum status host_process(struct host *host, uint32_t flow, uint64_t number, struct bytes record)
 {
 	struct event event = { .kind = EVENT_NONE };
 	txn_savepoint savepoint = txn_save(host->txn);
@@ -386,7 +380,7 @@ static enum status process(struct host *host, uint32_t flow, uint64_t number, st
 	arena_reset(&host->arena);
 	status = read_event(host, flow, record, &event);
 	if (status == STATUS_OK)
-		status = host_dispatch(host, &event, 0);
+		status = hand_over(host, &event);
 	if (status != STATUS_REJECT)
 		return status;
 	/*
@@ -398,7 +392,7 @@ static enum status process(struct host *host, uint32_t flow, uint64_t number, st
 	txn_roll_back(host->txn, savepoint);
 	host->now.verdicts = verdicts;
 	host->now.outbox = outbox;
-	quarantine(host, flow, number, record, &event);
+	host_quarantine(host, flow, number, record, &event);
 	return STATUS_OK;
 }
 
@@ -603,8 +597,22 @@ static void forget_read(struct host *host)
 		txn_delete(host->txn, HOST_OUTBOX, host_u64_key(host, host->now.outbox_tail++));
 }
 
+static void put_attempts(struct host *host, const struct attempts *attempts, bool is_running)
+{
+	buffer_clear(&host->scratch);
+	attempts_encode(attempts, is_running, &host->scratch);
+	txn_put(host->txn, HOST_META, bytes_of_text(attempts_key), buffer_bytes(&host->scratch));
+}
+
+/* What was tried is survived in the transaction that keeps what it did. */
 static enum status finish(struct host *host, enum status status, Fettle__BatchRecord *batch)
 {
+	struct attempts after = host->attempts;
+
+	if (status == STATUS_OK && after.trying.first > 0) {
+		attempts_survived(&after);
+		put_attempts(host, &after, true);
+	}
 	if (status == STATUS_OK) {
 		put_positions(host);
 		put_batch(host, batch);
@@ -613,8 +621,10 @@ static enum status finish(struct host *host, enum status status, Fettle__BatchRe
 	}
 	if (status == STATUS_OK) {
 		host->committed = host->now;
+		host->attempts = after;
 		return STATUS_OK;
 	}
+	attempts_forget(&host->attempts);
 	txn_abort(&host->txn);
 	host->now = host->committed;
 	forget_input(host);
@@ -632,9 +642,17 @@ static enum status begin(struct host *host, uint64_t stamp_ms)
 	return txn_begin(host->kv, &host->txn);
 }
 
+/* Whether a batch that has taken so much from FLOW, where it is bound to one, takes more. */
+static bool takes_more(const struct host *host, const struct lot *lot, uint32_t flow, size_t taken,
+    size_t bytes)
+{
+	return host->queues[flow].count > 0 && (lot->flow == ANY_FLOW || lot->flow == flow)
+	    && taken < lot->records && bytes < BATCH_BYTES && txn_size(host->txn) < OVERLAY_MAX;
+}
+
 /* Takes what waits, flow by flow: intent first, then the critical sub-logs, and so on. */
-static enum status take_waiting(struct host *host, Fettle__BatchRecord *batch,
-    Fettle__BatchRange *ranges)
+static enum status take_waiting(struct host *host, const struct lot *lot,
+    Fettle__BatchRecord *batch, Fettle__BatchRange *ranges)
 {
 	enum status status = STATUS_OK;
 	size_t taken = 0, bytes = 0;
@@ -643,18 +661,21 @@ static enum status take_waiting(struct host *host, Fettle__BatchRecord *batch,
 		struct host_queue *queue = &host->queues[flow];
 		Fettle__BatchRange *range = &ranges[batch->n_ranges];
 
-		if (queue->count == 0 || taken >= HOST_BATCH_RECORDS || bytes >= BATCH_BYTES
-		    || txn_size(host->txn) >= OVERLAY_MAX)
+		if (!takes_more(host, lot, flow, taken, bytes))
 			continue;
 		fettle__batch_range__init(range);
 		RECORD_SET(range, flow, flow);
 		RECORD_SET(range, first, queue->first);
-		while (status == STATUS_OK && queue->count > 0 && taken < HOST_BATCH_RECORDS
-		       && bytes < BATCH_BYTES && txn_size(host->txn) < OVERLAY_MAX) {
+		if (lot->is_condemned)
+			RECORD_SET(range, is_condemned, true);
+		while (status == STATUS_OK && takes_more(host, lot, flow, taken, bytes)) {
 			uint64_t number = queue->first;
 			struct bytes record = queue_next(host, queue);
 
-			status = process(host, flow, number, record);
+			if (lot->is_condemned)
+				condemn(host, flow, number, record);
+			else
+				status = host_process(host, flow, number, record);
 			bytes += record.size;
 			host->now.positions[flow] = number;
 			taken++;
@@ -671,16 +692,13 @@ static bool is_time_for_work(const struct host *host)
 	return host->has_work && (host->waiting == 0 || host->now.batches % WORK_EVERY == 0);
 }
 
-enum status host_step(struct host *host, uint64_t now_ms)
+static enum status run_batch(struct host *host, const struct lot *lot, uint64_t now_ms)
 {
 	Fettle__BatchRecord batch = FETTLE__BATCH_RECORD__INIT;
 	Fettle__BatchRange *ranges, **pointers;
 	struct arena arena = { 0 };
-	enum status status;
+	enum status status = begin(host, now_ms);
 
-	if (host->waiting == 0 && host_due_ms(host) > now_ms)
-		return STATUS_AGAIN;
-	status = begin(host, now_ms);
 	if (status != STATUS_OK) {
 		forget_input(host);
 		return status;
@@ -691,10 +709,10 @@ enum status host_step(struct host *host, uint64_t now_ms)
 	status = fire_timers(host);
 	if (status == STATUS_OK)
 		status = tick(host);
-	if (status == STATUS_OK && is_time_for_work(host))
+	if (status == STATUS_OK && host->attempts.trying.first == 0 && is_time_for_work(host))
 		status = work(host, BYTES_NONE, &batch, &arena);
 	if (status == STATUS_OK)
-		status = take_waiting(host, &batch, ranges);
+		status = take_waiting(host, lot, &batch, ranges);
 	if (status == STATUS_OK)
 		forget_read(host);
 	status = finish(host, status, &batch);
@@ -704,7 +722,120 @@ enum status host_step(struct host *host, uint64_t now_ms)
 	return status;
 }
 
+/* ---- after a crash ---- */
+
+/* Keeps which lot is about to be handed over, before it is. */
+static enum status note_lot(struct host *host, uint32_t flow, size_t records)
+{
+	uint64_t first = host->queues[flow].first;
+	enum status status = txn_begin(host->kv, &host->txn);
+
+	if (status != STATUS_OK)
+		return status;
+	attempts_try(&host->attempts, flow, first, first + records - 1);
+	put_attempts(host, &host->attempts, true);
+	status = txn_commit(&host->txn);
+	if (status != STATUS_OK) {
+		txn_abort(&host->txn);
+		attempts_forget(&host->attempts);
+	}
+	return status;
+}
+
+static enum status try_lot(struct host *host, uint64_t now_ms)
+{
+	struct lot lot = { .flow = 0 };
+	struct host_queue *queue;
+	enum status status;
+
+	while (host->queues[lot.flow].count == 0)
+		lot.flow++;
+	queue = &host->queues[lot.flow];
+	lot.records = attempts_width(&host->attempts, lot.flow, queue->first);
+	if (lot.records > queue->count)
+		lot.records = queue->count;
+	lot.is_condemned = attempts_condemns(&host->attempts, lot.flow, queue->first);
+	status = note_lot(host, lot.flow, lot.records);
+	if (status == STATUS_OK)
+		return run_batch(host, &lot, now_ms);
+	forget_input(host);
+	return status;
+}
+
+/* What is due without input goes first and alone: no record is to be blamed for it. */
+static enum status step_carefully(struct host *host, uint64_t now_ms)
+{
+	const struct lot nothing = { .flow = ANY_FLOW };
+	enum status status = STATUS_OK;
+
+	if (host_due_ms(host) <= now_ms)
+		status = run_batch(host, &nothing, now_ms);
+	return status == STATUS_OK && host->waiting > 0 ? try_lot(host, now_ms) : status;
+}
+
+enum status host_step(struct host *host, uint64_t now_ms)
+{
+	const struct lot everything = { .flow = ANY_FLOW, .records = HOST_BATCH_RECORDS };
+
+	if (host->waiting == 0 && host_due_ms(host) > now_ms)
+		return STATUS_AGAIN;
+	return attempts_is_careful(&host->attempts) ? step_carefully(host, now_ms)
+	                                            : run_batch(host, &everything, now_ms);
+}
+
+static enum status read_attempts(struct host *host)
+{
+	struct bytes kept;
+	struct kv_txn *txn;
+	enum status status = kv_read_begin(host->kv, &txn);
+
+	if (status != STATUS_OK)
+		return status;
+	status = kv_get(txn, HOST_META, bytes_of_text(attempts_key), &kept);
+	if (status == STATUS_OK)
+		status = attempts_begin(&host->attempts, kept);
+	kv_abort(&txn);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static enum status keep_attempts(struct host *host, bool is_running)
+{
+	enum status status = txn_begin(host->kv, &host->txn);
+
+	if (status != STATUS_OK)
+		return status;
+	put_attempts(host, &host->attempts, is_running);
+	status = txn_commit(&host->txn);
+	txn_abort(&host->txn);
+	return status;
+}
+
+enum status host_begin(struct host *host)
+{
+	enum status status = read_attempts(host);
+
+	if (status == STATUS_OK && attempts_is_careful(&host->attempts))
+		log_warn("processor-careful",
+		    "the last run ended without a word; records are handed over a few at a time, "
+		    "to find out whether one of them is why");
+	return status == STATUS_OK ? keep_attempts(host, true) : status;
+}
+
+enum status host_end(struct host *host)
+{
+	host_release(host);
+	attempts_forget(&host->attempts);
+	return keep_attempts(host, false);
+}
+
 /* ---- replaying ---- */
+
+static enum status replay_condemned(struct host *host, uint32_t flow, uint64_t number,
+    struct bytes record)
+{
+	condemn(host, flow, number, record);
+	return STATUS_OK;
+}
 
 static enum status replay_range(struct host *host, const Fettle__BatchRange *range,
     host_fetch fetch, void *data)
@@ -719,7 +850,9 @@ static enum status replay_range(struct host *host, const Fettle__BatchRange *ran
 
 		status = fetch(data, range->flow, number, &record);
 		if (status == STATUS_OK)
-			status = process(host, range->flow, number, record);
+			status = range->is_condemned
+			           ? replay_condemned(host, range->flow, number, record)
+			           : host_process(host, range->flow, number, record);
 		host->now.positions[range->flow] = number;
 	}
 	return status;

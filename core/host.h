@@ -63,6 +63,13 @@ NODISCARD enum status host_peek_heads(struct kv_txn *txn, struct host_heads *out
 
 /* ---- running ---- */
 
+/*
+ * Around a run, where crashes are to be noticed: a begin that finds no end before it has the host
+ * go carefully (core/attempts.h) until it has found a record that crashes it, or none.  As kv.
+ */
+NODISCARD enum status host_begin(struct host *host);
+NODISCARD enum status host_end(struct host *host);
+
 /* Lends no memory: RECORDS, numbered from FIRST, are copied and wait for a batch. */
 void host_take(struct host *host, uint32_t flow, uint64_t first, const struct bytes *records,
     size_t count);

@@ -5,6 +5,7 @@
 #ifndef CORE_HOST_PRIVATE_H
 #define CORE_HOST_PRIVATE_H
 
+#include "core/attempts.h"
 #include "core/host.h"
 #include "core/sublog.h"
 
@@ -49,6 +50,7 @@ struct host {
 	size_t waiting;
 	bool has_work;
 	uint64_t next_timer_ms;
+	struct attempts attempts; /* as kept, and what is being tried */
 
 	/* during a batch */
 	struct txn *txn;
@@ -64,6 +66,13 @@ struct host {
 
 /* Hands EVENT to the stages from number FROM on that consume its kind. */
 enum status host_dispatch(struct host *host, const struct event *event, size_t from);
+/* One record through the stages; rejected, it is quarantined.  Other than OK ends the batch. */
+enum status host_process(struct host *host, uint32_t flow, uint64_t number, struct bytes record);
+/* Keeps RECORD apart, for the host's reject_reason; EVENT is what is known of it. */
+void host_quarantine(struct host *host, uint32_t flow, uint64_t number, struct bytes record,
+    const struct event *event);
+/* An EVENT_QUARANTINE_RELEASE. */
+enum status host_quarantine_release(struct host *host, const struct event *event);
 struct stage_io host_io(struct host *host, size_t stage);
 struct bytes host_u64_key(struct host *host, uint64_t number);
 

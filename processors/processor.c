@@ -430,6 +430,9 @@ static void finish(void *self)
 	struct processor *processor = self;
 
 	peers_caller_fini(&processor->caller);
+	/* Where this fails, the next run is careful for nothing. */
+	if (processor->host != NULL)
+		(void)!host_end(processor->host);
 	host_free(processor->host);
 	kv_close(processor->kv);
 	free(processor);
@@ -500,6 +503,8 @@ static enum status start(const struct role_host *role_host, const struct role_en
 	if (status == STATUS_OK)
 		status = host_new(processor->kv, processor_stages, role_host->settings,
 		    &processor->host);
+	if (status == STATUS_OK)
+		status = host_begin(processor->host);
 	if (status != STATUS_OK) {
 		finish(processor);
 		goto out;

@@ -488,6 +488,12 @@ json_t *verdict_json_quarantined(const Fettle__QuarantinedVerdict *verdict)
 	set_number(object, "record_kind", verdict->kind);
 	set(object, "reason", verdict_json_optional(verdict->reason));
 	set(object, "at", verdict_json_time(verdict->at_ms));
+	if (verdict->released_ms > 0) {
+		set(object, "released_at", verdict_json_time(verdict->released_ms));
+		set(object, "released_by", verdict_json_optional(verdict->released_by));
+		set(object, "release_reason", verdict_json_optional(verdict->release_reason));
+		set(object, "discarded", json_boolean(verdict->is_discarded));
+	}
 	return object;
 }
 

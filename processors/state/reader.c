@@ -437,6 +437,35 @@ enum status state_reader_counters(struct state_reader *reader, struct state_coun
 	return status;
 }
 
+enum status state_reader_quarantine(struct state_reader *reader,
+    enum status (*visit)(void *data, const Fettle__Quarantine *kept), void *data)
+{
+	struct kv_cursor *cursor = NULL;
+	struct bytes key, value;
+	struct arena arena = { 0 };
+	struct kv_txn *txn;
+	enum status status = kv_read_begin(reader->kv, &txn);
+
+	if (status != STATUS_OK)
+		return status;
+	status = kv_cursor_open(txn, HOST_QUARANTINE, &cursor);
+	if (status == STATUS_OK)
+		status = kv_cursor_seek(cursor, BYTES_NONE, &key, &value);
+	while (status == STATUS_OK) {
+		const Fettle__Quarantine *kept;
+
+		arena_reset(&arena);
+		kept = record_unpack(&fettle__quarantine__descriptor, value, &arena);
+		status = kept == NULL ? STATUS_CORRUPT : visit(data, kept);
+		if (status == STATUS_OK)
+			status = kv_cursor_next(cursor, &key, &value);
+	}
+	kv_cursor_close(cursor);
+	arena_fini(&arena);
+	kv_abort(&txn);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
 enum status state_reader_heads(struct state_reader *reader, struct host_heads *out)
 {
 	struct kv_txn *txn;

@@ -10,6 +10,7 @@
 #include "core/fact.h"
 #include "core/host.h"
 #include "core/status.h"
+#include "proto/state.pb-c.h"
 
 /* The asset that is made for an agent when first heard of. */
 void asset_id_of_agent(const uint8_t *agent, uint8_t out[ASSET_ID_SIZE]);
@@ -93,6 +94,13 @@ struct state_counters {
 };
 NODISCARD enum status state_reader_counters(struct state_reader *reader,
     struct state_counters *out);
+
+/*
+ * Calls VISIT for each quarantined record, in the order of flows and numbers, until it returns
+ * other than OK, which is then returned.  CORRUPT, IO.
+ */
+NODISCARD enum status state_reader_quarantine(struct state_reader *reader,
+    enum status (*visit)(void *data, const Fettle__Quarantine *kept), void *data);
 
 /* NOT_FOUND: the processor has never committed a batch. */
 NODISCARD enum status state_reader_heads(struct state_reader *reader, struct host_heads *out);

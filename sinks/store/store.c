@@ -182,6 +182,9 @@ static enum status apply_quarantined(struct store *store, struct bytes body, uin
 		return STATUS_REJECT;
 	status = put_timed(store, LAYOUT_QUARANTINED, quarantined->at_ms,
 	    record_bytes(quarantined->id), body);
+	/* That it was let go is written over what was told of it before. */
+	if (status == STATUS_EXISTS && quarantined->released_ms > 0)
+		txn_put(store->txn, LAYOUT_QUARANTINED, buffer_bytes(&store->key), body);
 	return status == STATUS_EXISTS ? STATUS_OK : status;
 }
 

@@ -41,6 +41,7 @@ static const ProtobufCMessageDescriptor *const messages[] = {
 	&fettle__alert_ack__descriptor,
 	&fettle__job_proposal__descriptor,
 	&fettle__job_decision__descriptor,
+	&fettle__quarantine_release__descriptor,
 	&fettle__job_lease__descriptor,
 	&fettle__job_cancel__descriptor,
 	&fettle__alert_verdict__descriptor,
