@@ -267,13 +267,13 @@ static void take_resync(struct agent *agent, struct bytes body, struct arena *ar
 		refresh_all(agent);
 }
 
-/* On the disk before the command is acknowledged; offered in the next hello. */
-static enum status take_rotate(struct agent *agent)
+/*
+ * On the disk before the command is acknowledged; offered in the next hello.  Where it could not be
+ * made, a log line said so; asking for it again and again would not help.
+ */
+static void take_rotate(struct agent *agent)
 {
-	enum status status = rotation_begin(agent->rotation);
-
-	agent->offers_key |= status == STATUS_OK;
-	return status;
+	agent->offers_key |= rotation_begin(agent->rotation) == STATUS_OK;
 }
 
 /* What a job may have changed is seen soon, and not when it is next looked for. */
@@ -309,7 +309,7 @@ static enum status take_command(struct agent *agent, struct bytes bytes)
 	} else if (record->envelope->kind == FETTLE__KIND__KIND_JOB_CANCEL) {
 		status = job_runner_cancel(agent->jobs, record_bytes(record->body));
 	} else if (record->envelope->kind == FETTLE__KIND__KIND_ROTATE) {
-		status = take_rotate(agent);
+		take_rotate(agent);
 	} else {
 		log_write(LOG_WARN, "command-unknown",
 		    LOG_FIELDS(LOG_NUMBER("kind", record->envelope->kind)),

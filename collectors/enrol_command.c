@@ -51,8 +51,7 @@ static int tell_outcome(const char *program, enum status status,
 		say(program, "refused: %s", result->reason);
 		return NEGATIVE;
 	case STATUS_CLOSED:
-		say(program, "no server has answered; nothing was changed, and the secret was not "
-			     "used up");
+		say(program, "no server has answered; try again later, with the same file");
 		return status_exit_code(status);
 	case STATUS_EXISTS:
 		say(program,
