@@ -10,7 +10,7 @@
 #include "core/record.h"
 #include "proto/admission.pb-c.h"
 
-enum { HIGH_WATER_MARK = 8, HALF_DONE_MS = 10 * 1000, BUSY_MS = 5000 };
+enum { HIGH_WATER_MARK = 8, HALF_DONE_MS = 10 * 1000, BUSY_MS = 1000 };
 
 /* A whole site may enrol from behind one address. */
 static const struct rate_options handshakes = {

@@ -31,7 +31,8 @@ enum {
 	COLLECTORS_MAX = 32,
 	RETRY_MS = 5000,
 	COMMAND_WINDOW_BYTES = 4 * LINK_BATCH_BYTES,
-	OTHER_KEY_MS = 60 * 1000, /* of silence, until the key before the last is tried */
+	SILENT_MS = 25 * 1000, /* a session that is well is heard of every 15 seconds */
+	OTHERS_MS = 15 * 1000, /* that each other gateway, or key, is given then */
 };
 
 static const char default_server[] = "tcp://127.0.0.1:7117";
@@ -79,7 +80,11 @@ struct agent {
 	const struct key_pair *keys;    /* in use */
 	struct enrolment_file enrolled; /* what is known of the server; empty: nothing */
 	struct standing *standing;
-	char *gateway;
+	const char *gateways[ENROLMENT_ADDRESSES_MAX];
+	size_t gateways_count, gateway; /* the one that is dialled */
+	char *told_gateway;
+	uint64_t heard_ms, tried_ms; /* by a session; since when this gateway and key are tried */
+	unsigned tries;
 	char server_key[SOCKET_KEY_TEXT];
 	uint8_t secret[COLLECTOR_SECRET_SIZE];
 	struct spool *spool;
@@ -445,16 +450,33 @@ static void on_heartbeat(uv_timer_t *timer)
 	    0);
 }
 
-/* A server that says nothing may have been restored, or may not let this agent in any more. */
+/*
+ * The next gateway; and after a round of them the key before the last, where there is one, as the
+ * server may have been restored to a time before the exchange.
+ */
+static void try_others(struct agent *agent, uint64_t now_ms)
+{
+	if (now_ms - agent->tried_ms < OTHERS_MS)
+		return;
+	agent->tried_ms = now_ms;
+	agent->gateway = (agent->gateway + 1) % agent->gateways_count;
+	agent->wants_dial = agent->gateways_count > 1;
+	if (++agent->tries % (agent->gateways_count + 1) == 0)
+		agent->wants_dial |= rotation_silent(agent->rotation);
+}
+
+/* A server that says nothing is gone, or does not let this agent in any more. */
 static void watch_silence(struct agent *agent)
 {
 	uint64_t now_ms = clock_monotonic_ms(), silent_ms;
 
 	if (agent->server == NULL || agent->is_stopping)
 		return;
-	silent_ms = now_ms - link_heard_ms(dialler_link(agent->server));
-	if (silent_ms >= OTHER_KEY_MS && rotation_silent(agent->rotation))
-		agent->wants_dial = true;
+	if (link_is_open(dialler_link(agent->server)))
+		agent->heard_ms = link_heard_ms(dialler_link(agent->server));
+	silent_ms = now_ms - agent->heard_ms;
+	if (silent_ms >= SILENT_MS)
+		try_others(agent, now_ms);
 	standing_tick(agent->standing, agent->keys, silent_ms, now_ms);
 }
 
@@ -527,7 +549,7 @@ static void finish(void *self)
 	arena_fini(&agent->plan_arena);
 	enrolment_file_fini(&agent->enrolled);
 	rotation_free(agent->rotation);
-	free(agent->gateway);
+	free(agent->told_gateway);
 	free(agent);
 }
 
@@ -653,30 +675,37 @@ static void start_healing(struct agent *agent)
 	agent->healing = healing_new(&options);
 }
 
-/* Where there are several gateways, a fleet spreads over them by its keys. */
-static const char *enrolled_gateway(const struct agent *agent)
+/* Where there are several gateways, a fleet spreads over them by its secrets. */
+static void take_enrolled_gateways(struct agent *agent)
 {
 	const struct enrolment_file *enrolled = &agent->enrolled;
 
-	if (enrolled->gateways_count == 0)
-		return default_server;
-	return enrolled->gateways[agent->secret[0] % enrolled->gateways_count];
+	memcpy(agent->gateways, enrolled->gateways, sizeof(agent->gateways));
+	agent->gateways_count = enrolled->gateways_count;
+	agent->gateway = agent->secret[0] % enrolled->gateways_count;
 }
 
 static void choose_gateway(struct agent *agent, const struct role_endpoints *endpoints)
 {
-	const char *chosen = endpoints->gateway != NULL         ? endpoints->gateway
-	                   : agent->settings->server[0] != '\0' ? agent->settings->server
-	                                                        : enrolled_gateway(agent);
+	const char *set = agent->settings->server;
 
-	agent->gateway = text_copy(chosen);
+	agent->heard_ms = agent->tried_ms = clock_monotonic_ms();
+	if (endpoints->gateway == NULL && set[0] == '\0' && agent->enrolled.gateways_count > 0) {
+		take_enrolled_gateways(agent);
+		return;
+	}
+	agent->told_gateway = text_copy(endpoints->gateway != NULL ? endpoints->gateway
+					: set[0] != '\0'           ? set
+								   : default_server);
+	agent->gateways[0] = agent->told_gateway;
+	agent->gateways_count = 1;
 }
 
 static enum status dial(struct agent *agent)
 {
 	struct dialler_options options = { .loop = agent->host->loop,
 		.sockets = agent->sockets,
-		.endpoint = agent->gateway,
+		.endpoint = agent->gateways[agent->gateway],
 		.server_key = agent->server_key,
 		.operations = operations,
 		.self = agent };
@@ -720,8 +749,8 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 	agent->observer = observer_new(agent->spool);
 	start_timers(agent);
 	start_jobs(agent);
-	choose_gateway(agent, endpoints);
 	start_healing(agent);
+	choose_gateway(agent, endpoints);
 	status = sockets_new(host->sockets, host->loop, on_round, agent, &agent->sockets);
 	if (status == STATUS_OK) {
 		agent->standing = standing_new(host->loop, agent->sockets, &agent->enrolled);

@@ -273,7 +273,7 @@ static enum status enrol_by(const char *data, const char *root, const char *path
 		    LOG_FIELDS(LOG_TEXT("agent", result.agent)),
 		    "an operator has to approve this machine; what is observed waits until then");
 	else if (status == STATUS_DENIED)
-		log_write(LOG_ERROR, "enrolment-refused", LOG_FIELDS(LOG_TEXT("file", path)),
+		log_write(LOG_ERROR, "agent-refused", LOG_FIELDS(LOG_TEXT("file", path)),
 		    "the server does not let this machine in: %s", result.reason);
 	enrolment_file_fini(&file);
 	return status == STATUS_AGAIN ? STATUS_OK : status;

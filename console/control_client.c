@@ -23,7 +23,8 @@ static enum status report(const char *path, int error)
 		    path);
 		return STATUS_CLOSED;
 	}
-	fprintf(stderr, "fettle: cannot reach the log by %s: %s\n", path, strerror(error));
+	fprintf(stderr, "fettle: cannot reach the log by %s: %s%s\n", path, strerror(error),
+	    error == EACCES ? "; its group may: docs/people.md says how you join it" : "");
 	return error == EAGAIN ? STATUS_AGAIN : status_of_errno(error);
 }
 

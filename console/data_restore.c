@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -22,7 +23,10 @@
 #include "console/commands.h"
 #include "core/sublog.h"
 #include "processors/state/reader.h"
+#include "core/record.h"
 #include "processors/state/restored.h"
+#include "sinks/store/chain.h"
+#include "sinks/store/store.h"
 
 enum { TIME_SIZE = 32 };
 
@@ -186,6 +190,41 @@ static enum status read_state(const struct restore *restore, struct host_heads *
 	return status;
 }
 
+/* By whom, for a person. */
+static void name_user(char *out, size_t size)
+{
+	const struct passwd *entry = getpwuid(getuid());
+
+	if (entry != NULL)
+		snprintf(out, size, "%.64s (uid %u)", entry->pw_name, (unsigned)getuid());
+	else
+		snprintf(out, size, "uid %u", (unsigned)getuid());
+}
+
+/* The chain goes on from where the backup was, and says so. */
+static enum status note_in_audit(const struct restore *restore)
+{
+	Fettle__AuditVerdict verdict = FETTLE__AUDIT_VERDICT__INIT;
+	struct store *store = NULL;
+	uint8_t id[HASH_SIZE];
+	char who[96], detail[128];
+	enum status status = store_open(restore->stage, &store);
+
+	name_user(who, sizeof(who));
+	snprintf(detail, sizeof(detail), "to the backup of %llu ms, log generation %llu",
+	    (unsigned long long)restore->manifest.at_ms, (unsigned long long)restore->generation);
+	hash_random(id, sizeof(id));
+	RECORD_SET_BYTES(&verdict, id, BYTES_OF(id));
+	RECORD_SET(&verdict, at_ms, restore->console->now_ms);
+	verdict.principal = who;
+	verdict.action = RECORD_TEXT(CHAIN_RESTORED);
+	verdict.detail = detail;
+	if (status == STATUS_OK)
+		status = store_audit(store, &verdict);
+	store_close(store);
+	return status;
+}
+
 static int make_fit(struct restore *restore)
 {
 	struct host_heads state;
@@ -199,6 +238,8 @@ static int make_fit(struct restore *restore)
 		status = state_restored(restore->stage);
 	if (status == STATUS_OK && is_staged(restore, "log"))
 		status = fit_log(restore, has_heads ? &state : NULL);
+	if (status == STATUS_OK && is_staged(restore, "store"))
+		status = note_in_audit(restore);
 	if (status == STATUS_OK)
 		status = files_give(restore->stage, restore->data);
 	return status == STATUS_OK ? 0

@@ -4,7 +4,9 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "console/audit_check.h"
 #include "console/backup/check.h"
 #include "console/backup/environments.h"
 #include "console/commands.h"
@@ -68,6 +70,31 @@ static enum status verify_all(struct check *check, const char *data,
 	return worst;
 }
 
+/* Values may be whole, and the chain that they make broken. */
+static enum status verify_audit(struct report *report, const char *data,
+    const struct environments *found)
+{
+	struct audit_check check;
+	uint8_t key[8];
+	enum status status = STATUS_OK;
+	char *public_key = text_format("%s/keys/audit.pub", data);
+	bool has_audit = access(public_key, F_OK) == 0;
+
+	for (size_t i = 0; has_audit && i < found->count; i++) {
+		if (strcmp(found->names[i], "store") != 0)
+			continue;
+		status = audit_check_store(data, NULL, NULL, &check);
+		if (status != STATUS_OK || check.wrong == NULL)
+			continue;
+		for (unsigned at = 0; at < sizeof(key); at++)
+			key[at] = (uint8_t)(check.chain.bad >> (56 - 8 * at));
+		on_fault(report, "store", "audit", BYTES_OF(key), check.wrong);
+		status = STATUS_CORRUPT;
+	}
+	free(public_key);
+	return status;
+}
+
 static int tell(const struct console *console, const struct report *report,
     const struct check *check, size_t environments, enum status status)
 {
@@ -102,6 +129,8 @@ int data_verify_run(const struct console *console, int argc, char **argv)
 		    console->paths.data);
 	report.output = output_new(&console->output, columns);
 	status = verify_all(&check, console->paths.data, &found);
+	if (status == STATUS_OK)
+		status = verify_audit(&report, console->paths.data, &found);
 	ended = console_end(&report.output, report.status);
 	if (ended == 0)
 		ended = tell(console, &report, &check, found.count, status);

@@ -20,6 +20,7 @@ BODY(event_alert_ack, Fettle__AlertAck, event->kind == EVENT_ALERT_ACK)
 BODY(event_job_proposal, Fettle__JobProposal, event->kind == EVENT_JOB_PROPOSAL)
 BODY(event_job_decision, Fettle__JobDecision, event->kind == EVENT_JOB_DECISION)
 BODY(event_quarantine_release, Fettle__QuarantineRelease, event->kind == EVENT_QUARANTINE_RELEASE)
+BODY(event_operators, Fettle__Operators, event->kind == EVENT_OPERATORS)
 BODY(event_digest, Fettle__Digest, event->kind == EVENT_DIGEST)
 BODY(event_have, Fettle__Have, event->kind == EVENT_HAVE)
 BODY(event_bundle, Fettle__Bundle, event->kind == EVENT_BUNDLE)
@@ -32,7 +33,7 @@ BODY(event_asset, struct asset_ref,
 /* Or an endpoint could withdraw policies, and an operator forge what was observed. */
 bool event_may_come_by(const struct event *event, uint32_t flow)
 {
-	bool is_intent = event->kind >= EVENT_POLICY && event->kind <= EVENT_QUARANTINE_RELEASE;
+	bool is_intent = event->kind >= EVENT_POLICY && event->kind <= EVENT_OPERATORS;
 	bool is_notice = event->kind == EVENT_NOTICE;
 
 	return is_intent == (flow == SUBLOG_INTENT) && is_notice == (flow == SUBLOG_NOTICE);
@@ -63,6 +64,7 @@ static const struct kind_row kinds[] = {
 	{ FETTLE__KIND__KIND_JOB_DECISION, EVENT_JOB_DECISION, &fettle__job_decision__descriptor },
 	{ FETTLE__KIND__KIND_QUARANTINE_RELEASE, EVENT_QUARANTINE_RELEASE,
 	    &fettle__quarantine_release__descriptor },
+	{ FETTLE__KIND__KIND_OPERATORS, EVENT_OPERATORS, &fettle__operators__descriptor },
 	{ FETTLE__KIND__KIND_DIGEST, EVENT_DIGEST, &fettle__digest__descriptor },
 	{ FETTLE__KIND__KIND_HAVE, EVENT_HAVE, &fettle__have__descriptor },
 	{ FETTLE__KIND__KIND_BUNDLE, EVENT_BUNDLE, &fettle__bundle__descriptor },

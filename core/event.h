@@ -8,6 +8,7 @@
 #include "core/fact.h"
 #include "core/record.h"
 #include "proto/admission.pb-c.h"
+#include "proto/control.pb-c.h"
 #include "proto/intent.pb-c.h"
 #include "proto/observation.pb-c.h"
 #include "proto/verdict.pb-c.h"
@@ -37,6 +38,7 @@ enum event_kind {
 	EVENT_JOB_PROPOSAL,
 	EVENT_JOB_DECISION,
 	EVENT_QUARANTINE_RELEASE, /* the host's own: no stage is given it */
+	EVENT_OPERATORS,
 
 	/* from the log itself */
 	EVENT_NOTICE,
@@ -97,6 +99,7 @@ const Fettle__AlertAck *event_alert_ack(const struct event *event);
 const Fettle__JobProposal *event_job_proposal(const struct event *event);
 const Fettle__JobDecision *event_job_decision(const struct event *event);
 const Fettle__QuarantineRelease *event_quarantine_release(const struct event *event);
+const Fettle__Operators *event_operators(const struct event *event);
 const Fettle__Digest *event_digest(const struct event *event);
 const Fettle__Have *event_have(const struct event *event);
 const Fettle__Bundle *event_bundle(const struct event *event);

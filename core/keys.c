@@ -175,9 +175,9 @@ void keys_agent_id(const uint8_t public_key[SOCKET_KEY_SIZE], uint8_t out[HASH_S
 	hash_bytes(BYTES(public_key, SOCKET_KEY_SIZE), out);
 }
 
-enum status keys_secret(const char *directory, const char *name, uint8_t out[32])
+/* 32 bytes in hexadecimal, kept in PATH; made there where it is missing. */
+static enum status load_secret(const char *directory, const char *path, uint8_t out[32])
 {
-	char *path = text_format("%s/%s.secret", directory, name);
 	char text[65];
 	enum status status = keys_read_line(path, text, sizeof(text));
 
@@ -192,7 +192,63 @@ enum status keys_secret(const char *directory, const char *name, uint8_t out[32]
 		    "this is not a secret of 64 hexadecimal "
 		    "digits; move it away to have a new one made");
 	}
+	explicit_bzero(text, sizeof(text));
+	return status;
+}
+
+enum status keys_secret(const char *directory, const char *name, uint8_t out[32])
+{
+	char *path = text_format("%s/%s.secret", directory, name);
+	enum status status = load_secret(directory, path, out);
+
 	free(path);
+	return status;
+}
+
+/* ---- to sign with ---- */
+
+static enum status keep_signing_public(const char *path, const struct sign_pair *pair)
+{
+	char text[2 * SIGN_PUBLIC_SIZE + 1], kept[sizeof(text)];
+	enum status status = keys_read_line(path, kept, sizeof(kept));
+
+	bytes_to_hex(BYTES_OF(pair->public_key), text);
+	if (status == STATUS_NOT_FOUND)
+		return write_line(path, 0644, text);
+	if (status == STATUS_OK && strcmp(kept, text) != 0)
+		return report(path, STATUS_CORRUPT,
+		    "this is not the public key of the secret one "
+		    "beside it; move it away to have it written anew");
+	return status;
+}
+
+enum status keys_load_signing(const char *directory, const char *name, struct sign_pair *out)
+{
+	char *secret_path = text_format("%s/%s.key", directory, name);
+	char *public_path = text_format("%s/%s.pub", directory, name);
+	uint8_t seed[SIGN_SEED_SIZE];
+	enum status status = load_secret(directory, secret_path, seed);
+
+	if (status == STATUS_OK) {
+		sign_pair_of_seed(seed, out);
+		status = keep_signing_public(public_path, out);
+	}
+	explicit_bzero(seed, sizeof(seed));
+	free(secret_path);
+	free(public_path);
+	return status;
+}
+
+enum status keys_load_signing_public(const char *path, uint8_t out[SIGN_PUBLIC_SIZE])
+{
+	char text[2 * SIGN_PUBLIC_SIZE + 1];
+	enum status status = keys_read_line(path, text, sizeof(text));
+
+	if (status == STATUS_NOT_FOUND)
+		return report(path, status, "this public key is not here");
+	if (status == STATUS_OK && !bytes_from_hex(text, out, SIGN_PUBLIC_SIZE))
+		return report(path, STATUS_CORRUPT,
+		    "this is not a public key of 64 hexadecimal digits");
 	return status;
 }
 

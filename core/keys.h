@@ -6,6 +6,7 @@
 #define CORE_KEYS_H
 
 #include "core/hash.h"
+#include "core/sign.h"
 #include "core/socket.h"
 #include "core/status.h"
 
@@ -25,6 +26,15 @@ NODISCARD enum status keys_load_public(const char *path, char out[SOCKET_KEY_TEX
 
 /* An agent's id: BLAKE2b-128 of the 32 bytes of its public key. */
 void keys_agent_id(const uint8_t public_key[SOCKET_KEY_SIZE], uint8_t out[HASH_SIZE]);
+
+/*
+ * A pair to sign with, in DIRECTORY/NAME.key (its seed, 0600) and NAME.pub, hexadecimal; as
+ * keys_load.  A lost public key follows from the secret one and is written again.
+ */
+NODISCARD enum status keys_load_signing(const char *directory, const char *name,
+    struct sign_pair *out);
+/* A public key to check signatures with, from the file PATH.  As keys_load_public. */
+NODISCARD enum status keys_load_signing_public(const char *path, uint8_t out[SIGN_PUBLIC_SIZE]);
 
 /* 32 random bytes kept in DIRECTORY/NAME.secret (0600), made at the first call.  As keys_load. */
 NODISCARD enum status keys_secret(const char *directory, const char *name, uint8_t out[32]);

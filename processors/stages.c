@@ -3,6 +3,7 @@
  * The chain of stages, in its order: a stage sees what those before it made of a record.
  */
 #include "processors/assess/assess.h"
+#include "processors/audit/audit.h"
 #include "processors/dispatch/dispatch.h"
 #include "processors/detect/detect.h"
 #include "processors/health/health.h"
@@ -21,5 +22,6 @@ const struct stage *const processor_stages[] = {
 	&plan_stage,
 	&dispatch_stage,
 	&health_stage,
+	&audit_stage,
 	NULL,
 };

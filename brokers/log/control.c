@@ -156,18 +156,26 @@ static void name_principal(struct control_principal *principal, uid_t uid)
 		snprintf(principal->name, sizeof(principal->name), "uid %u", (unsigned)uid);
 }
 
+void control_principal_id(uint64_t uid, uint8_t out[16])
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "uid:%llu", (unsigned long long)uid);
+	hash_bytes(bytes_of_text(text), out);
+}
+
 static bool identify(struct client *client)
 {
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
 	uv_os_fd_t fd;
-	char text[32];
 
 	if (uv_fileno((uv_handle_t *)&client->pipe, &fd) != 0
 	    || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
 		return false;
-	snprintf(text, sizeof(text), "uid:%u", (unsigned)peer.uid);
-	hash_bytes(bytes_of_text(text), client->principal.id);
+	client->principal.uid = peer.uid;
+	client->principal.is_own = peer.pid == getpid();
+	control_principal_id(peer.uid, client->principal.id);
 	name_principal(&client->principal, peer.uid);
 	return true;
 }

@@ -8,6 +8,7 @@
 #ifndef BROKERS_LOG_CONTROL_H
 #define BROKERS_LOG_CONTROL_H
 
+#include <stdbool.h>
 #include <uv.h>
 
 #include "core/bytes.h"
@@ -20,7 +21,12 @@ struct control;
 struct control_principal {
 	uint8_t id[16];
 	char name[96]; /* for a person: "root (uid 0)" */
+	uint64_t uid;
+	bool is_own; /* this very process */
 };
+
+/* The id of whoever has UID. */
+void control_principal_id(uint64_t uid, uint8_t out[16]);
 
 /* Takes REQUEST; fills REPLY, whose texts are literals or live until the next call. */
 typedef void (*control_handler)(void *host, const Fettle__ControlRequest *request,

@@ -204,3 +204,49 @@ enum status log_dump_generation(const char *data, uint64_t *out)
 	kv_close(kv);
 	return status;
 }
+
+static enum status read_operators(struct kv_txn *txn, struct arena *arena, Fettle__Operators *out)
+{
+	struct kv_cursor *cursor = NULL;
+	struct bytes key, value;
+	uint64_t count;
+	enum status status = kv_count(txn, TABLE_OPERATOR, &count);
+
+	if (status == STATUS_OK)
+		status = kv_cursor_open(txn, TABLE_OPERATOR, &cursor);
+	if (status == STATUS_OK) {
+		out->operators = arena_take(arena, (size_t)count * sizeof(*out->operators));
+		status = kv_cursor_seek(cursor, BYTES_NONE, &key, &value);
+	}
+	while (status == STATUS_OK && out->n_operators < count) {
+		Fettle__Operator *person = record_unpack(&fettle__operator__descriptor,
+		    arena_bytes(arena, value), arena);
+
+		if (person == NULL || person->name == NULL)
+			status = STATUS_CORRUPT;
+		else
+			out->operators[out->n_operators++] = person;
+		if (status == STATUS_OK)
+			status = kv_cursor_next(cursor, &key, &value);
+	}
+	kv_cursor_close(cursor);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+enum status log_dump_operators(const char *data, struct arena *arena, Fettle__Operators *out)
+{
+	struct kv *kv;
+	struct kv_txn *txn;
+	enum status status = open_log(data, &kv);
+
+	*out = (Fettle__Operators)FETTLE__OPERATORS__INIT;
+	if (status != STATUS_OK)
+		return status;
+	status = kv_read_begin(kv, &txn);
+	if (status == STATUS_OK) {
+		status = read_operators(txn, arena, out);
+		kv_abort(&txn);
+	}
+	kv_close(kv);
+	return status;
+}

@@ -8,6 +8,7 @@
 #include "core/bytes.h"
 #include "core/status.h"
 #include "core/sublog.h"
+#include "proto/control.pb-c.h"
 
 /* One record; borrowed for the visit. */
 struct log_dump_record {
@@ -33,5 +34,11 @@ NODISCARD enum status log_dump_counters(const char *data, struct log_dump_counte
 NODISCARD enum status log_dump_heads(const char *data, uint64_t heads[SUBLOG_END]);
 /* The generation of the log of DATA.  As log_dump; CORRUPT. */
 NODISCARD enum status log_dump_generation(const char *data, uint64_t *out);
+
+/*
+ * Everybody who was ever added as an operator, in ARENA.  As log_dump; CORRUPT.
+ */
+NODISCARD enum status log_dump_operators(const char *data, struct arena *arena,
+    Fettle__Operators *out);
 
 #endif

@@ -9,8 +9,10 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "brokers/log/control.h"
+#include "brokers/log/operators.h"
 #include "brokers/log/orders.h"
 #include "brokers/log/own_agent.h"
 #include "brokers/log/store.h"
@@ -113,6 +115,7 @@ struct log_role {
 	size_t pending_records, pending_bytes;
 	uint64_t pending_since_ms;
 	struct orders_answer answer; /* to the last order */
+	struct buffer refusal;       /* of the last that was refused */
 	struct rate *enrolments;     /* how often machines may ask to be let in */
 	bool has_failed;
 };
@@ -770,31 +773,112 @@ static enum status admit_own_agent(struct log_role *role, const struct role_endp
 
 /* ---- intent ---- */
 
-struct intent {
+/* One request by the local socket, and what it did. */
+struct asking {
 	const Fettle__ControlRequest *request;
-	const struct control_principal *principal;
+	struct control_principal who;
+	bool is_last_resort;
+	const Fettle__Record *denied; /* NULL: it was an order, or is not */
 	uint64_t written;
 };
 
-static enum status write_intent(struct log_role *role, void *data)
+static enum status write_one_intent(struct log_role *role, struct asking *asking,
+    const Fettle__Record *wanted, struct buffer *record)
 {
-	struct intent *intent = data;
-	const Fettle__ControlRequest *request = intent->request;
+	uint64_t now_ms = clock_wall_ms();
+	bool changed;
+	enum status status;
+
+	buffer_clear(record);
+	record_pack(record, &wanted->base);
+	status = log_store_intent(role->store, buffer_bytes(record), asking->who.id,
+	    asking->who.name, now_ms, &changed);
+	if (status != STATUS_OK || !changed)
+		return status;
+	asking->written++;
+	return operators_note_intent(role->store, wanted, &asking->who, asking->is_last_resort,
+	    now_ms);
+}
+
+static enum status write_intent(struct log_role *role, struct asking *asking)
+{
+	const Fettle__ControlRequest *request = asking->request;
 	struct buffer record = { 0 };
 	enum status status = STATUS_OK;
 
-	intent->written = 0;
-	for (size_t i = 0; status == STATUS_OK && i < request->n_intent; i++) {
-		bool changed;
-
-		buffer_clear(&record);
-		record_pack(&record, &request->intent[i]->base);
-		status = log_store_intent(role->store, buffer_bytes(&record), intent->principal->id,
-		    intent->principal->name, clock_wall_ms(), &changed);
-		intent->written += status == STATUS_OK && changed;
-	}
+	for (size_t i = 0; status == STATUS_OK && i < request->n_intent; i++)
+		status = write_one_intent(role, asking, request->intent[i], &record);
 	buffer_fini(&record);
+	if (status == STATUS_REJECT) {
+		buffer_clear(&role->refusal);
+		buffer_append_text(&role->refusal,
+		    "a record has no key, or is larger than 900 KiB");
+	}
 	return status;
+}
+
+static enum status write_operators(struct log_role *role, struct asking *asking)
+{
+	bool changed;
+	enum status status = operators_order(role->store, asking->request->operator_, &asking->who,
+	    clock_wall_ms(), &role->refusal, &changed);
+
+	asking->written = changed;
+	return status;
+}
+
+static enum status write_asked(struct log_role *role, void *data)
+{
+	struct asking *asking = data;
+
+	asking->written = 0;
+	if (asking->request->operator_ != NULL)
+		return write_operators(role, asking);
+	return write_intent(role, asking);
+}
+
+static enum status write_denied(struct log_role *role, void *data)
+{
+	const struct asking *asking = data;
+
+	return operators_note_denied(role->store, asking->denied, &asking->who,
+	    buffer_text(&role->refusal), clock_wall_ms());
+}
+
+/* Root's, where it cannot be told. */
+static uint64_t owner_of(const char *path)
+{
+	struct stat info;
+
+	return stat(path, &info) == 0 ? info.st_uid : 0;
+}
+
+static enum status admit(struct log_role *role, struct asking *asking)
+{
+	struct operators operators;
+	enum status status = operators_load(role->store, &operators), noted;
+
+	if (status == STATUS_OK) {
+		operators_name(&operators, &asking->who);
+		asking->is_last_resort = operators_is_last_resort(&operators, &asking->who);
+		status = operators_admit(&operators, asking->request, &asking->who,
+		    owner_of(role->host->data), &role->refusal, &asking->denied);
+	}
+	operators_fini(&operators);
+	log_store_release(role->store);
+	if (status != STATUS_DENIED)
+		return status;
+	log_write(LOG_WARN, "control-denied", LOG_FIELDS(LOG_TEXT("who", asking->who.name)), "%s",
+	    buffer_text(&role->refusal));
+	noted = transact(role, write_denied, asking);
+	return noted == STATUS_OK ? STATUS_DENIED : noted;
+}
+
+/* What is the asker's mistake, and leaves the log as it was. */
+static bool is_refusal(enum status status)
+{
+	return status == STATUS_REJECT || status == STATUS_DENIED || status == STATUS_INVALID
+	    || status == STATUS_NOT_FOUND;
 }
 
 /* ---- orders ---- */
@@ -838,11 +922,6 @@ static void drop_if_shut_out(struct log_role *role, struct bytes agent)
 	log_store_release(role->store);
 }
 
-static bool is_refusal(enum status status)
-{
-	return status == STATUS_INVALID || status == STATUS_NOT_FOUND || status == STATUS_DENIED;
-}
-
 static void answer_order(const struct orders_answer *answer, enum status status,
     Fettle__ControlReply *reply)
 {
@@ -882,25 +961,26 @@ static void on_control(void *host, const Fettle__ControlRequest *request,
     const struct control_principal *principal, Fettle__ControlReply *reply)
 {
 	struct log_role *role = host;
-	struct intent intent = { .request = request, .principal = principal };
+	struct asking asking = { .request = request, .who = *principal };
 	enum status status;
 
 	flush(role);
 	explicit_bzero(&role->answer, sizeof(role->answer));
-	if (orders_has(request)) {
-		on_order(role, request, principal, reply);
+	status = role->has_failed ? STATUS_CLOSED : admit(role, &asking);
+	if (status == STATUS_OK && orders_has(request)) {
+		on_order(role, request, &asking.who, reply);
 		return;
 	}
-	status = role->has_failed ? STATUS_CLOSED : transact(role, write_intent, &intent);
-	if (status != STATUS_OK && status != STATUS_REJECT)
+	if (status == STATUS_OK)
+		status = transact(role, write_asked, &asking);
+	if (status != STATUS_OK && status != STATUS_CLOSED && !is_refusal(status))
 		fail(role, status);
 	RECORD_SET(reply, status, (uint32_t)status);
-	reply->message = RECORD_TEXT(status == STATUS_REJECT
-					 ? "a record has no key, or is larger than 900 KiB"
-					 : status_text(status));
-	RECORD_SET(reply, written, status == STATUS_OK ? intent.written : 0);
+	reply->message = RECORD_TEXT(
+	    is_refusal(status) ? buffer_text(&role->refusal) : status_text(status));
+	RECORD_SET(reply, written, status == STATUS_OK ? asking.written : 0);
 	RECORD_SET(reply, head, log_store_head(role->store, SUBLOG_INTENT));
-	if (intent.written > 0 && status == STATUS_OK) {
+	if (status == STATUS_DENIED || (asking.written > 0 && status == STATUS_OK)) {
 		wake_readers(role);
 		pump(role);
 	}
@@ -949,6 +1029,7 @@ static void finish(void *self)
 	log_store_close(role->store);
 	rate_free(role->enrolments);
 	arena_fini(&role->arena);
+	buffer_fini(&role->refusal);
 	free(role);
 }
 

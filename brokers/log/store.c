@@ -663,9 +663,11 @@ static bool has_key(const Fettle__Record *record)
 	    && record->envelope->key.len <= KEYS_MAX;
 }
 
+/* A decision is one whenever it is made: what was refused to one may be granted to another. */
 static bool is_same(const Fettle__Record *a, const Fettle__Record *b)
 {
 	return a->envelope->kind == b->envelope->kind
+	    && a->envelope->kind != FETTLE__KIND__KIND_JOB_DECISION
 	    && bytes_equal(record_bytes(a->body), record_bytes(b->body));
 }
 

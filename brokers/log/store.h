@@ -99,7 +99,7 @@ NODISCARD enum status log_store_append(struct log_store *store, const uint8_t ag
 /*
  * Appends one record of intent of WRITER (NAME for a person) under its envelope's key, in place of
  * an older one.  *changed is false, and nothing is written, where the older one has the same kind
- * and body.  REJECT: no record, or no key.  In a transaction.
+ * and body, unless it is a decision on a job.  REJECT: no record, or no key.  In a transaction.
  */
 NODISCARD enum status log_store_intent(struct log_store *store, struct bytes record,
     const uint8_t writer[16], const char *name, uint64_t received_ms, bool *changed);

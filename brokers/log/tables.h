@@ -13,6 +13,7 @@
  * member:      key of an agent -> Member
  * member_of:   agent, key -> nothing
  * enrolment:   id -> Enrolment
+ * operator:    name -> Operator
  */
 #ifndef BROKERS_LOG_TABLES_H
 #define BROKERS_LOG_TABLES_H
@@ -30,10 +31,11 @@ enum log_table {
 	TABLE_MEMBER,
 	TABLE_MEMBER_OF,
 	TABLE_ENROLMENT,
+	TABLE_OPERATOR,
 };
 
 #define LOG_TABLE_NAMES \
 	"meta", "record", "head", "cursor", "agent", "intent_key", "command", "command_key", \
-	    "reader", "member", "member_of", "enrolment", NULL
+	    "reader", "member", "member_of", "enrolment", "operator", NULL
 
 #endif

@@ -81,6 +81,7 @@ static const struct shape {
 	{ "log", "command", ID + U64, ID + U64 },
 	{ "log", "command_key", ID + 1, ANY },
 	{ "log", "reader", U32 + 1, ANY },
+	{ "log", "operator", 1, 64 },
 	{ "state", "input", U64, U64 },
 	{ "state", "batch", U64, U64 },
 	{ "state", "verdict", U64, U64 },
@@ -98,6 +99,9 @@ static const struct shape {
 	{ "state", "health", ASSET, ASSET },
 	{ "store", "assets", ID, ID },
 	{ "store", "findings", ID, ID },
+	{ "store", "audit", U64, U64 },
+	{ "store", "audit_by_id", ID, ID },
+	{ "store", "checkpoints", U64, U64 },
 	{ "store", "health", ID + 1 + U64, ID + 1 + U64 },
 };
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "processors/dispatch/decision.h"
 
-#include "processors/dispatch/dispatch.h"
 #include "processors/dispatch/lease.h"
 #include "processors/dispatch/life.h"
+#include "processors/dispatch/people.h"
 
 /* What is being decided. */
 struct ruling {
@@ -33,22 +33,30 @@ static enum status refuse(struct life *life, const struct ruling *ruling, const 
 	return STATUS_OK;
 }
 
-static bool is_proposer(const struct life *life, const struct ruling *ruling)
+/* Who proposed it wants to approve it, and it takes somebody else. */
+static enum status takes_another(const struct life *life, const struct ruling *ruling, bool *out)
 {
-	return life->open != NULL
-	    && bytes_equal(record_bytes(life->open->proposer),
-		record_bytes(ruling->event->stamp->writer));
+	struct bytes writer = record_bytes(ruling->event->stamp->writer);
+
+	*out = false;
+	return life->open != NULL && bytes_equal(record_bytes(life->open->proposer), writer)
+	         ? people_takes_another(life->io, writer, out)
+	         : STATUS_OK;
 }
 
 static enum status approve(struct life *life, const struct ruling *ruling)
 {
+	bool is_not_theirs;
 	enum status status;
 
 	if (life->job->state == FETTLE__JOB_STATE__JOB_STATE_APPROVED || life_is_out(life))
 		return STATUS_OK;
 	if (life->job->state != FETTLE__JOB_STATE__JOB_STATE_PROPOSED)
 		return refuse(life, ruling, "not approved: it is over already");
-	if (dispatch_settings_of(life->io)->two_people && is_proposer(life, ruling)) {
+	status = takes_another(life, ruling, &is_not_theirs);
+	if (status != STATUS_OK)
+		return status;
+	if (is_not_theirs) {
 		life->job->reason = RECORD_TEXT(
 		    "waits for somebody else to approve it: who proposed it may not");
 		return refuse(life, ruling, "not approved: who proposed it may not approve it");

@@ -11,6 +11,7 @@
 #include "processors/dispatch/decision.h"
 #include "processors/dispatch/lease.h"
 #include "processors/dispatch/life.h"
+#include "processors/dispatch/people.h"
 #include "processors/dispatch/progress.h"
 #include "processors/dispatch/proposal.h"
 #include "processors/roles.h"
@@ -22,8 +23,11 @@ enum { LATE_MS = 10 * SECOND_MS };
 
 static const char packages[] = "package/dpkg/";
 
-static const struct setting settings[] = { SETTING_BOOL(struct dispatch_settings, two_people, false,
-					       "whoever proposed a job may not approve it"),
+static const struct setting settings[] = { SETTING_TEXT(struct dispatch_settings, two_people,
+					       "auto",
+					       "whether who proposed a job may not approve it: on, "
+					       "off, or auto (where somebody else may); any "
+					       "other word is on"),
 	SETTING_DURATION(struct dispatch_settings, lease, 15 * MINUTE_MS, SECOND_MS, 24 * HOUR_MS,
 	    "how long an agent has to begin a job that it was given"),
 	SETTING_DURATION(struct dispatch_settings, apply_limit, 2 * HOUR_MS, SECOND_MS,
@@ -39,7 +43,8 @@ const struct setting_section dispatch_section = { .name = "dispatch",
 
 const struct dispatch_settings *dispatch_settings_of(const struct stage_io *io)
 {
-	static const struct dispatch_settings defaults = { .lease = 15 * MINUTE_MS,
+	static const struct dispatch_settings defaults = { .two_people = RECORD_TEXT("auto"),
+		.lease = 15 * MINUTE_MS,
 		.apply_limit = 2 * HOUR_MS,
 		.settle = 30 * SECOND_MS };
 
@@ -216,6 +221,8 @@ static enum status on_event(struct stage_io *io, const struct event *event)
 		return proposal_take(io, event);
 	case EVENT_JOB_DECISION:
 		return decision_take(io, event);
+	case EVENT_OPERATORS:
+		return people_take(io, event);
 	case EVENT_JOB_PROGRESS:
 		return progress_take(io, event);
 	case EVENT_FACT_CHANGED:
@@ -231,7 +238,7 @@ const struct stage dispatch_stage = {
 	.name = "dispatch",
 	.summary = "has jobs done on endpoints, and confirms them by facts",
 	.consumes = (const enum event_kind[]){ EVENT_JOB_PROPOSAL, EVENT_JOB_DECISION,
-	    EVENT_JOB_PROGRESS, EVENT_FACT_CHANGED, EVENT_PASS, EVENT_NONE },
+	    EVENT_OPERATORS, EVENT_JOB_PROGRESS, EVENT_FACT_CHANGED, EVENT_PASS, EVENT_NONE },
 	.settings = settings,
 	.settings_size = sizeof(struct dispatch_settings),
 	.on_event = on_event,

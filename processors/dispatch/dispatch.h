@@ -8,7 +8,7 @@
 #include "core/stage.h"
 
 struct dispatch_settings {
-	bool two_people;
+	char *two_people; /* "auto", "on" or "off" */
 	uint64_t lease;
 	uint64_t apply_limit;
 	uint64_t settle;

@@ -2,6 +2,7 @@
 #include "processors/dispatch/life.h"
 
 #include "core/log.h"
+#include "processors/audit/audit.h"
 #include "processors/dispatch/dispatch.h"
 
 /* ---- lists in the arena ---- */
@@ -71,7 +72,7 @@ static void add_over(struct life *life)
 	forget_oldest(life);
 }
 
-static void add_event(struct life *life, const char *by, const char *note)
+static void add_event(struct life *life, bool is_step, const char *by, const char *note)
 {
 	Fettle__JobVerdict *job = life->job;
 	Fettle__JobEvent *event = arena_take(life->io->arena, sizeof(*event));
@@ -86,6 +87,7 @@ static void add_event(struct life *life, const char *by, const char *note)
 	job->history[job->n_history++] = event;
 	for (; job->n_history > LIFE_HISTORY_MAX; job->n_history--)
 		job->history++;
+	audit_job(life->io, job, is_step, by, note);
 }
 
 /* ---- loading ---- */
@@ -209,7 +211,7 @@ enum status life_enter(struct life *life, Fettle__JobState state, const char *by
 {
 	RECORD_SET(life->job, state, state);
 	life->job->reason = RECORD_TEXT(note);
-	add_event(life, by, note);
+	add_event(life, true, by, note);
 	if (is_over(state) && life->open != NULL) {
 		remove_open(life);
 		add_over(life);
@@ -224,7 +226,7 @@ enum status life_enter(struct life *life, Fettle__JobState state, const char *by
 
 void life_note(struct life *life, const char *by, const char *note)
 {
-	add_event(life, by, note);
+	add_event(life, false, by, note);
 	life_keep(life);
 }
 

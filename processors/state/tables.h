@@ -31,6 +31,7 @@
  *   digest      slot, asset -> StateDigest; slot, asset, bucket -> its hash, u64 epoch and u64
  *               revision of the newest fact in it
  *   health      slot, asset -> StateHealth
+ *   people      "operators" -> Operators: who may approve
  */
 #ifndef PROCESSORS_STATE_TABLES_H
 #define PROCESSORS_STATE_TABLES_H
@@ -63,6 +64,7 @@ enum state_table {
 	STATE_ASSET_JOBS,
 	STATE_DIGEST,
 	STATE_HEALTH,
+	STATE_PEOPLE,
 	STATE_TABLES,
 };
 
@@ -70,6 +72,6 @@ enum state_table {
 	HOST_TABLE_NAMES, "agent", "asset", "fact", "value", "posting", "pass", "policy", \
 	    "result", "result_set", "result_of", "finding", "assessed", "priority", "memo", \
 	    "detection", "watchlist", "suspect", "alert", "alert_of", "job", "job_of", "planned", \
-	    "asset_jobs", "digest", "health", NULL
+	    "asset_jobs", "digest", "health", "people", NULL
 
 #endif

@@ -30,6 +30,9 @@ const char *const layout_tables[] = {
 	[LAYOUT_JOBS_BY_STATE] = "jobs_by_state",
 	[LAYOUT_JOBS_BY_ASSET] = "jobs_by_asset",
 	[LAYOUT_HEALTH] = "health",
+	[LAYOUT_AUDIT] = "audit",
+	[LAYOUT_AUDIT_BY_ID] = "audit_by_id",
+	[LAYOUT_CHECKPOINTS] = "checkpoints",
 	NULL,
 };
 

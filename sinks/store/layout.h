@@ -17,7 +17,7 @@
 enum { LAYOUT_ID_SIZE = 16, LAYOUT_STATES = 3, LAYOUT_TIMED_SIZE = 8 + LAYOUT_ID_SIZE };
 
 enum layout_table {
-	LAYOUT_META,             /* "sums" */
+	LAYOUT_META,             /* "sums", "audit" */
 	LAYOUT_ASSETS,           /* asset */
 	LAYOUT_FINDINGS,         /* id */
 	LAYOUT_FINDINGS_BY_RANK, /* state u8 | rank u8 | asset | subject | 0 | id */
@@ -35,6 +35,9 @@ enum layout_table {
 	LAYOUT_JOBS_BY_STATE,    /* state u8 | proposed_ms u64 | id */
 	LAYOUT_JOBS_BY_ASSET,    /* asset | proposed_ms u64 | id */
 	LAYOUT_HEALTH,           /* asset | what u8 | since_ms u64 */
+	LAYOUT_AUDIT,            /* sequence u64 -> AuditEntry */
+	LAYOUT_AUDIT_BY_ID,      /* id -> sequence */
+	LAYOUT_CHECKPOINTS,      /* sequence u64 -> AuditCheckpoint */
 };
 
 extern const char *const layout_tables[]; /* names by the numbers above; ends with NULL */

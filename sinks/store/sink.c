@@ -5,15 +5,31 @@
 #include <stdlib.h>
 
 #include "core/clock.h"
+#include "core/keys.h"
 #include "core/log.h"
 #include "sinks/sinks.h"
 #include "sinks/store/store.h"
 
+enum { MINUTE_MS = 60 * 1000, CHECKPOINT_MS = 60 * MINUTE_MS };
+
 struct store_sink {
 	const struct sink_context *context;
 	struct store *store;
+	struct sign_pair signer; /* of the audit's checkpoints */
+	uv_timer_t minute;
 	bool has_failed;
 };
+
+static void on_minute(uv_timer_t *timer);
+
+static enum status load_signer(struct store_sink *sink, const char *data)
+{
+	char *directory = text_format("%s/keys", data);
+	enum status status = keys_load_signing(directory, "audit", &sink->signer);
+
+	free(directory);
+	return status;
+}
 
 static enum status start(const struct sink_context *context, const void *settings, void **self,
     uint64_t *position)
@@ -22,11 +38,18 @@ static enum status start(const struct sink_context *context, const void *setting
 	enum status status = store_open(context->data, &sink->store);
 
 	(void)settings;
+	if (status == STATUS_OK)
+		status = load_signer(sink, context->data);
 	if (status != STATUS_OK) {
+		store_close(sink->store);
 		free(sink);
 		return status;
 	}
 	sink->context = context;
+	store_sign_with(sink->store, &sink->signer);
+	uv_timer_init(context->loop, &sink->minute);
+	sink->minute.data = sink;
+	uv_timer_start(&sink->minute, on_minute, MINUTE_MS, MINUTE_MS);
 	*position = store_position(sink->store);
 	*self = sink;
 	return STATUS_OK;
@@ -48,6 +71,17 @@ static void commit(struct store_sink *sink)
 		fail(sink, status);
 	else if (store_position(sink->store) > before)
 		sink->context->on_delivered(sink->context->host, store_position(sink->store));
+}
+
+static void checkpoint(struct store_sink *sink, uint64_t age_ms)
+{
+	enum status status;
+
+	if (sink->has_failed)
+		return;
+	status = store_checkpoint(sink->store, clock_wall_ms(), age_ms);
+	if (status != STATUS_OK)
+		fail(sink, status);
 }
 
 static void take(void *self, uint64_t first, const struct bytes *records, size_t count)
@@ -73,9 +107,18 @@ static void flush(void *self)
 		commit(sink);
 }
 
+static void on_minute(uv_timer_t *timer)
+{
+	flush(timer->data);
+	checkpoint(timer->data, CHECKPOINT_MS);
+}
+
 static void stop(void *self)
 {
-	(void)self; /* it has no handles; what is not committed comes again */
+	struct store_sink *sink = self;
+
+	checkpoint(sink, 0); /* of what is committed; what is not comes again */
+	uv_close((uv_handle_t *)&sink->minute, NULL);
 }
 
 static void finish(void *self)
@@ -83,6 +126,7 @@ static void finish(void *self)
 	struct store_sink *sink = self;
 
 	store_close(sink->store);
+	sign_pair_fini(&sink->signer);
 	free(sink);
 }
 

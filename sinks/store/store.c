@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/record.h"
 #include "core/txn.h"
+#include "sinks/store/audit.h"
 #include "sinks/store/layout.h"
 
 enum { COMMIT_RECORDS = 10 * 1000, COMMIT_BYTES = 8 << 20, COMMIT_TRIES = 8 };
@@ -25,6 +26,8 @@ struct store {
 	struct kv *kv;
 	struct txn *txn; /* NULL: none is open */
 	struct layout_sums sums, committed;
+	struct audit audit, audit_committed;
+	const struct sign_pair *signer; /* NULL: nobody vouches for the audit */
 	struct journal_entry *entries;
 	size_t entries_count;
 	struct buffer journal;
@@ -348,6 +351,19 @@ static enum status apply_job(struct store *store, struct bytes body, uint64_t no
 	return STATUS_OK;
 }
 
+/* ---- the audit ---- */
+
+static enum status apply_audit(struct store *store, struct bytes body, uint64_t now_ms)
+{
+	enum status status = audit_append(store->txn, &store->audit,
+	    record_unpack(&fettle__audit_verdict__descriptor, body, &store->arena));
+
+	if (status == STATUS_OK && store->signer != NULL
+	    && store->audit.sequence >= store->audit.checkpoint + AUDIT_CHECKPOINT_ENTRIES)
+		audit_checkpoint(store->txn, &store->audit, store->signer, now_ms);
+	return status;
+}
+
 /* ---- all of them ---- */
 
 static const struct {
@@ -363,6 +379,7 @@ static const struct {
 	{ FETTLE__KIND__KIND_ALERT, apply_alert },
 	{ FETTLE__KIND__KIND_JOB, apply_job },
 	{ FETTLE__KIND__KIND_HEALTH, apply_health },
+	{ FETTLE__KIND__KIND_AUDIT, apply_audit },
 };
 
 /* ---- the transaction ---- */
@@ -380,6 +397,7 @@ static void undo(struct store *store)
 	if (store->txn != NULL)
 		txn_abort(&store->txn);
 	store->sums = store->committed;
+	store->audit = store->audit_committed;
 }
 
 static enum status apply_body(struct store *store, struct bytes record, uint64_t now_ms)
@@ -465,7 +483,14 @@ static enum status commit_once(struct store *store)
 	buffer_clear(&store->value);
 	layout_sums_encode(&store->value, &store->sums);
 	txn_put(store->txn, LAYOUT_META, layout_sums_key(), buffer_bytes(&store->value));
+	audit_put(store->txn, &store->audit);
 	return txn_commit(&store->txn);
+}
+
+static void keep_sums(struct store *store)
+{
+	store->committed = store->sums;
+	store->audit_committed = store->audit;
 }
 
 enum status store_commit(struct store *store)
@@ -484,10 +509,53 @@ enum status store_commit(struct store *store)
 			status = commit_once(store);
 	}
 	if (status == STATUS_OK)
-		store->committed = store->sums;
+		keep_sums(store);
 	else
 		undo(store);
 	clear_journal(store);
+	return status;
+}
+
+void store_sign_with(struct store *store, const struct sign_pair *signer)
+{
+	store->signer = signer;
+}
+
+enum status store_checkpoint(struct store *store, uint64_t now_ms, uint64_t age_ms)
+{
+	enum status status;
+
+	undo(store);
+	clear_journal(store);
+	if (store->signer == NULL || store->audit.sequence == store->audit.checkpoint
+	    || now_ms < store->audit.checkpoint_ms + age_ms)
+		return STATUS_OK;
+	status = txn_begin(store->kv, &store->txn);
+	if (status != STATUS_OK)
+		return status;
+	audit_checkpoint(store->txn, &store->audit, store->signer, now_ms);
+	status = commit_once(store);
+	if (status == STATUS_OK)
+		keep_sums(store);
+	else
+		undo(store);
+	return status == STATUS_FULL ? STATUS_OK : status; /* then there is room the next time */
+}
+
+enum status store_audit(struct store *store, const Fettle__AuditVerdict *verdict)
+{
+	enum status status = store_commit(store);
+
+	if (status == STATUS_OK)
+		status = txn_begin(store->kv, &store->txn);
+	if (status == STATUS_OK)
+		status = audit_append(store->txn, &store->audit, verdict);
+	if (status == STATUS_OK)
+		status = commit_once(store);
+	if (status == STATUS_OK)
+		keep_sums(store);
+	else
+		undo(store);
 	return status;
 }
 
@@ -585,9 +653,11 @@ static enum status load_sums(struct store *store)
 	status = kv_get(txn, LAYOUT_META, layout_sums_key(), &value);
 	if (status == STATUS_OK && !layout_sums_decode(value, &store->sums))
 		status = STATUS_CORRUPT;
+	if (status == STATUS_OK || status == STATUS_NOT_FOUND)
+		status = audit_load(txn, &store->audit);
 	kv_abort(&txn);
-	store->committed = store->sums;
-	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+	keep_sums(store);
+	return status;
 }
 
 enum status store_open(const char *data, struct store **out)

@@ -10,7 +10,9 @@
 #define SINKS_STORE_STORE_H
 
 #include "core/bytes.h"
+#include "core/sign.h"
 #include "core/status.h"
+#include "proto/verdict.pb-c.h"
 
 struct store;
 
@@ -31,6 +33,16 @@ NODISCARD enum status store_apply(struct store *store, uint64_t offset, struct b
 bool store_wants_commit(const struct store *store);
 /* OK also where nothing was applied.  Else NO_SPACE, FULL, IO: all since the last one is undone. */
 NODISCARD enum status store_commit(struct store *store);
+
+/*
+ * Checkpoints of the audit are signed with SIGNER, which lives on: one by itself with every
+ * thousandth entry, and one when store_checkpoint is called, where the last is AGE_MS old and
+ * entries were committed since.  That undoes what is not committed.  As store_commit.
+ */
+void store_sign_with(struct store *store, const struct sign_pair *signer);
+NODISCARD enum status store_checkpoint(struct store *store, uint64_t now_ms, uint64_t age_ms);
+/* Enters what did not come by the stream, and commits.  REJECT; FULL: try again. */
+NODISCARD enum status store_audit(struct store *store, const Fettle__AuditVerdict *verdict);
 
 /* The last offset committed; 0 if none. */
 uint64_t store_position(const struct store *store);

@@ -16,6 +16,7 @@
 #include "proto/intent.pb-c.h"
 #include "proto/link.pb-c.h"
 #include "proto/observation.pb-c.h"
+#include "proto/state.pb-c.h"
 #include "proto/verdict.pb-c.h"
 #include "tests/support/scratch.h"
 
@@ -57,6 +58,9 @@ static const ProtobufCMessageDescriptor *const messages[] = {
 	&fettle__enrol_request__descriptor,
 	&fettle__enrol_reply__descriptor,
 	&fettle__audit_verdict__descriptor,
+	&fettle__operators__descriptor,
+	&fettle__audit_entry__descriptor,
+	&fettle__audit_checkpoint__descriptor,
 	&fettle__health_verdict__descriptor,
 };
 
@@ -128,12 +132,19 @@ static bool is_set(const ProtobufCMessage *message, const ProtobufCFieldDescript
 	return has;
 }
 
+/* Of one item in memory. */
+static size_t size_of(const ProtobufCFieldDescriptor *field)
+{
+	if (field->type == PROTOBUF_C_TYPE_BYTES)
+		return sizeof(ProtobufCBinaryData);
+	return field->type == PROTOBUF_C_TYPE_ENUM ? sizeof(int) : sizeof(void *);
+}
+
 static void write_repeated(struct buffer *out, const ProtobufCMessage *message,
     const ProtobufCFieldDescriptor *field)
 {
 	const uint8_t *base = (const uint8_t *)message, *items;
-	size_t count, size = field->type == PROTOBUF_C_TYPE_BYTES ? sizeof(ProtobufCBinaryData)
-	                                                          : sizeof(void *);
+	size_t count, size = size_of(field);
 
 	memcpy(&count, base + field->quantifier_offset, sizeof(count));
 	memcpy(&items, base + field->offset, sizeof(items));

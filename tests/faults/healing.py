@@ -79,6 +79,7 @@ class Healing(support.Case):
         finally:
             self.place.config = config
         agent.wait_for("agent-ready")
+        self.place.admit(self.place.at(data))
         support.running.append(agent)
         if data == "agent":  # a copy has the same key
             self.place.admit(self.place.at(data))

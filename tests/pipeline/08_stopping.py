@@ -108,13 +108,19 @@ class Agent(support.Case):
         file = self.place.at("watched", "colours")
         support.write_whole(file, "count = 0\n")
         self.place.write_policy("colours", {"sky": [f"f:{file} -> r:^sky = red$"]})
-        self.place.configure(gateway={"listen": f"tcp://127.0.0.1:{port}"})
+        gateways, readers, sinks = (f"tcp://127.0.0.1:{support.free_port()}" for _ in range(3))
+        self.place.configure(gateway={"listen": f"tcp://127.0.0.1:{port}", "log": gateways,
+                                      "readers": readers},
+                             log={"agents": gateways, "readers": readers},
+                             processor={"log": readers, "verdicts": sinks},
+                             sink={"processor": sinks})
         roles = {role: self.place.start(role) for role in ("log", "sink", "processor", "gateway")}
         for role, process in roles.items():
             process.wait_for(f"{role}-ready")
         agent = self.start_agent(port)
         self.place.config = config
         agent.wait_for("agent-ready")
+        self.place.admit(self.place.at("agent"))
         self.place.wait_facts(file)
         roles["gateway"].stop()
         support.write_whole(file, "count = 1\n")

@@ -197,6 +197,19 @@ class Deciding(Enrolment):
                          if name.startswith("aside-")])
 
 
+class Gateways(Enrolment):
+    def test_where_one_of_them_is_gone_the_next_is_dialled(self):
+        gone = f"tcp://127.0.0.1:{support.free_port()}"
+        self.addresses[1] = f"{gone},{self.addresses[1]}"
+        self.enrol(self.create())
+        # By this secret the first is the first.
+        support.write_whole(self.place.at("a1", "keys", "redaction.secret"), "00" * 32 + "\n")
+        process = self.start_agent()
+        process.wait_for("link-waiting", endpoint=gone)
+        process.wait_for("link-open", patience=60, endpoint=self.addresses[1].split(",")[1])
+        process.stop()
+
+
 class Copies(Enrolment):
     def copy(self):
         """What an image of a machine has, started on another: other hashes stand beside its key."""

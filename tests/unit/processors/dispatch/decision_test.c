@@ -100,6 +100,121 @@ static void where_it_takes_two_who_proposed_it_may_still_call_it_off(void **test
 	world_is(at, id, STATE(CANCELLED));
 }
 
+/* Everybody of NAMES (ends with NULL) may approve. */
+static void may_approve(struct world *at, const char *const *names, uint64_t revoked_ms)
+{
+	Fettle__Operators list = FETTLE__OPERATORS__INIT;
+	Fettle__Operator people[4], *pointers[4];
+	Fettle__Role role = FETTLE__ROLE__ROLE_APPROVER;
+	uint8_t ids[4][HASH_SIZE];
+
+	list.operators = pointers;
+	for (size_t i = 0; names[i] != NULL; i++) {
+		fettle__operator__init(&people[i]);
+		hash_bytes(bytes_of_text(names[i]), ids[i]);
+		people[i].name = RECORD_TEXT(names[i]);
+		people[i].roles = &role;
+		people[i].n_roles = 1;
+		RECORD_SET_BYTES(&people[i], principal, BYTES_OF(ids[i]));
+		RECORD_SET(&people[i], revoked_ms, revoked_ms);
+		pointers[list.n_operators++] = &people[i];
+	}
+	world_give(at, &(struct world_record){ .who = "root",
+			   .kind = FETTLE__KIND__KIND_OPERATORS,
+			   .message = &list.base });
+}
+
+static void where_somebody_else_may_approve_it_takes_them(void **test)
+{
+	struct world *at = *test;
+	const uint8_t *id;
+
+	may_approve(at, (const char *const[]){ "anna", "bert", NULL }, 0);
+	id = proposed(at);
+	world_decide(at, "anna", id, APPROVE, NULL);
+	world_is(at, id, STATE(PROPOSED));
+	world_restart(at);
+	world_decide(at, "bert", id, APPROVE, NULL);
+	world_is(at, id, STATE(SCHEDULED));
+}
+
+static void where_nobody_else_may_approve_who_proposed_it_may(void **test)
+{
+	struct world *at = *test;
+	const uint8_t *id;
+
+	may_approve(at, (const char *const[]){ "anna", NULL }, 0);
+	id = proposed(at);
+	world_decide(at, "anna", id, APPROVE, NULL);
+	world_is(at, id, STATE(SCHEDULED));
+}
+
+static void who_was_revoked_is_nobody_to_wait_for(void **test)
+{
+	struct world *at = *test;
+	const uint8_t *id;
+
+	may_approve(at, (const char *const[]){ "bert", NULL }, 5);
+	id = proposed(at);
+	world_decide(at, "anna", id, APPROVE, NULL);
+	world_is(at, id, STATE(SCHEDULED));
+}
+
+static void where_it_is_off_who_proposed_it_may_whoever_else_there_is(void **test)
+{
+	struct world *at = *test;
+	const uint8_t *id;
+
+	may_approve(at, (const char *const[]){ "bert", NULL }, 0);
+	id = proposed(at);
+	world_decide(at, "anna", id, APPROVE, NULL);
+	world_is(at, id, STATE(SCHEDULED));
+}
+
+/* ---- the audit ---- */
+
+/* The next audit verdict after number *SEEN, in AT's arena. */
+static const Fettle__AuditVerdict *next_audit(struct world *at, uint64_t *seen)
+{
+	const Fettle__AuditVerdict *audit = NULL;
+
+	while (audit == NULL) {
+		struct link_batch batch = { .count = 0 };
+		Fettle__Record *record;
+
+		assert_true(*seen < host_verdict_head(at->host));
+		assert_int_equal(host_read_verdicts(at->host, ++*seen, 1, &batch), STATUS_OK);
+		assert_int_equal(
+		    record_decode(arena_bytes(&at->arena, batch.records[0]), &at->arena, &record),
+		    STATUS_OK);
+		host_release(at->host);
+		if (record->envelope->kind == FETTLE__KIND__KIND_AUDIT)
+			audit = record_unpack(&fettle__audit_verdict__descriptor,
+			    record_bytes(record->body), &at->arena);
+	}
+	return audit;
+}
+
+static void every_step_is_told_to_the_audit(void **test)
+{
+	static const char *const steps[] = { "job proposed", "job approved", "job scheduled" };
+	static const char *const people[] = { "anna", "bert", "dispatch" };
+	struct world *at = *test;
+	const uint8_t *id = proposed(at);
+	uint64_t seen = 0;
+
+	world_decide(at, "bert", id, APPROVE, NULL);
+	for (unsigned i = 0; i < 3; i++) {
+		const Fettle__AuditVerdict *audit = next_audit(at, &seen);
+
+		assert_string_equal(audit->action, steps[i]);
+		assert_string_equal(audit->principal, people[i]);
+		assert_int_equal(audit->subject.len, JOB_ID_SIZE);
+		assert_memory_equal(audit->subject.data, id, JOB_ID_SIZE);
+		assert_int_equal(audit->id.len, EVENT_ID_SIZE);
+	}
+}
+
 /* ---- rejecting ---- */
 
 static void what_is_rejected_is_over(void **test)
@@ -358,10 +473,16 @@ static void a_history_keeps_its_newest_sixty_four_steps(void **test)
 
 static int start_with_two(void **test)
 {
-	return world_start_with(test, "dispatch.two_people=yes");
+	return world_start_with(test, "dispatch.two_people=on");
+}
+
+static int start_with_one(void **test)
+{
+	return world_start_with(test, "dispatch.two_people=off");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_start, world_stop)
+#define TEST_ONE(name) cmocka_unit_test_setup_teardown(name, start_with_one, world_stop)
 #define TEST_TWO(name) cmocka_unit_test_setup_teardown(name, start_with_two, world_stop)
 
 int main(void)
@@ -373,6 +494,11 @@ int main(void)
 		TEST(who_proposed_it_may_approve_it_unless_that_takes_two),
 		TEST_TWO(where_it_takes_two_who_proposed_it_may_not_approve_it),
 		TEST_TWO(where_it_takes_two_who_proposed_it_may_still_call_it_off),
+		TEST(where_somebody_else_may_approve_it_takes_them),
+		TEST(where_nobody_else_may_approve_who_proposed_it_may),
+		TEST(who_was_revoked_is_nobody_to_wait_for),
+		TEST_ONE(where_it_is_off_who_proposed_it_may_whoever_else_there_is),
+		TEST(every_step_is_told_to_the_audit),
 		TEST(what_is_rejected_is_over),
 		TEST(what_is_approved_is_cancelled_and_not_rejected),
 		TEST(a_job_that_nobody_has_been_given_is_cancelled_without_a_word_to_the_agent),

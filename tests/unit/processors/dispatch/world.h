@@ -90,7 +90,7 @@ static inline void world_restart(struct world *at)
 	world_open(at);
 }
 
-/* FLAG: "dispatch.two_people=yes"; NULL: as it comes. */
+/* FLAG: "dispatch.two_people=on"; NULL: as it comes. */
 static inline int world_start_with(void **test, const char *flag)
 {
 	static struct setting_section sections[3];

@@ -27,7 +27,8 @@ static void on_failed(void *data, enum status status)
 
 static struct sink_context context_of(const char *data, struct host *host)
 {
-	return (struct sink_context){ .data = data,
+	return (struct sink_context){ .loop = uv_default_loop(),
+		.data = data,
 		.on_delivered = on_delivered,
 		.on_failed = on_failed,
 		.host = host };
@@ -36,6 +37,7 @@ static struct sink_context context_of(const char *data, struct host *host)
 static void end(void *self)
 {
 	store_sink.stop(self);
+	assert_int_equal(uv_run(uv_default_loop(), UV_RUN_DEFAULT), 0);
 	store_sink.finish(self);
 }
 
