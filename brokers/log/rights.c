@@ -30,6 +30,8 @@ static const struct intent_row {
 	    { "change the watch list", OPERATOR, true } },
 	{ FETTLE__KIND__KIND_ALERT_ACK, "alert/", "/ack",
 	    { "acknowledge alerts", OPERATOR | RESPONDER, false } },
+	{ FETTLE__KIND__KIND_QUARANTINE_RELEASE, "quarantine/", "",
+	    { "release what is quarantined", OPERATOR, false } },
 	{ FETTLE__KIND__KIND_JOB_PROPOSAL, "job/", "/proposal",
 	    { "propose jobs", OPERATOR, false } },
 };
