@@ -162,7 +162,8 @@ static const char *user_of(zmq_msg_t *payload)
 	return user == NULL ? "" : user;
 }
 
-/* No protocol of ours has messages of so many parts: a stranger who sends them is not heard again. */
+/* No protocol of ours has messages of so many parts: a stranger who sends them is not heard again.
+ */
 static void refuse_excess(const struct socket *socket)
 {
 	if (socket->faces_strangers)
