@@ -39,6 +39,7 @@ struct socket {
 	uv_poll_t poll;
 	bool is_closing, is_paused, faces_strangers;
 	int source; /* see socket_source */
+	const char *peer_address;
 	void (*on_message)(void *data, const struct bytes *parts, size_t count, const char *user);
 	void *data;
 	char endpoint[256];
@@ -107,6 +108,16 @@ bool socket_key_decode(const char *text, uint8_t out[SOCKET_KEY_SIZE])
 
 	return strlen(text) == SOCKET_KEY_TEXT - 1 && strspn(text, alphabet) == SOCKET_KEY_TEXT - 1
 	    && zmq_z85_decode(out, text) != NULL;
+}
+
+void socket_key_encode(const uint8_t key[SOCKET_KEY_SIZE], char out[SOCKET_KEY_TEXT])
+{
+	REQUIRE(zmq_z85_encode(out, key, SOCKET_KEY_SIZE) != NULL);
+}
+
+bool socket_is_inproc(const char *endpoint)
+{
+	return strncmp(endpoint, "inproc://", 9) == 0;
 }
 
 /* ---- receiving ---- */
@@ -185,11 +196,13 @@ static bool receive_one(struct socket *socket)
 	for (size_t i = 0; i < count; i++)
 		parts[i] = BYTES(zmq_msg_data(&messages[i]), zmq_msg_size(&messages[i]));
 	socket->source = zmq_msg_get(&messages[count - 1], ZMQ_SRCFD);
+	socket->peer_address = zmq_msg_gets(&messages[count - 1], "Peer-Address");
 	if (is_whole)
 		socket->on_message(socket->data, parts, count, user_of(&messages[count - 1]));
 	else
 		refuse_excess(socket);
 	socket->source = -1;
+	socket->peer_address = NULL;
 	close_parts(messages, count);
 	return true;
 }
@@ -325,13 +338,24 @@ static bool set_text(void *zmq, int option, const char *value)
 	return zmq_setsockopt(zmq, option, value, strlen(value)) == 0;
 }
 
+/* Read back: a build that does not honour it may still take it. */
+static bool enforce_domain(void *zmq)
+{
+	int value = 0;
+	size_t size = sizeof(value);
+
+	return set_int(zmq, ZAP_ENFORCE_DOMAIN, 1)
+	    && zmq_getsockopt(zmq, ZAP_ENFORCE_DOMAIN, &value, &size) == 0 && value == 1;
+}
+
 static bool set_curve(void *zmq, const struct socket_options *options)
 {
 	if (options->is_curve_server)
 		return set_int(zmq, ZMQ_CURVE_SERVER, 1)
 		    && set_text(zmq, ZMQ_CURVE_SECRETKEY, options->secret_key)
-		    && set_text(zmq, ZMQ_ZAP_DOMAIN, "fettle")
-		    && set_int(zmq, ZAP_ENFORCE_DOMAIN, 1);
+		    && set_text(zmq, ZMQ_ZAP_DOMAIN,
+			options->domain == NULL ? "fettle" : options->domain)
+		    && enforce_domain(zmq);
 	if (options->server_key == NULL)
 		return true;
 	return set_text(zmq, ZMQ_CURVE_SERVERKEY, options->server_key)
@@ -516,6 +540,11 @@ const char *socket_endpoint(const struct socket *socket)
 int socket_source(const struct socket *socket)
 {
 	return socket->source;
+}
+
+const char *socket_peer_address(const struct socket *socket)
+{
+	return socket->peer_address == NULL ? "" : socket->peer_address;
 }
 
 /* libzmq owns the descriptor and finds its end; what is none any more, or no socket, is let be. */

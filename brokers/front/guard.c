@@ -146,21 +146,28 @@ static void look_at(struct guard *guard, int fd)
 
 /* ---- a look at all ---- */
 
-static void on_shut(void *self, int fd, enum ledger_reason reason,
-    const uint8_t address[LEDGER_ADDRESS])
+static void note_address(struct guard *guard, const uint8_t address[LEDGER_ADDRESS])
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	struct guard *guard = self;
 
-	socket_disconnect(fd);
-	guard->ended[reason]++;
-	guard->ended_in_all++;
-	guard->has_news = true;
 	if (memcmp(address, mapped, sizeof(mapped)) == 0)
 		inet_ntop(AF_INET, address + sizeof(mapped), guard->address,
 		    sizeof(guard->address));
 	else
 		inet_ntop(AF_INET6, address, guard->address, sizeof(guard->address));
+}
+
+static void on_shut(void *self, const struct ledger_end *end)
+{
+	struct guard *guard = self;
+
+	socket_disconnect(end->fd);
+	guard->ended[end->reason]++;
+	guard->ended_in_all++;
+	guard->has_news = true;
+	note_address(guard, end->address);
+	if (end->reason == LEDGER_ENDLESS && end->agent != NULL)
+		guard->options.on_endless(guard->options.self, end->agent);
 }
 
 static void look(struct guard *guard, uint64_t now_ms)

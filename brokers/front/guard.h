@@ -23,6 +23,8 @@ struct guard_options {
 	struct ledger_front (*front_state)(void *self);
 	/* The front is not read, and holds more than it may: read it, and throw that away. */
 	void (*on_flooded)(void *self);
+	/* AGENT was ended for a message without end. */
+	void (*on_endless)(void *self, const uint8_t agent[16]);
 	void *self;
 };
 

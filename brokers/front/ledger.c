@@ -183,7 +183,10 @@ static void shut(struct ledger *ledger, size_t fd, enum ledger_reason reason)
 	if (entry->is_shut)
 		return;
 	entry->is_shut = true;
-	ledger->shut(ledger->self, (int)fd, reason, entry->address);
+	ledger->shut(ledger->self, &(struct ledger_end){ .fd = (int)fd,
+				       .reason = reason,
+				       .address = entry->address,
+				       .agent = entry->has_spoken ? entry->agent : NULL });
 }
 
 static bool is_here(const struct ledger *ledger, const struct entry *entry)

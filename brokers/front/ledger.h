@@ -72,8 +72,14 @@ struct ledger_front {
 	bool is_read, is_drained;
 };
 
-typedef void (*ledger_shut)(void *self, int fd, enum ledger_reason reason,
-    const uint8_t address[LEDGER_ADDRESS]);
+struct ledger_end {
+	int fd;
+	enum ledger_reason reason;
+	const uint8_t *address; /* LEDGER_ADDRESS bytes */
+	const uint8_t *agent;   /* 16 bytes; NULL: a stranger */
+};
+
+typedef void (*ledger_shut)(void *self, const struct ledger_end *end);
 void ledger_judge(struct ledger *ledger, struct ledger_front front, ledger_shut shut, void *self);
 
 /* As of the last look. */

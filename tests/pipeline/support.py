@@ -175,7 +175,8 @@ class Place:
         self.configure(content={"policies": [self.at("policies")],
                                 "detections": [self.at("detections")],
                                 "watchlist": self.at("watchlist.yaml")},
-                       agent={"skip": QUIET})
+                       agent={"skip": QUIET},
+                       gateway={"enrolment": "tcp://127.0.0.1:*"})
 
     def use_shipped(self, *names):
         """What is shipped in place of the test's own: "detections", "watchlist", "policies"."""

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "brokers/front/peers.h"
+#include "brokers/front/budgets.h"
 
 #include <stdlib.h>
 
@@ -12,7 +12,7 @@ enum {
 };
 
 struct peer {
-	uint8_t agent[PEERS_AGENT];
+	uint8_t agent[BUDGETS_AGENT];
 	/* In thousandths, so that milliseconds refill them without rounding. */
 	uint64_t milli_bytes, milli_messages;
 	uint64_t refilled_ms;
@@ -20,35 +20,35 @@ struct peer {
 	UT_hash_handle hh;
 };
 
-struct peers {
-	struct peers_limits limits;
+struct budgets {
+	struct budget_limits limits;
 	struct peer *all;
 };
 
-struct peers *peers_new(const struct peers_limits *limits)
+struct budgets *budgets_new(const struct budget_limits *limits)
 {
-	struct peers *peers = memory_new(sizeof(*peers));
+	struct budgets *budgets = memory_new(sizeof(*budgets));
 
-	peers->limits = *limits;
-	return peers;
+	budgets->limits = *limits;
+	return budgets;
 }
 
-void peers_free(struct peers *peers)
+void budgets_free(struct budgets *budgets)
 {
 	struct peer *peer, *next;
 
-	if (peers == NULL)
+	if (budgets == NULL)
 		return;
-	HASH_ITER (hh, peers->all, peer, next) {
-		HASH_DEL(peers->all, peer);
+	HASH_ITER (hh, budgets->all, peer, next) {
+		HASH_DEL(budgets->all, peer);
 		free(peer);
 	}
-	free(peers);
+	free(budgets);
 }
 
-size_t peers_count(const struct peers *peers)
+size_t budgets_count(const struct budgets *budgets)
 {
-	return HASH_COUNT(peers->all);
+	return HASH_COUNT(budgets->all);
 }
 
 static uint64_t savings(uint64_t a_second)
@@ -56,19 +56,20 @@ static uint64_t savings(uint64_t a_second)
 	return a_second * SECOND_MS * SAVINGS_S;
 }
 
-static struct peer *find(struct peers *peers, const uint8_t agent[PEERS_AGENT], uint64_t now_ms)
+static struct peer *find(struct budgets *budgets, const uint8_t agent[BUDGETS_AGENT],
+    uint64_t now_ms)
 {
 	struct peer *peer;
 
-	HASH_FIND(hh, peers->all, agent, PEERS_AGENT, peer);
+	HASH_FIND(hh, budgets->all, agent, BUDGETS_AGENT, peer);
 	if (peer != NULL)
 		return peer;
 	peer = memory_new(sizeof(*peer));
-	memcpy(peer->agent, agent, PEERS_AGENT);
-	peer->milli_bytes = savings(peers->limits.bytes_per_second);
-	peer->milli_messages = savings(peers->limits.messages_per_second);
+	memcpy(peer->agent, agent, BUDGETS_AGENT);
+	peer->milli_bytes = savings(budgets->limits.bytes_per_second);
+	peer->milli_messages = savings(budgets->limits.messages_per_second);
 	peer->refilled_ms = now_ms;
-	HASH_ADD(hh, peers->all, agent, PEERS_AGENT, peer);
+	HASH_ADD(hh, budgets->all, agent, BUDGETS_AGENT, peer);
 	return peer;
 }
 
@@ -79,14 +80,15 @@ static uint64_t refilled(uint64_t have, uint64_t a_second, uint64_t passed_ms)
 	return passed_ms > SAVINGS_S * SECOND_MS || more > most - have ? most : have + more;
 }
 
-static void refill(const struct peers *peers, struct peer *peer, uint64_t now_ms)
+static void refill(const struct budgets *budgets, struct peer *peer, uint64_t now_ms)
 {
 	uint64_t passed_ms = now_ms - peer->refilled_ms;
 
 	if (passed_ms == 0)
 		return;
-	peer->milli_bytes = refilled(peer->milli_bytes, peers->limits.bytes_per_second, passed_ms);
-	peer->milli_messages = refilled(peer->milli_messages, peers->limits.messages_per_second,
+	peer->milli_bytes = refilled(peer->milli_bytes, budgets->limits.bytes_per_second,
+	    passed_ms);
+	peer->milli_messages = refilled(peer->milli_messages, budgets->limits.messages_per_second,
 	    passed_ms);
 	peer->refilled_ms = now_ms;
 }
@@ -95,21 +97,21 @@ static void cut(struct peer *peer, uint64_t now_ms)
 {
 	if (now_ms >= peer->cut_until_ms + FORGIVEN_MS)
 		peer->cut_ms = 0;
-	peer->cut_ms = peer->cut_ms == 0 ? PEERS_FIRST_CUT_MS : 2 * peer->cut_ms;
-	if (peer->cut_ms > PEERS_LONGEST_CUT_MS)
-		peer->cut_ms = PEERS_LONGEST_CUT_MS;
+	peer->cut_ms = peer->cut_ms == 0 ? BUDGETS_FIRST_CUT_MS : 2 * peer->cut_ms;
+	if (peer->cut_ms > BUDGETS_LONGEST_CUT_MS)
+		peer->cut_ms = BUDGETS_LONGEST_CUT_MS;
 	peer->cut_until_ms = now_ms + peer->cut_ms;
 }
 
-bool peers_may_pass(struct peers *peers, const uint8_t agent[PEERS_AGENT], size_t size,
+bool budgets_may_pass(struct budgets *budgets, const uint8_t agent[BUDGETS_AGENT], size_t size,
     uint64_t now_ms)
 {
-	struct peer *peer = find(peers, agent, now_ms);
+	struct peer *peer = find(budgets, agent, now_ms);
 	uint64_t bytes = (uint64_t)size * SECOND_MS;
 
 	if (now_ms < peer->cut_until_ms)
 		return false;
-	refill(peers, peer, now_ms);
+	refill(budgets, peer, now_ms);
 	if (bytes > peer->milli_bytes || peer->milli_messages < SECOND_MS) {
 		cut(peer, now_ms);
 		return false;
@@ -119,9 +121,9 @@ bool peers_may_pass(struct peers *peers, const uint8_t agent[PEERS_AGENT], size_
 	return true;
 }
 
-void peers_cut_off(struct peers *peers, const uint8_t agent[PEERS_AGENT], uint64_t now_ms)
+void budgets_cut_off(struct budgets *budgets, const uint8_t agent[BUDGETS_AGENT], uint64_t now_ms)
 {
-	struct peer *peer = find(peers, agent, now_ms);
+	struct peer *peer = find(budgets, agent, now_ms);
 
 	if (now_ms >= peer->cut_until_ms)
 		cut(peer, now_ms);
@@ -133,13 +135,13 @@ static bool is_forgettable(const struct peer *peer, uint64_t now_ms)
 	    && (peer->cut_ms == 0 || now_ms >= peer->cut_until_ms + FORGIVEN_MS);
 }
 
-void peers_sweep(struct peers *peers, uint64_t now_ms)
+void budgets_sweep(struct budgets *budgets, uint64_t now_ms)
 {
 	struct peer *peer, *next;
 
-	HASH_ITER (hh, peers->all, peer, next)
+	HASH_ITER (hh, budgets->all, peer, next)
 		if (is_forgettable(peer, now_ms)) {
-			HASH_DEL(peers->all, peer);
+			HASH_DEL(budgets->all, peer);
 			free(peer);
 		}
 }
