@@ -48,6 +48,7 @@ int siem_test_run(const struct console *console, int argc, char **argv);
 int webhook_list_run(const struct console *console, int argc, char **argv);
 int webhook_test_run(const struct console *console, int argc, char **argv);
 int webhook_dead_run(const struct console *console, int argc, char **argv);
+int agents_admit_run(const struct console *console, int argc, char **argv);
 int completion_run(const struct console *console, int argc, char **argv);
 int settings_page_run(const struct console *console, int argc, char **argv);
 
@@ -65,5 +66,6 @@ extern const struct argp_option changes_options[];
 extern const struct argp_option results_options[];
 extern const struct argp_option policy_check_options[];
 extern const struct argp_option log_dump_options[];
+extern const struct argp_option agents_admit_options[];
 
 #endif

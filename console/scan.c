@@ -250,7 +250,7 @@ int scan_run(const struct console *console, int argc, char **argv)
 {
 	/* Nobody else is to connect, a `serve` elsewhere keeps its port, and who looks changes
 	 * nothing. */
-	const char *const flags[] = { "gateway.listen=tcp://127.0.0.1:*",
+	const char *const flags[] = { "gateway.listen=tcp://127.0.0.1:*", "gateway.enrolment=",
 		"inventory.announce_after=100ms", "agent.helper=later", NULL };
 	struct scan scan = { .started_ms = clock_monotonic_ms(),
 		.since_ms = clock_wall_ms(),

@@ -22,7 +22,8 @@ class Apart(support.Case):
                                             for name, path in self.files.items()})
         ports = {name: f"tcp://127.0.0.1:{support.free_port()}"
                  for name in ("agents", "gateways", "readers", "sinks")}
-        self.place.configure(gateway={"listen": ports["agents"], "log": ports["gateways"]},
+        self.place.configure(gateway={"listen": ports["agents"], "log": ports["gateways"],
+                                      "readers": ports["readers"]},
                              log={"agents": ports["gateways"], "readers": ports["readers"]},
                              processor={"log": ports["readers"], "verdicts": ports["sinks"]})
         # One of them by its environment variable instead of the file.
@@ -50,6 +51,7 @@ class Apart(support.Case):
         self.processes["agent"] = process
         process.wait_for("agent-ready")
         support.running.append(process)
+        self.place.admit(self.place.at("agent"))
 
     def start_all(self):
         for role in ("log", "sink", "processor", "gateway"):

@@ -236,6 +236,12 @@ class Place:
         running.append(process)
         return process
 
+    def admit(self, *directories):
+        """The agents of these data directories, once each has made its key."""
+        keys = [os.path.join(directory, "keys", "agent.pub") for directory in directories]
+        until(lambda: all(os.path.exists(key) for key in keys), "the agents' keys")
+        self.run("agents", "admit", *keys)
+
     def clean_up(self):
         try:
             for process in self.processes:
