@@ -3,9 +3,10 @@
 """strangers - a gateway under attack, while an agent of its own delivers.
 
 A number of strangers a second, each after another fashion: no CURVE, keys that nobody admitted,
-user ids of their own making, a recording of an agent's session played again, handshakes that hang,
-frames without end; 500 that hang or stuff their handshake at any time; and an agent whose key is
-admitted and which has turned: messages that do not end, messages of a thousand parts, floods.
+revoked keys, user ids of their own making, a recording of an agent's session played again,
+handshakes that hang, frames without end; 500 that hang or stuff their handshake at any time; and
+agents whose keys are admitted and which have turned: messages that do not end, messages of a
+thousand parts, frames too long.
 
 None of the strangers may get in; the honest agent's every fact must come, and its link must answer
 throughout; the gateway may never take more than 256 MiB and 64 KiB an agent.
@@ -15,11 +16,15 @@ throughout; the gateway may never take more than 256 MiB and 64 KiB an agent.
 import argparse
 import asyncio
 import collections
+import hashlib
+import multiprocessing
 import os
 import random
 import shutil
 import signal
+import socket
 import struct
+import subprocess
 import sys
 import time
 
@@ -27,7 +32,8 @@ import kill
 import zmtp
 
 MIB = 1 << 20
-AGENTS = 3  # the generator, the one that is asked after its health, and the one that has turned
+TURNED = ("endless_message", "endless_crumbs", "slow_endless", "many_parts", "two_parts", "too_long")
+AGENTS = 2 + len(TURNED)  # with the generator, and the one that is asked after its health
 BOUND = 256 * MIB + AGENTS * 64 * 1024
 HANGING = 500
 FACTS_A_SECOND = 100
@@ -40,13 +46,24 @@ class Attack:
     def __init__(self, system, arguments):
         self.system, self.arguments = system, arguments
         self.port = int(system.gateway.rsplit(":", 1)[1])
-        self.server_key = None
-        self.pulse_pair, self.turned_pair = zmtp.key_pair(), zmtp.key_pair()
+        with open(os.path.join(system.data, "keys/server.pub"), encoding="ascii") as key:
+            self.server_key = zmtp.z85_decode(key.read().strip())
+        self.pulse_pair, self.revoked_pair = zmtp.key_pair(), zmtp.key_pair()
+        self.turned_pairs = {name: zmtp.key_pair() for name in TURNED}
         self.recording = b""
         self.let_in, self.tried = [], collections.Counter()
         self.turned_sent = 0
-        self.round_trips, self.pauses = [], []
-        self.end = None
+        self.end = time.monotonic() + arguments.seconds
+
+    def admit_all(self):
+        pairs = [self.pulse_pair, self.revoked_pair, *self.turned_pairs.values()]
+        files = [os.path.join(self.system.directory, f"{i}.pub") for i in range(len(pairs))]
+        for path, pair in zip(files, pairs):
+            with open(path, "w", encoding="ascii") as file:
+                file.write(zmtp.z85_encode(pair[0]) + "\n")
+        subprocess.run([self.system.fettle, "--data", self.system.data, "agents", "admit", *files],
+                       check=True, stderr=subprocess.DEVNULL)
+        revoke(self.system.data, self.revoked_pair[0])
 
     async def dial(self):
         return await zmtp.Peer.dial(self.port)
@@ -70,9 +87,11 @@ class Attack:
 
     async def unknown_key(self, peer, *metadata):
         await peer.curve(self.server_key, zmtp.key_pair(), zmtp.dealer(*metadata))
-        await peer.send(peer.message(zmtp.link_hello()))
-        await peer.receive_message()
         self.let_in.append("unknown key")
+
+    async def revoked_key(self, peer):
+        await peer.curve(self.server_key, self.revoked_pair)
+        self.let_in.append("revoked key")
 
     async def forged_id(self, peer):
         await self.unknown_key(peer, (b"User-Id", self.forged()))
@@ -147,7 +166,7 @@ class Attack:
 
     async def strangers(self):
         manners = (self.no_mechanism, self.plain, self.curve_in_the_clear, self.unknown_key,
-                   self.forged_id, self.stolen_public_key, self.replay, self.garbage,
+                   self.revoked_key, self.forged_id, self.stolen_public_key, self.replay, self.garbage,
                    self.garbled_handshake, self.http, self.giant_frame, self.loris)
         begin, tasks, count = time.monotonic(), [], 0
         while not self.is_over():
@@ -162,14 +181,16 @@ class Attack:
             await self.once(manner)
             await asyncio.sleep(0.5)  # the machine is shared
 
-    # ---- the agent that has turned ----
+    # ---- agents that have turned ----
 
-    async def as_turned(self, manner):
+    async def as_turned(self, name):
+        manner = getattr(self, name)
         while not self.is_over():
             try:
                 peer = await self.dial()
-                await asyncio.wait_for(peer.curve(self.server_key, self.turned_pair), PATIENCE_S)
-                self.tried[manner.__name__] += 1
+                await asyncio.wait_for(peer.curve(self.server_key, self.turned_pairs[name]),
+                                       PATIENCE_S)
+                self.tried[name] += 1
                 await asyncio.wait_for(manner(peer), PATIENCE_S)
             except (zmtp.Refused, OSError, asyncio.TimeoutError):
                 await asyncio.sleep(0.05)  # as any client would
@@ -205,57 +226,89 @@ class Attack:
         await peer.send(peer.message(bytes(200 * 1024)))
         await peer.until_ended()
 
-    # ---- the honest ones ----
-
-    async def pulse(self):
-        """An agent's link, asked after its health all the time: how long each answer takes."""
-        last = time.monotonic()
-        while not self.is_over():
-            try:
-                peer = await self.dial()
-                await asyncio.wait_for(peer.curve(self.server_key, self.pulse_pair), PATIENCE_S)
-                await peer.send(peer.message(zmtp.link_hello()))
-                session = zmtp.link_session(await asyncio.wait_for(peer.receive_message(),
-                                                                   PATIENCE_S))
-                while not self.is_over():
-                    begin = time.monotonic()
-                    await peer.send(peer.message(zmtp.link_ping(session)))
-                    await asyncio.wait_for(peer.receive_message(), PATIENCE_S)
-                    now = time.monotonic()
-                    self.round_trips.append(now - begin)
-                    self.pauses.append(now - last)
-                    last = now
-                    await asyncio.sleep(PULSE_S)  # the pulse
-            except (zmtp.Refused, OSError, asyncio.TimeoutError):
-                await asyncio.sleep(0.05)  # as any client would
-        self.pauses.append(time.monotonic() - last)
-
     async def record(self):
-        """The bytes of one whole session of an admitted agent."""
-        peer = await self.dial()
+        """The bytes of one whole session of an admitted agent, once the gateway knows it."""
+        deadline = time.monotonic() + kill.DEADLINE_S
+        while not self.recording:
+            peer = await self.dial()
+            try:
+                self.recording = await asyncio.wait_for(self.recorded(peer), PATIENCE_S)
+            except (zmtp.Refused, OSError) as refusal:
+                if time.monotonic() > deadline:
+                    raise kill.Failure("an admitted key is refused") from refusal
+                await asyncio.sleep(0.05)  # as any client would
+            finally:
+                peer.close()
+
+    async def recorded(self, peer):
         sent, send = [], peer.send
 
         async def listen(data):
             sent.append(data)
             await send(data)
         peer.send = listen
-        await asyncio.wait_for(peer.curve(self.server_key, self.pulse_pair), PATIENCE_S)
+        await peer.curve(self.server_key, self.pulse_pair)
         await peer.send(peer.message(zmtp.link_hello()))
-        await asyncio.wait_for(peer.receive_message(), PATIENCE_S)
-        self.recording = b"".join(sent)
-        peer.close()
+        await peer.receive_message()
+        return b"".join(sent)
 
     async def run(self):
-        with open(os.path.join(self.system.data, "keys/server.pub"), encoding="ascii") as key:
-            self.server_key = zmtp.z85_decode(key.read().strip())
-        await self.record()
-        self.end = time.monotonic() + self.arguments.seconds
         hanging = (self.hang_at_once, self.hang_after_hello, self.stuff_handshake)
-        turned = (self.endless_message, self.endless_crumbs, self.slow_endless, self.many_parts,
-                  self.two_parts, self.too_long)
         await asyncio.gather(
-            self.pulse(), self.strangers(), *(self.as_turned(manner) for manner in turned),
+            self.strangers(), *(self.as_turned(name) for name in TURNED),
             *(self.hangers(hanging[i % len(hanging)]) for i in range(HANGING)))
+
+
+class Pulse:
+    """An honest agent's link, asked after its health all the time: how long each answer takes."""
+
+    def __init__(self, attack):
+        self.attack = attack
+        self.round_trips, self.pauses = [], []
+        self.last = time.monotonic()
+
+    async def session(self):
+        peer = await self.attack.dial()
+        await peer.curve(self.attack.server_key, self.attack.pulse_pair)
+        await peer.send(peer.message(zmtp.link_hello()))
+        number = zmtp.link_session(await peer.receive_message())
+        while not self.attack.is_over():
+            begin = time.monotonic()
+            await peer.send(peer.message(zmtp.link_ping(number)))
+            await peer.receive_message()
+            self.round_trips.append(time.monotonic() - begin)
+            self.pauses.append(time.monotonic() - self.last)
+            self.last = time.monotonic()
+            await asyncio.sleep(PULSE_S)  # the pulse
+
+    async def run(self):
+        left = self.attack.end - time.monotonic()
+        while left > 0:
+            try:
+                await asyncio.wait_for(self.session(), left)
+            except (zmtp.Refused, OSError, asyncio.TimeoutError):
+                await asyncio.sleep(0.05)  # as any client would
+            left = self.attack.end - time.monotonic()
+        self.pauses.append(time.monotonic() - self.last)
+
+
+def pulse(attack, results):
+    """In a process of its own: the attackers' must not make it wait."""
+    beat = Pulse(attack)
+    asyncio.run(beat.run())
+    results.send((beat.round_trips, beat.pauses))
+
+
+def revoke(data, public_key):
+    """By the log's local socket: proto/control.proto's member order, revoke."""
+    agent = hashlib.blake2b(public_key, digest_size=16).digest()
+    request = zmtp.field(3, b"\x08\x02" + zmtp.field(2, agent) + zmtp.field(3, b"it left"))
+    with socket.socket(socket.AF_UNIX) as control:
+        control.connect(os.path.join(data, "control.sock"))
+        control.sendall(struct.pack(">I", len(request)) + request)
+        answer = control.recv(4096)
+    if answer[4:6] != b"\x08\x00":
+        raise kill.Failure(f"a key was not revoked: {answer}")
 
 
 def memory(pid):
@@ -270,11 +323,10 @@ def is_sanitized(pid):
         return "libasan" in maps.read()
 
 
-def judge(attack, system, facts):
+def judge(attack, system, facts, round_trips, pauses):
     complaints = []
     peak, now = memory(system.running["gateway"].pid)
-    trips = sorted(attack.round_trips)
-    longest = max(attack.pauses)
+    trips, longest = sorted(round_trips), max(pauses)
     appended = system.status()["log"]["appended"]
     print(f"{sum(attack.tried.values())} attempts in {attack.arguments.seconds} s, "
           f"{len(attack.let_in)} let in; memory at most {peak / MIB:.0f} MiB "
@@ -296,21 +348,34 @@ def judge(attack, system, facts):
     return complaints
 
 
-def run(system, arguments):
-    facts = FACTS_A_SECOND * arguments.seconds
-    attack = Attack(system, arguments)
+def start(system):
     for role in ("log", "gateway"):
         system.start(role)
     kill.wait_until("the server's key", lambda: os.path.exists(
         os.path.join(system.data, "keys/server.pub")))
     kill.wait_until("the log", lambda: (system.status() or {}).get("log") is not None)
+
+
+def run(system, arguments):
+    facts = FACTS_A_SECOND * arguments.seconds
+    start(system)
+    attack = Attack(system, arguments)
+    attack.admit_all()
+    asyncio.run(attack.record())
     system.start("generator", facts, FACTS_A_SECOND)
+    system.admit(os.path.dirname(system.journal))
+    attack.end = time.monotonic() + arguments.seconds
+    mine, theirs = multiprocessing.Pipe()
+    beating = multiprocessing.Process(target=pulse, args=(attack, theirs))
+    beating.start()
     asyncio.run(attack.run())
+    round_trips, pauses = mine.recv()
+    beating.join()
     generator = system.running["generator"]
     kill.wait_until("the honest agent's end", lambda: generator.poll() is not None)
     if generator.returncode != 0:
         raise kill.Failure(f"the honest agent ended with {generator.returncode}")
-    complaints = judge(attack, system, facts)
+    complaints = judge(attack, system, facts, round_trips, pauses)
     for role in ("gateway", "log"):
         system.running[role].send_signal(signal.SIGTERM)
         if system.running[role].wait(kill.DEADLINE_S) != 0:
