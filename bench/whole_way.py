@@ -59,7 +59,8 @@ class Server:
             self.roles = {role: subprocess.Popen(
                 [self.fettle, "--data", self.data, "--config", config, role], stderr=log)
                 for role in roles}
-        while not os.path.exists(self.key()):
+        socket = os.path.join(self.data, "control.sock")
+        while not (os.path.exists(self.key()) and os.path.exists(socket)):
             time.sleep(0.01)
         self.wait_until_quiet()
 

@@ -8,7 +8,7 @@
 #include "core/log.h"
 #include "core/zap.h"
 
-enum { REPORT_MS = 60 * 1000 };
+enum { REPORT_MS = 60 * 1000, REPORTS_MAX = 10 };
 
 struct admission {
 	struct zap *zap;
@@ -24,7 +24,9 @@ struct admission {
 	size_t owners_count;
 	uint8_t probe[SOCKET_KEY_SIZE];
 	bool has_refused_probe;
-	uint64_t reported_ms, unreported;
+	uint8_t reported_key[SOCKET_KEY_SIZE]; /* last */
+	uint64_t reporting_since_ms, unreported;
+	unsigned reports; /* since then */
 };
 
 /* ---- connections ---- */
@@ -71,21 +73,34 @@ const struct member *admission_check(struct admission *admission, const char *us
 
 /* ---- deciding ---- */
 
-/* Once a minute: who is refused comes again and again. */
-static void report(struct admission *admission, const struct zap_request *request, const char *why)
+/* Some a minute, and of one key once: who is refused comes again and again. */
+static bool may_report(struct admission *admission, const uint8_t key[SOCKET_KEY_SIZE])
 {
 	uint64_t now_ms = clock_monotonic_ms();
+	bool is_same = memcmp(admission->reported_key, key, SOCKET_KEY_SIZE) == 0;
+
+	if (now_ms - admission->reporting_since_ms >= REPORT_MS) {
+		admission->reporting_since_ms = now_ms;
+		admission->reports = 0;
+		is_same = false;
+	}
+	return !is_same && admission->reports < REPORTS_MAX;
+}
+
+static void report(struct admission *admission, const struct zap_request *request, const char *why)
+{
 	char key[SOCKET_KEY_TEXT];
 
 	admission->unreported++;
-	if (admission->reported_ms != 0 && now_ms - admission->reported_ms < REPORT_MS)
+	if (!may_report(admission, request->key))
 		return;
 	socket_key_encode(request->key, key);
 	log_write(LOG_WARN, "admission-refused",
 	    LOG_FIELDS(LOG_TEXT("address", request->address), LOG_TEXT("key", key),
 		LOG_NUMBER("times", admission->unreported)),
 	    "%s", why);
-	admission->reported_ms = now_ms;
+	memcpy(admission->reported_key, request->key, SOCKET_KEY_SIZE);
+	admission->reports++;
 	admission->unreported = 0;
 }
 

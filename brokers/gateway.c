@@ -542,6 +542,14 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 	return STATUS_OK;
 }
 
+void gateway_addresses(const struct settings *in_use, const char **listen, const char **enrolment)
+{
+	const struct gateway_settings *set = settings_of(in_use, "gateway");
+
+	*listen = set->listen;
+	*enrolment = set->enrolment;
+}
+
 const struct role gateway_role = {
 	.name = "gateway",
 	.summary = "faces the endpoints: authenticates, bounds and relays",

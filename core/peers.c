@@ -14,7 +14,7 @@
 #include "core/log.h"
 #include "core/require.h"
 
-enum { REREAD_MS = 1000, REPORT_MS = 60 * 1000, KEYS_MAX = 4096 };
+enum { REREAD_MS = 20, REPORT_MS = 60 * 1000, KEYS_MAX = 4096 };
 
 struct peers_door {
 	struct peers *peers;
@@ -234,9 +234,13 @@ const struct peers_door *peers_add_door(struct peers *peers, const char *domain,
 	*door = (struct peers_door){ .peers = peers, .domain = domain, .roles = roles };
 	peers->doors[peers->doors_count++] = door;
 	read_door(door);
-	peers->read_ms = clock_monotonic_ms();
 	zap_add(peers->zap, domain, decide, door);
 	return door;
+}
+
+uint64_t peers_refused(const struct peers *peers)
+{
+	return zap_refused(peers->zap);
 }
 
 const char *peers_secret_key(const struct peers_door *door)

@@ -52,8 +52,11 @@ void peers_close(struct peers *peers); /* NULL is fine; its doors go with it */
  */
 const struct peers_door *peers_add_door(struct peers *peers, const char *domain,
     const char *const *roles);
-/* Reads the lists anew.  It is done too, at most once a second, when an unknown key knocks. */
+/* Reads the lists anew.  It is done too, at most fifty times a second, when an unknown key knocks.
+ */
 void peers_reload(struct peers *peers);
+
+uint64_t peers_refused(const struct peers *peers); /* handshakes, so far */
 
 const char *peers_secret_key(const struct peers_door *door);
 const char *peers_domain(const struct peers_door *door);

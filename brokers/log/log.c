@@ -38,6 +38,7 @@ struct log_settings {
 	char *readers;
 	uint64_t keep;
 	uint64_t size_max;
+	uint32_t resync_rate;
 };
 
 static const struct setting settings[] = { SETTING_TEXT(struct log_settings, agents,
@@ -50,6 +51,8 @@ static const struct setting settings[] = { SETTING_TEXT(struct log_settings, age
 	    "read them"),
 	SETTING_SIZE(struct log_settings, size_max, 8ULL << 30, 16ULL << 20, 1ULL << 42,
 	    "above this the oldest that were read go earlier"),
+	SETTING_U32(struct log_settings, resync_rate, 10, 1, 100000,
+	    "how many agents a second send all facts anew after a restore"),
 	SETTING_END };
 
 const struct setting_section log_section = { .name = "log",
@@ -483,9 +486,21 @@ static enum status describe_lanes(struct log_role *role, const uint8_t agent[16]
 struct greeting {
 	struct bytes agent;
 	const Fettle__Hello *hello;
-	uint64_t epoch;                      /* that is given */
 	bool is_admitted, has_next_admitted; /* the agent; the key that it offers */
+	struct log_greeting outcome;
 };
+
+/* Two machines speak with the agent's key. */
+static enum status shut_out(struct log_role *role, const struct greeting *greeting)
+{
+	char name[2 * AGENT_ID_SIZE + 1];
+
+	bytes_to_hex(greeting->agent, name);
+	log_write(LOG_WARN, "agent-cloned", LOG_FIELDS(LOG_TEXT("agent", name)),
+	    "two machines speak with the key of this agent, in turn; it is not let in");
+	return log_members_quarantine(role->store, greeting->agent.data,
+	    "two machines speak with its key, in turn", clock_wall_ms());
+}
 
 static enum status write_greeting(struct log_role *role, void *data)
 {
@@ -501,8 +516,22 @@ static enum status write_greeting(struct log_role *role, void *data)
 		    record_bytes(hello->next_key), now_ms, &greeting->has_next_admitted);
 	if (status != STATUS_OK || !greeting->is_admitted)
 		return status;
-	return log_store_hello(role->store, greeting->agent.data, record_bytes(hello->store),
-	    hello->epoch, hello->start, now_ms, &greeting->epoch);
+	status = log_store_hello(role->store, greeting->agent.data, hello, now_ms,
+	    &greeting->outcome);
+	return status == STATUS_OK && greeting->outcome.verdict == HELLO_CLONE
+	         ? shut_out(role, greeting)
+	         : status;
+}
+
+/* A fleet that begins anew sends so many agents' facts a second as the log is set to take. */
+static enum status spread_over(struct log_role *role, Fettle__Welcome *welcome)
+{
+	uint64_t agents;
+	enum status status = log_store_agents(role->store, &agents);
+
+	if (status == STATUS_OK)
+		RECORD_SET(welcome, spread_ms, agents * 1000 / role->settings->resync_rate);
+	return status;
 }
 
 static bool has_pending_of(const struct log_role *role, struct bytes agent)
@@ -531,12 +560,19 @@ static enum status on_agent_hello(void *host, struct bytes identity, const Fettl
 	 */
 	if (has_pending_of(role, identity))
 		flush(role);
+	greeting.outcome.is_here = acceptor_find(role->agents, identity) != NULL;
 	status = transact(role, write_greeting, &greeting);
 	if (status == STATUS_OK && !greeting.is_admitted) {
 		*reason = "this agent is not admitted";
 		return STATUS_DENIED;
 	}
 	wake_readers(role);
+	if (status == STATUS_OK && greeting.outcome.verdict == HELLO_CLONE) {
+		*reason = "two machines speak with this key";
+		return STATUS_REJECT;
+	}
+	if (status == STATUS_OK)
+		status = spread_over(role, welcome);
 	if (status == STATUS_OK)
 		status = describe_lanes(role, identity.data, welcome, arena);
 	if (status == STATUS_OK)
@@ -547,7 +583,7 @@ static enum status on_agent_hello(void *host, struct bytes identity, const Fettl
 		fail(role, status);
 		return status;
 	}
-	RECORD_SET(welcome, epoch, greeting.epoch);
+	RECORD_SET(welcome, epoch, greeting.outcome.epoch);
 	RECORD_SET(welcome, generation, log_store_generation(role->store));
 	RECORD_SET(welcome, server_ms, clock_wall_ms());
 	if (greeting.has_next_admitted)
@@ -559,7 +595,7 @@ static enum status on_agent_hello(void *host, struct bytes identity, const Fettl
 	welcome->sends[welcome->n_sends++] = command;
 	session = memory_new(sizeof(*session));
 	memcpy(session->writer, identity.data, AGENT_ID_SIZE);
-	session->epoch = greeting.epoch;
+	session->epoch = greeting.outcome.epoch;
 	*data = session;
 	return STATUS_OK;
 }

@@ -92,7 +92,8 @@ class System:
 
     def admit(self, *directories):
         keys = [os.path.join(directory, "keys/agent.pub") for directory in directories]
-        wait_until("the agents' keys", lambda: all(os.path.exists(key) for key in keys))
+        keys_and_log = [*keys, os.path.join(self.data, "control.sock")]
+        wait_until("the agents' keys", lambda: all(map(os.path.exists, keys_and_log)))
         subprocess.run([self.fettle, "--data", self.data, "agents", "admit", *keys], check=True,
                        stderr=subprocess.DEVNULL)
 
