@@ -12,6 +12,8 @@
 
 #include "brokers/admission.h"
 #include "brokers/enrolment.h"
+#include "brokers/front/budgets.h"
+#include "brokers/front/guard.h"
 #include "brokers/member_reader.h"
 #include "brokers/roles.h"
 #include "brokers/self_test.h"
@@ -23,6 +25,10 @@
 
 enum {
 	FRONT_HIGH_WATER_MARK = 32,
+	BACK_HIGH_WATER_MARK = 128, /* frames: what is on its way to the log must fit in memory */
+	MUTE_MS = 10 * 1000,
+	FILES_OF_OURS = 256, /* and for what arrives between two looks an eighth of all */
+	SWEEP_MS = 5 * 60 * 1000,
 	RETRY_MS = 5,
 	REOPEN_MS = 2000,
 	/* What comes before a relayed frame: the agent's id and the front socket's route. */
@@ -36,6 +42,12 @@ struct gateway_settings {
 	char *readers;
 	char *log_key;
 	char *enrolment;
+	uint32_t connections_max;
+	uint32_t strangers_max;
+	uint32_t strangers_per_address;
+	uint64_t held_max;
+	uint64_t agent_bytes;
+	uint32_t agent_messages;
 };
 
 static const struct setting settings[] = {
@@ -49,6 +61,18 @@ static const struct setting settings[] = {
 	    "where machines ask to be let in; empty: nowhere"),
 	SETTING_TEXT(struct gateway_settings, log_key, "",
 	    "file of the log's public key; empty: keys/log.pub in the data directory"),
+	SETTING_U32(struct gateway_settings, connections_max, 0, 0, 1000000,
+	    "connections at once, agents and others; 0: as many as the limit of open files allows"),
+	SETTING_U32(struct gateway_settings, strangers_max, 2000, 10, 1000000,
+	    "connections at once that have not yet shown to be an agent's"),
+	SETTING_U32(struct gateway_settings, strangers_per_address, 1000, 10, 1000000,
+	    "of them from one address"),
+	SETTING_SIZE(struct gateway_settings, held_max, 64ULL << 20, 8ULL << 20, 1ULL << 40,
+	    "bytes of messages held at once, of all agents together"),
+	SETTING_SIZE(struct gateway_settings, agent_bytes, 128ULL << 20, 64ULL << 10, 1ULL << 40,
+	    "bytes that one agent may send in a second"),
+	SETTING_U32(struct gateway_settings, agent_messages, 20000, 10, 100000000,
+	    "messages that one agent may send in a second"),
 	SETTING_END
 };
 
@@ -61,17 +85,19 @@ struct gateway {
 	struct sockets *sockets;
 	struct socket *front, *back;
 	struct admission *admission;
+	struct guard *guard;
+	struct budgets *budgets;
 	struct member_reader *members;
 	struct enrolment *enrolment; /* NULL: there is none */
 	struct key_pair keys;
 	struct peers_caller caller; /* towards the log, where it is another process */
 	char log_key[SOCKET_KEY_TEXT];
-	uv_timer_t retry;
+	uv_timer_t retry, sweep;
 	struct buffer waiting_header, waiting_frame; /* a frame that the log had no room for */
-	bool is_waiting;
+	bool is_waiting, is_shedding;
 	uint64_t waiting_since_ms;
 	struct socket_options back_options;
-	uint64_t relayed, answered, anonymous, undelivered, shut_out;
+	uint64_t relayed, answered, anonymous, undelivered, shut_out, cut, shed;
 };
 
 /* ---- towards the log ---- */
@@ -126,7 +152,7 @@ static void on_retry(uv_timer_t *retry)
 		uv_timer_start(&gateway->retry, on_retry, RETRY_MS, 0);
 		return;
 	}
-	gateway->is_waiting = false;
+	gateway->is_waiting = gateway->is_shedding = false;
 	gateway->relayed++;
 	socket_pause(gateway->front, false);
 }
@@ -141,6 +167,23 @@ static void wait_for_log(struct gateway *gateway, struct bytes header, struct by
 	gateway->waiting_since_ms = clock_monotonic_ms();
 	socket_pause(gateway->front, true);
 	uv_timer_start(&gateway->retry, on_retry, RETRY_MS, 0);
+}
+
+static void cut_off(struct gateway *gateway)
+{
+	socket_disconnect(socket_source(gateway->front));
+	guard_note_cut(gateway->guard);
+	gateway->cut++;
+}
+
+static void relay(struct gateway *gateway, struct bytes header, struct bytes frame)
+{
+	if (gateway->is_shedding)
+		gateway->shed++;
+	else if (to_log(gateway, header, frame) == STATUS_OK)
+		gateway->relayed++;
+	else
+		wait_for_log(gateway, header, frame);
 }
 
 /* Its first message by a key that it offered in a rotation: the log waits to hear of that. */
@@ -174,26 +217,80 @@ static bool take_agent(struct gateway *gateway, const char *user, uint8_t id[HEA
 	return true;
 }
 
+static void refuse_malformed(struct gateway *gateway, const uint8_t agent[HEADER_ID],
+    uint64_t now_ms)
+{
+	budgets_cut_off(gateway->budgets, agent, now_ms);
+	cut_off(gateway);
+	if (gateway->anonymous++ == 0)
+		log_warn("gateway-anonymous", "dropped a message that is not of our protocol");
+}
+
 static void on_agent_message(void *data, const struct bytes *parts, size_t count, const char *user)
 {
 	struct gateway *gateway = data;
 	uint8_t header[HEADER_ID + ROUTE_MAX];
-	struct bytes slice;
+	uint64_t now_ms = clock_monotonic_ms();
 
 	if (!take_agent(gateway, user, header))
 		return;
 	if (count != 2 || parts[0].size > ROUTE_MAX) {
-		if (gateway->anonymous++ == 0)
-			log_warn("gateway-anonymous", "dropped a message that is not of our "
-						      "protocol");
+		refuse_malformed(gateway, header, now_ms);
+		return;
+	}
+	guard_delivered(gateway->guard, socket_source(gateway->front), parts[1].size, header);
+	if (!budgets_may_pass(gateway->budgets, header, parts[1].size, now_ms)) {
+		cut_off(gateway);
 		return;
 	}
 	memcpy(header + HEADER_ID, parts[0].data, parts[0].size);
-	slice = BYTES(header, HEADER_ID + parts[0].size);
-	if (to_log(gateway, slice, parts[1]) == STATUS_OK)
-		gateway->relayed++;
-	else
-		wait_for_log(gateway, slice, parts[1]);
+	relay(gateway, BYTES(header, HEADER_ID + parts[0].size), parts[1]);
+}
+
+/* ---- under pressure ---- */
+
+/* Ends the shedding once all is read: what comes from now on waits again. */
+static struct ledger_front front_state(void *self)
+{
+	struct gateway *gateway = self;
+	bool has_input = socket_has_input(gateway->front);
+
+	if (gateway->is_shedding && !has_input) {
+		gateway->is_shedding = false;
+		socket_pause(gateway->front, true);
+	}
+	return (struct ledger_front){ .is_read = !gateway->is_waiting || gateway->is_shedding,
+		.is_drained = !gateway->is_waiting && !has_input };
+}
+
+/*
+ * The log takes nothing, and the agents' messages fill the memory.  Whoever is cut off leaves them
+ * here all the same, so they are read and dropped: every one is sent again.
+ */
+static void on_flooded(void *self)
+{
+	struct gateway *gateway = self;
+
+	if (gateway->is_shedding)
+		return;
+	log_warn("gateway-shedding", "the log takes nothing and agents send more than memory may "
+				     "hold: it is dropped, and will be sent again");
+	gateway->is_shedding = true;
+	socket_pause(gateway->front, false);
+}
+
+static void on_endless(void *self, const uint8_t agent[HEADER_ID])
+{
+	struct gateway *gateway = self;
+
+	budgets_cut_off(gateway->budgets, agent, clock_monotonic_ms());
+}
+
+static void on_sweep(uv_timer_t *sweep)
+{
+	struct gateway *gateway = sweep->data;
+
+	budgets_sweep(gateway->budgets, clock_monotonic_ms());
 }
 
 /* ---- towards the agents ---- */
@@ -264,6 +361,7 @@ static enum status call_log(struct gateway *gateway, const struct role_host *hos
 
 	gateway->back_options = (struct socket_options){ .type = SOCKET_DEALER,
 		.endpoint = endpoint,
+		.high_water_mark = BACK_HIGH_WATER_MARK,
 		.on_message = on_log_message,
 		.data = gateway };
 	if (!socket_is_inproc(endpoint)) {
@@ -302,9 +400,47 @@ static enum status open_enrolment(struct gateway *gateway, const char *endpoint)
 	return endpoint[0] == '\0' ? STATUS_OK : enrolment_open(&options, &gateway->enrolment);
 }
 
+/* How many connections there may be, so that a descriptor is left for everything else. */
+static size_t connections_max(const struct gateway_settings *set)
+{
+	uint64_t files = guard_raise_file_limit(), spare = FILES_OF_OURS + files / 8;
+	uint64_t most = files > 2 * spare ? files - spare : files / 2;
+
+	if (set->connections_max == 0)
+		return most;
+	if (set->connections_max > most)
+		log_write(LOG_WARN, "gateway-files",
+		    LOG_FIELDS(LOG_NUMBER("connections", most),
+			LOG_NUMBER("wanted", set->connections_max), LOG_NUMBER("files", files)),
+		    "the limit of open files allows fewer connections than "
+		    "gateway.connections_max");
+	return set->connections_max < most ? set->connections_max : most;
+}
+
+static void open_guard(struct gateway *gateway, uv_loop_t *loop, const struct gateway_settings *set)
+{
+	const struct guard_options options = { .loop = loop,
+		.endpoint = socket_endpoint(gateway->front),
+		.limits = { .mute_ms = MUTE_MS,
+		    .frame_max = LINK_FRAME_MAX,
+		    .queue_frames = FRONT_HIGH_WATER_MARK,
+		    .held_max = set->held_max,
+		    .connections_max = connections_max(set),
+		    .strangers_max = set->strangers_max,
+		    .strangers_per_address = set->strangers_per_address },
+		.front_state = front_state,
+		.on_flooded = on_flooded,
+		.on_endless = on_endless,
+		.self = gateway };
+
+	gateway->guard = guard_new(&options);
+	uv_timer_start(&gateway->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+}
+
 static void stop(void *self)
 {
 	struct gateway *gateway = self;
+	uint64_t ended = gateway->guard == NULL ? 0 : guard_ended(gateway->guard);
 
 	log_write(LOG_INFO, "gateway-stopped",
 	    LOG_FIELDS(LOG_NUMBER("relayed", gateway->relayed),
@@ -313,13 +449,17 @@ static void stop(void *self)
 		LOG_NUMBER("undelivered", gateway->undelivered),
 		LOG_NUMBER("shut_out", gateway->shut_out),
 		LOG_NUMBER("refused",
-		    gateway->admission == NULL ? 0 : admission_refused(gateway->admission))),
+		    gateway->admission == NULL ? 0 : admission_refused(gateway->admission)),
+		LOG_NUMBER("ended", ended), LOG_NUMBER("cut", gateway->cut),
+		LOG_NUMBER("shed", gateway->shed)),
 	    "stopped");
 	enrolment_close(gateway->enrolment);
 	member_reader_close(gateway->members);
 	admission_close(gateway->admission);
+	guard_free(gateway->guard);
 	sockets_free(gateway->sockets);
 	uv_close((uv_handle_t *)&gateway->retry, NULL);
+	uv_close((uv_handle_t *)&gateway->sweep, NULL);
 }
 
 static void finish(void *self)
@@ -329,6 +469,7 @@ static void finish(void *self)
 	peers_caller_fini(&gateway->caller);
 	buffer_fini(&gateway->waiting_header);
 	buffer_fini(&gateway->waiting_frame);
+	budgets_free(gateway->budgets);
 	free(gateway);
 }
 
@@ -379,12 +520,17 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 		return status;
 	}
 	uv_timer_init(host->loop, &gateway->retry);
-	gateway->retry.data = gateway;
+	uv_timer_init(host->loop, &gateway->sweep);
+	gateway->retry.data = gateway->sweep.data = gateway;
+	gateway->budgets = budgets_new(
+	    &(struct budget_limits){ .bytes_per_second = set->agent_bytes,
+		.messages_per_second = set->agent_messages });
 	status = open_all(gateway, host, endpoints, set);
 	if (status != STATUS_OK) {
 		*self = gateway; /* to be taken down */
 		return status;
 	}
+	open_guard(gateway, host->loop, set);
 	role_announce(host, socket_endpoint(gateway->front));
 	log_write(LOG_INFO, "gateway-ready",
 	    LOG_FIELDS(LOG_TEXT("listen", socket_endpoint(gateway->front)),
