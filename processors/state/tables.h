@@ -28,6 +28,13 @@
  *   job_of      job id -> key in `job`
  *   asset_jobs  slot, asset -> StateJobs: which of them are open, and the last token
  *   planned     slot, asset -> hash of the plan last sent
+ *   bundle      hash -> encoded Bundle (core/bundle.h)
+ *   bundle_use  hash -> u64: when somebody had it last; "total" -> u64: bytes of all
+ *   bundle_order u64, hash -> u64: the same in the order of time, and its size
+ *   awaited     bundle hash, slot, asset -> StateAwaited
+ *   awaiting    slot, asset -> u64: how many; slot, asset, collector, 0, bundle hash -> (empty)
+ *   held_pass   slot, asset, collector, 0, 'p', prefix -> Record
+ *   asked       bundle hash -> StateAsked
  */
 #ifndef PROCESSORS_STATE_TABLES_H
 #define PROCESSORS_STATE_TABLES_H
@@ -58,6 +65,13 @@ enum state_table {
 	STATE_JOB_OF,
 	STATE_PLANNED,
 	STATE_ASSET_JOBS,
+	STATE_BUNDLE,
+	STATE_BUNDLE_USE,
+	STATE_BUNDLE_ORDER,
+	STATE_AWAITED,
+	STATE_AWAITING,
+	STATE_HELD_PASS,
+	STATE_ASKED,
 	STATE_TABLES,
 };
 
@@ -65,6 +79,7 @@ enum state_table {
 	HOST_TABLE_NAMES, "agent", "asset", "fact", "value", "posting", "pass", "policy", \
 	    "result", "result_set", "result_of", "finding", "assessed", "priority", "memo", \
 	    "detection", "watchlist", "suspect", "alert", "alert_of", "job", "job_of", "planned", \
-	    "asset_jobs", NULL
+	    "asset_jobs", "bundle", "bundle_use", "bundle_order", "awaited", "awaiting", \
+	    "held_pass", "asked", NULL
 
 #endif
