@@ -515,6 +515,9 @@ static enum status on_pass(struct stage_io *io, const struct event *event)
 	    || is_too_long(pass->collector))
 		return stage_reject(io, "the pass has too long a prefix, plan or collector");
 	status = find_asset(io, event, &asset, &record);
+	/* What was awaited before it is not what keeps it back. */
+	if (status == STATUS_OK)
+		status = note_epoch(io, event, &asset, record);
 	if (status == STATUS_OK)
 		status = bundled_hold_pass(io, event, &asset, record, &is_held);
 	if (status != STATUS_OK)
