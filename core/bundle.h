@@ -15,10 +15,10 @@
 
 enum {
 	BUNDLE_HASH_SIZE = HASH_LONG_SIZE,
-	BUNDLE_CUT_MIN = 3,      /* facts, where the keys say that it may end */
-	BUNDLE_CUT_MAX = 8,      /* facts */
-	BUNDLE_ALONE = 4 * 1024, /* bytes: a fact as large has a bundle of its own */
-	BUNDLE_FACTS_MAX = 64,   /* taken from others */
+	BUNDLE_CUT_MIN = 3,    /* facts, where the keys say that it may end */
+	BUNDLE_CUT_MAX = 8,    /* facts */
+	BUNDLE_ALONE = 512,    /* bytes: a fact as large has a bundle of its own */
+	BUNDLE_FACTS_MAX = 64, /* taken from others */
 };
 
 /* A fact, its value encoded. */

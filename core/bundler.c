@@ -9,6 +9,7 @@
 enum {
 	GATHERED_MAX = 1024 * 1024, /* bytes */
 	FACTS_MIN = 8,              /* fewer are not worth a record of hashes */
+	RECORD_BYTES = 64 * 1024,   /* bundles of one record: it must fit the smallest spool */
 };
 
 /* Key, value and reason stand behind it in the same memory. */
@@ -170,6 +171,8 @@ static enum status tell_record(const struct bundler *bundler, const struct sorte
 		size_t facts = bundle_cut(sorted->facts + *at, sorted->count - *at);
 
 		bundle_encode(bytes, sorted->facts + *at, facts);
+		if (count > 0 && bytes->size > RECORD_BYTES)
+			break; /* the next record's first */
 		bundles[count] = (struct spool_bundle){ .keys = sorted->keys + *at,
 			.hashes = (const uint8_t(*)[HASH_SIZE])sorted->hashes + *at,
 			.count = facts };
