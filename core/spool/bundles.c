@@ -242,5 +242,7 @@ enum status spool_withdraw_bundles(struct spool *spool, const struct spool_withd
 		status = spool_ledger_untold_revisions(spool, bundles, count);
 	if (status == STATUS_OK)
 		status = spool_forget_passes(spool);
+	/* A pass under way has looked at them already, and is not whole. */
+	spool->forgotten++;
 	return status == STATUS_FULL ? status : spool_undo(spool, status);
 }

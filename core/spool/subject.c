@@ -14,10 +14,11 @@
 enum { PURGE_MAX = 4096 };
 
 enum subject {
+	SUBJECT_BUNDLE = 'b',
+	SUBJECT_DIGEST = 'd',
 	SUBJECT_FACT = 'f',
 	SUBJECT_HEARTBEAT = 'h',
 	SUBJECT_PASS = 'p',
-	SUBJECT_BUNDLE = 'b',
 	SUBJECT_HAVE = 'r',
 };
 
@@ -74,6 +75,9 @@ void spool_subject(struct buffer *out, enum lane lane, uint32_t kind, struct byt
 		begin_subject(out, lane, SUBJECT_BUNDLE);
 		buffer_append(out, BYTES_OF(hash));
 		break;
+	case FETTLE__KIND__KIND_DIGEST:
+		begin_subject(out, lane, SUBJECT_DIGEST);
+		break;
 	default:
 		break;
 	}
@@ -84,7 +88,8 @@ void spool_subject(struct buffer *out, enum lane lane, uint32_t kind, struct byt
 bool spool_subject_is_periodic(struct bytes subject)
 {
 	return subject.size > 1
-	    && (subject.data[1] == SUBJECT_PASS || subject.data[1] == SUBJECT_HEARTBEAT);
+	    && (subject.data[1] == SUBJECT_PASS || subject.data[1] == SUBJECT_HEARTBEAT
+		|| subject.data[1] == SUBJECT_DIGEST);
 }
 
 /* ---- the index ---- */

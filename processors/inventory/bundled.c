@@ -202,52 +202,72 @@ enum status bundled_on_timer(struct stage_io *io, const uint8_t hash[BUNDLE_HASH
 	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-/* ---- passes ---- */
+/* ---- passes and digests ---- */
+
+/* No collector is called so. */
+static const char digests[] = "\x01"
+			      "digest";
+
+static enum status hold(struct stage_io *io, const struct event *event,
+    const struct asset_ref *asset, const char *collector, struct bytes prefix)
+{
+	Fettle__Record kept = FETTLE__RECORD__INIT;
+	struct buffer bytes = { 0 };
+	enum status status;
+
+	kept.envelope = (Fettle__Envelope *)(uintptr_t)event->envelope;
+	kept.stamp = (Fettle__Stamp *)(uintptr_t)event->stamp;
+	RECORD_SET_BYTES(&kept, body, event->encoded);
+	record_pack(&bytes, &kept.base);
+	status = awaited_hold_pass(io->txn, asset, collector, prefix, buffer_bytes(&bytes));
+	buffer_fini(&bytes);
+	return status == STATUS_FULL ? stage_reject(io, "the asset has too many passes") : status;
+}
 
 enum status bundled_hold_pass(struct stage_io *io, const struct event *event,
     const struct asset_ref *asset, const Fettle__StateAsset *record, bool *is_held)
 {
 	const Fettle__Pass *pass = event_pass(event);
 	const char *collector = pass->collector == NULL ? "" : pass->collector;
-	Fettle__Record kept = FETTLE__RECORD__INIT;
-	struct buffer body = { 0 }, bytes = { 0 };
 	enum status status = awaited_any(io->txn, asset, collector, is_held);
 
 	/* One of an epoch that is over says nothing of what is awaited in this one. */
 	if (status == STATUS_OK && event->stamp->epoch < record->epoch)
 		*is_held = false;
-	if (status != STATUS_OK || !*is_held)
-		return status;
-	record_pack(&body, &pass->base);
-	kept.envelope = (Fettle__Envelope *)(uintptr_t)event->envelope;
-	kept.stamp = (Fettle__Stamp *)(uintptr_t)event->stamp;
-	RECORD_SET_BYTES(&kept, body, buffer_bytes(&body));
-	record_pack(&bytes, &kept.base);
-	status = awaited_hold_pass(io->txn, asset, collector, record_bytes(pass->prefix),
-	    buffer_bytes(&bytes));
-	buffer_fini(&body);
-	buffer_fini(&bytes);
-	return status == STATUS_FULL ? stage_reject(io, "the asset has too many passes") : status;
+	return status == STATUS_OK && *is_held
+	         ? hold(io, event, asset, collector, record_bytes(pass->prefix))
+	         : status;
 }
 
-/* Nothing of COLLECTOR is awaited any more: its passes are what they say. */
-static enum status release_passes(struct stage_io *io, const struct asset_ref *asset,
-    const char *collector)
+enum status bundled_hold_digest(struct stage_io *io, const struct event *event,
+    const struct asset_ref *asset, const Fettle__StateAsset *record, bool *is_held)
+{
+	const uint8_t lane[] = { (uint8_t)event->stamp->lane };
+	enum status status = awaited_any(io->txn, asset, NULL, is_held);
+
+	if (status == STATUS_OK && event->stamp->epoch < record->epoch)
+		*is_held = false;
+	return status == STATUS_OK && *is_held ? hold(io, event, asset, digests, BYTES_OF(lane))
+	                                       : status;
+}
+
+/* What was held of COLLECTOR is what it says, if nothing is awaited of AWAITED_OF any more. */
+static enum status release_of(struct stage_io *io, const struct asset_ref *asset,
+    const char *collector, const char *awaited_of)
 {
 	struct event event;
 	struct bytes bytes;
 	const char *reason;
 	bool is_awaited;
-	enum status status = awaited_any(io->txn, asset, collector, &is_awaited);
+	enum status status = awaited_any(io->txn, asset, awaited_of, &is_awaited);
 
 	if (status != STATUS_OK || is_awaited)
 		return status;
 	while ((status = awaited_take_pass(io->txn, asset, collector, io->arena, &bytes))
 	       == STATUS_OK) {
-		if (event_decode(bytes, io->arena, &event, &reason) != STATUS_OK
-		    || event.kind != EVENT_PASS)
+		if (event_decode(bytes, io->arena, &event, &reason) != STATUS_OK)
 			return STATUS_CORRUPT;
-		status = inventory_take_pass(io, &event);
+		status = inventory_take_held(io, &event);
 		/* One that finds no place among the asset's passes is none. */
 		if (status == STATUS_REJECT)
 			continue;
@@ -259,7 +279,15 @@ static enum status release_passes(struct stage_io *io, const struct asset_ref *a
 	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-static enum status drop_passes(struct stage_io *io, const struct asset_ref *asset,
+static enum status release(struct stage_io *io, const struct asset_ref *asset,
+    const char *collector)
+{
+	enum status status = release_of(io, asset, collector, collector);
+
+	return status == STATUS_OK ? release_of(io, asset, digests, NULL) : status;
+}
+
+static enum status drop_held(struct stage_io *io, const struct asset_ref *asset,
     const char *collector)
 {
 	struct bytes bytes;
@@ -392,7 +420,9 @@ static enum status withdraw(struct stage_io *io, const struct asset_ref *asset, 
 	status = awaited_remove(io->txn, hash.data, asset, row);
 	/* Those passes would be complete without it: others follow. */
 	if (status == STATUS_OK)
-		status = drop_passes(io, asset, row->collector);
+		status = drop_held(io, asset, row->collector);
+	if (status == STATUS_OK)
+		status = drop_held(io, asset, digests);
 	if (status == STATUS_OK)
 		status = get_asked(io, hash, &asked, &times);
 	if (status == STATUS_OK && asked.slot == asset->slot
@@ -461,7 +491,7 @@ static enum status deliver(struct stage_io *io, const struct asset_ref *asset, s
 		status = apply(io, &run, facts, count);
 	if (status == STATUS_OK)
 		status = inventory_touch(io, &event, asset, run.record);
-	return status == STATUS_OK ? release_passes(io, asset, row->collector) : status;
+	return status == STATUS_OK ? release(io, asset, row->collector) : status;
 }
 
 /* To MOST of those who await it; IS_DONE: that was all. */

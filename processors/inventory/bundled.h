@@ -23,5 +23,8 @@ NODISCARD enum status bundled_on_tick(struct stage_io *io);
 /* Keeps the pass back where some of what its collector saw is awaited. */
 NODISCARD enum status bundled_hold_pass(struct stage_io *io, const struct event *event,
     const struct asset_ref *asset, const Fettle__StateAsset *record, bool *is_held);
+/* Keeps the mark of a digest back, which covers all that is awaited. */
+NODISCARD enum status bundled_hold_digest(struct stage_io *io, const struct event *event,
+    const struct asset_ref *asset, const Fettle__StateAsset *record, bool *is_held);
 
 #endif

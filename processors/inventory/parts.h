@@ -10,6 +10,7 @@
 
 struct inventory_settings {
 	uint64_t announce_after;
+	uint64_t resync_pause;
 	uint64_t bundles_size;
 	uint64_t bundles_keep;
 	uint64_t ask_again;
@@ -38,7 +39,7 @@ struct inventory_fact {
 NODISCARD enum status inventory_apply(struct stage_io *io, const struct inventory_fact *fact);
 
 bool inventory_is_collector(const char *collector);
-/* A pass that was held, once nothing keeps it from being complete. */
-NODISCARD enum status inventory_take_pass(struct stage_io *io, const struct event *event);
+/* A pass, or the mark of a digest, that was held, once nothing it covers is awaited. */
+NODISCARD enum status inventory_take_held(struct stage_io *io, const struct event *event);
 
 #endif

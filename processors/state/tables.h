@@ -28,6 +28,9 @@
  *   job_of      job id -> key in `job`
  *   asset_jobs  slot, asset -> StateJobs: which of them are open, and the last token
  *   planned     slot, asset -> hash of the plan last sent
+ *   digest      slot, asset -> StateDigest; slot, asset, bucket -> its hash, u64 epoch and u64
+ *               revision of the newest fact in it
+ *   health      slot, asset -> StateHealth
  *   bundle      hash -> encoded Bundle (core/bundle.h)
  *   bundle_use  hash -> u64: when somebody had it last; "total" -> u64: bytes of all
  *   bundle_order u64, hash -> u64: the same in the order of time, and its size
@@ -65,6 +68,8 @@ enum state_table {
 	STATE_JOB_OF,
 	STATE_PLANNED,
 	STATE_ASSET_JOBS,
+	STATE_DIGEST,
+	STATE_HEALTH,
 	STATE_BUNDLE,
 	STATE_BUNDLE_USE,
 	STATE_BUNDLE_ORDER,
@@ -79,7 +84,7 @@ enum state_table {
 	HOST_TABLE_NAMES, "agent", "asset", "fact", "value", "posting", "pass", "policy", \
 	    "result", "result_set", "result_of", "finding", "assessed", "priority", "memo", \
 	    "detection", "watchlist", "suspect", "alert", "alert_of", "job", "job_of", "planned", \
-	    "asset_jobs", "bundle", "bundle_use", "bundle_order", "awaited", "awaiting", \
-	    "held_pass", "asked", NULL
+	    "asset_jobs", "digest", "health", "bundle", "bundle_use", "bundle_order", "awaited", \
+	    "awaiting", "held_pass", "asked", NULL
 
 #endif
