@@ -102,7 +102,7 @@ static void init_asking(struct stage_io *io, struct asking *asking, struct bytes
 	memcpy(asking->agent, agent.data, AGENT_ID_SIZE);
 	asking->need.hashes = arena_take(io->arena, hashes * sizeof(*asking->need.hashes));
 	asking->need.revisions = arena_take(io->arena, hashes * sizeof(uint64_t));
-	asking->need.facts = arena_take(io->arena, hashes * sizeof(uint32_t));
+	asking->need.facts = arena_take(io->arena, hashes * sizeof(uint64_t));
 }
 
 static void add_question(struct asking *asking, struct bytes hash, uint64_t revision,

@@ -73,7 +73,7 @@ class Restart(support.Case):
         self.check_news(sent, known)
         kinds = {row["kind"] for row in self.place.rows("log", "dump")
                  if row["event_id"] not in old}
-        self.assertLessEqual(kinds, {"heartbeat", "pass", *COLLECTED})
+        self.assertLessEqual(kinds, {"heartbeat", "pass", "digest", *COLLECTED})
         for name in ("rules_evaluated", "checks_judged", "intent_read"):
             self.assertEqual(after["processor"][name], before["processor"][name], name)
         self.assertEqual(self.place.findings("--all"), findings)
