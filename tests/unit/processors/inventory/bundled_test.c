@@ -113,6 +113,7 @@ static void give(struct fixture *at, const struct said *said)
 	RECORD_SET_BYTES(&stamp, writer, BYTES(said->agent, 16));
 	RECORD_SET(&stamp, epoch, said->epoch == 0 ? 1 : said->epoch);
 	RECORD_SET(&stamp, received_ms, at->now_ms);
+	RECORD_SET(&stamp, lane, said->lane == 0 ? LANE_BULK : said->lane);
 	record.envelope = &envelope;
 	record.stamp = &stamp;
 	RECORD_SET_BYTES(&record, body, said->body);
@@ -248,6 +249,25 @@ static void completes(struct fixture *at, const uint8_t *agent, uint64_t epoch)
 	settle(at);
 }
 
+/* The marks of a digest that nobody agrees with. */
+static void digests(struct fixture *at, const uint8_t *agent)
+{
+	static const uint8_t id[HASH_SIZE] = "an id", root[HASH_SIZE] = "another root";
+	Fettle__Digest digest = FETTLE__DIGEST__INIT;
+	struct buffer body = { 0 };
+
+	RECORD_SET_BYTES(&digest, id, BYTES_OF(id));
+	RECORD_SET_BYTES(&digest, root, BYTES_OF(root));
+	record_pack(&body, &digest.base);
+	for (unsigned lane = 1; lane < LANE_END; lane++)
+		give(at, &(struct said){ .agent = agent,
+			     .lane = (enum lane)lane,
+			     .kind = FETTLE__KIND__KIND_DIGEST,
+			     .body = buffer_bytes(&body) });
+	buffer_fini(&body);
+	settle(at);
+}
+
 /* ---- looking ---- */
 
 /* The text of KEY on AGENT's asset; "unset", or "never seen". */
@@ -331,6 +351,12 @@ static unsigned verdicts(struct fixture *at, uint32_t kind)
 		host_release(at->host);
 	}
 	return found;
+}
+
+/* Records of the outbox. */
+static uint64_t commands(struct fixture *at)
+{
+	return host_outbox_head(at->host);
 }
 
 static void wait(struct fixture *at, uint64_t ms)
@@ -520,6 +546,23 @@ static void a_pass_is_complete_when_nothing_of_it_is_awaited(void **test)
 	assert_int_equal(verdicts(at, FETTLE__KIND__KIND_CHANGE), 1);
 }
 
+/* It covers what is awaited, and would differ for that alone. */
+static void a_digest_is_compared_when_nothing_is_awaited(void **test)
+{
+	struct fixture *at = *test;
+	struct bytes bundle = bundle_of(at, 'a', 3, "blue");
+	uint64_t before;
+
+	has(at, one, 1, bundle, 3);
+	before = commands(at);
+	digests(at, one);
+	assert_int_equal(commands(at), before);
+	assert_int_equal(count(at, STATE_DIGEST), 0);
+	sends(at, one, bundle);
+	assert_int_equal(commands(at), before + 1);
+	assert_int_equal(count(at, STATE_HELD_PASS), 0);
+}
+
 static void a_new_epoch_forgets_what_was_awaited(void **test)
 {
 	struct fixture *at = *test;
@@ -707,6 +750,7 @@ int main(void)
 		TEST(what_is_seen_for_the_first_time_is_no_change_and_later_it_is),
 		TEST(another_value_in_a_bundle_is_a_change_for_each_fact),
 		TEST(a_pass_is_complete_when_nothing_of_it_is_awaited),
+		TEST(a_digest_is_compared_when_nothing_is_awaited),
 		TEST(a_new_epoch_forgets_what_was_awaited),
 		TEST(a_bundle_that_nobody_asked_for_is_not_taken),
 		TEST(a_bundle_that_is_not_what_was_said_is_nobodys),
