@@ -11,7 +11,11 @@
 #include "core/require.h"
 #include "proto/observation.pb-c.h"
 
-enum { ROW_HEAD = 8 + 8, ORDER_KEY = 8 + BUNDLE_HASH_SIZE };
+enum {
+	ROW_HEAD = 8 + 8,
+	ORDER_KEY = 8 + BUNDLE_HASH_SIZE,
+	RECORD_ROOM = 512, /* what a record adds to its body, and some to spare */
+};
 
 uint64_t spool_lane_bytes(const struct spool *spool, enum lane lane)
 {
@@ -203,24 +207,44 @@ enum status spool_append_bundles(struct spool *spool, const char *collector,
 
 /* ---- answering ---- */
 
+static bool fits(const struct spool *spool, size_t size)
+{
+	return spool_lane_bytes(spool, LANE_BULK) + size + RECORD_ROOM <= spool->quota[LANE_BULK];
+}
+
+/* Where there is no room for both, the record takes the place of what is kept. */
+static enum status append_kept(struct spool *spool, struct bytes hash, uint64_t position,
+    struct bytes bytes)
+{
+	enum status status = STATUS_OK;
+	bool is_kept = fits(spool, bytes.size);
+
+	if (!is_kept)
+		status = drop_row(spool, hash);
+	if (status == STATUS_OK && !fits(spool, bytes.size))
+		status = spool_trim_bundles(spool, RECORD_ROOM);
+	if (status == STATUS_OK && fits(spool, bytes.size))
+		return spool_append(spool, LANE_BULK, FETTLE__KIND__KIND_BUNDLE, 0, bytes);
+	return status == STATUS_OK && !is_kept ? keep_row(spool, position, hash, bytes) : status;
+}
+
 enum status spool_append_bundle(struct spool *spool, const uint8_t hash[BUNDLE_HASH_SIZE])
 {
+	struct bytes key = BYTES(hash, BUNDLE_HASH_SIZE), row;
 	struct buffer copy = { 0 };
-	struct bytes row;
 	enum status status = spool_begin(spool);
 
 	if (status == STATUS_OK)
-		status = get_row(spool, BYTES(hash, BUNDLE_HASH_SIZE), &row);
+		status = get_row(spool, key, &row);
 	if (status == STATUS_NOT_FOUND)
 		return status;
-	if (status == STATUS_OK)
-		buffer_append(&copy, BYTES(row.data + ROW_HEAD, row.size - ROW_HEAD));
-	if (status == STATUS_OK
-	    && spool_lane_bytes(spool, LANE_BULK) + 2 * copy.size <= spool->quota[LANE_BULK])
-		status = spool_append(spool, LANE_BULK, FETTLE__KIND__KIND_BUNDLE, 0,
-		    buffer_bytes(&copy));
+	if (status == STATUS_OK) {
+		buffer_append(&copy, row);
+		status = append_kept(spool, key, bytes_u64(copy.data),
+		    BYTES(copy.data + ROW_HEAD, copy.size - ROW_HEAD));
+	}
 	buffer_fini(&copy);
-	return status == STATUS_FULL ? STATUS_OK : spool_undo(spool, status);
+	return spool_undo(spool, status);
 }
 
 enum status spool_withdraw_bundles(struct spool *spool, const struct spool_withdrawn *bundles,

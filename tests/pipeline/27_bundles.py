@@ -48,6 +48,7 @@ class Bundles(support.Case):
             self.place.config = saved
         process.wait_for("agent-ready")
         support.running.append(process)
+        return process
 
     def wait_known(self, name):
         def look():
@@ -116,6 +117,19 @@ class Bundles(support.Case):
         self.assertEqual(self.known("second"), self.known("first"))
         status = self.place.status()
         self.assertEqual((status["lost"], status["quarantined"]), (0, 0))
+
+    def test_what_an_agent_has_dropped_before_it_is_asked_for_it_looks_at_again(self):
+        support.running.remove(self.roles["processor"])
+        self.roles["processor"].stop()
+        agent = self.launch_agent("small", spool_size="1 MiB")  # of which bundles have a part
+        support.until(lambda: sum(row["kind"] == "pass" for row in self.place.rows("log", "dump"))
+                      >= 6, "passes", state=agent.text)
+        self.roles["processor"] = self.start("processor")
+        self.wait_known("small")
+        again = [row for row in self.sent("small") if row["kind"] == "fact_set" and row["lane"] == 3]
+        self.assertGreater(len(again), 100)
+        self.start_agent("whole", bundles="off")
+        self.assertEqual(self.known("small"), self.known("whole"))
 
 
 if __name__ == "__main__":
