@@ -132,6 +132,9 @@ def sync(arguments, server, directory, facts, first, count, *more):
          str(count), "--own", str(arguments.own), *more],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert machines.stdout.readline() == b"ready\n", "the machines did not begin"
+    server.ask("agents", "admit", *(os.path.join(directory, "machines", str(number), "keys",
+                                                 "agent.pub")
+                                    for number in range(first, first + count)))
     while server.known(facts) < first + count - 1:
         assert machines.poll() is None, "the machines ended"
         server.check()

@@ -90,6 +90,11 @@ void hash_sha256(struct bytes bytes, uint8_t out[HASH_SHA256_SIZE])
 	crypto_hash_sha256(out, bytes.data, bytes.size);
 }
 
+bool hash_is_same_secret(const uint8_t *a, const uint8_t *b, size_t size)
+{
+	return sodium_memcmp(a, b, size) == 0;
+}
+
 void hash_random(uint8_t *out, size_t size)
 {
 	REQUIRE(sodium_init() >= 0);

@@ -37,6 +37,10 @@ enum { HASH_SHA256_SIZE = 32 };
 /* SHA-256 (FIPS 180-4): only where a format outside of here asks for it. */
 void hash_sha256(struct bytes bytes, uint8_t out[HASH_SHA256_SIZE]);
 
+/* Whether two secrets of SIZE bytes are the same, in a time that does not tell where they differ.
+ */
+bool hash_is_same_secret(const uint8_t *a, const uint8_t *b, size_t size);
+
 /* Random bytes for identifiers and challenges. */
 void hash_random(uint8_t *out, size_t size);
 

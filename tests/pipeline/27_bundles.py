@@ -46,6 +46,7 @@ class Bundles(support.Case):
                 data=self.place.at(name))
         finally:
             self.place.config = saved
+        self.place.admit(self.place.at(name))
         process.wait_for("agent-ready")
         support.running.append(process)
         return process
