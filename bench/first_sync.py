@@ -45,7 +45,7 @@ class Server:
                                                     for port in free_ports(4))
         config = os.path.join(directory, "fettle.yaml")
         with open(config, "w", encoding="ascii") as out:
-            out.write(f"gateway: {{listen: '{self.endpoint}', log: '{agents}'}}\n"
+            out.write(f"gateway: {{listen: '{self.endpoint}', log: '{agents}', readers: '{readers}', enrolment: ''}}\n"
                       f"log: {{agents: '{agents}', readers: '{readers}'}}\n"
                       f"processor: {{log: '{readers}', verdicts: '{verdicts}'}}\n"
                       f"sink: {{processor: '{verdicts}'}}\n"

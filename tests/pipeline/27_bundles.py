@@ -17,7 +17,7 @@ class Bundles(support.Case):
                              gateway={"listen": f"tcp://127.0.0.1:{support.free_port()}"})
         self.server = self.place.settings["gateway"]["listen"]
         ports = [f"tcp://127.0.0.1:{support.free_port()}" for _ in range(3)]
-        self.place.configure(gateway={"log": ports[0]},
+        self.place.configure(gateway={"log": ports[0], "readers": ports[1], "enrolment": ""},
                              log={"agents": ports[0], "readers": ports[1]},
                              processor={"log": ports[1], "verdicts": ports[2]},
                              sink={"processor": ports[2]})
