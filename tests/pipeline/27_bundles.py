@@ -119,19 +119,6 @@ class Bundles(support.Case):
         status = self.place.status()
         self.assertEqual((status["lost"], status["quarantined"]), (0, 0))
 
-    def test_what_an_agent_has_dropped_before_it_is_asked_for_it_looks_at_again(self):
-        support.running.remove(self.roles["processor"])
-        self.roles["processor"].stop()
-        agent = self.launch_agent("small", spool_size="1 MiB")  # of which bundles have a part
-        support.until(lambda: sum(row["kind"] == "pass" for row in self.place.rows("log", "dump"))
-                      >= 6, "passes", state=agent.text)
-        self.roles["processor"] = self.start("processor")
-        self.wait_known("small")
-        again = [row for row in self.sent("small") if row["kind"] == "fact_set" and row["lane"] == 3]
-        self.assertGreater(len(again), 100)
-        self.start_agent("whole", bundles="off")
-        self.assertEqual(self.known("small"), self.known("whole"))
-
 
 if __name__ == "__main__":
     support.main()
