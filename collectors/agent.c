@@ -45,6 +45,8 @@ struct agent_settings {
 	uint64_t digest;
 	struct setting_list skip;
 	char *helper;
+	bool bundles;
+	uint64_t bundles_kept;
 };
 
 static const struct setting settings[] = {
@@ -65,6 +67,13 @@ static const struct setting settings[] = {
 	    "what applies jobs: on (root keeps fettle-helper running), off (jobs are refused), "
 	    "later "
 	    "(they wait), or the path of the program"),
+	SETTING_BOOL(struct agent_settings, bundles, true,
+	    "what is seen for the first time goes as hashes: the server asks for what no other "
+	    "machine has sent"),
+	SETTING_DURATION(struct agent_settings, bundles_kept, 24 * 3600 * 1000, 60 * 1000,
+	    30ULL * 24 * 3600 * 1000,
+	    "how long it can answer what the server asks about them, as long as the spool has "
+	    "room; later it looks again"),
 	SETTING_END
 };
 
@@ -268,6 +277,38 @@ static void take_resync(struct agent *agent, struct bytes body, struct arena *ar
 }
 
 /*
+ * The server lacks bundles.  Those that are not kept here any more are withdrawn: no number of
+ * questions would bring them back, so what they held is looked at again.
+ */
+static void take_need(struct agent *agent, struct bytes body, struct arena *arena)
+{
+	Fettle__Need *need = record_unpack(&fettle__need__descriptor, body, arena);
+	struct spool_withdrawn *lost;
+	size_t count = 0;
+	enum status status = STATUS_OK;
+
+	if (need == NULL || need->n_revisions != need->n_hashes || need->n_facts != need->n_hashes)
+		return;
+	lost = arena_take(arena, need->n_hashes * sizeof(*lost));
+	for (size_t i = 0; status == STATUS_OK && i < need->n_hashes; i++) {
+		struct bytes hash = record_bytes(need->hashes[i]);
+
+		if (hash.size != BUNDLE_HASH_SIZE)
+			continue;
+		status = spool_append_bundle(agent->spool, hash.data);
+		if (status != STATUS_NOT_FOUND)
+			continue;
+		lost[count++] = (struct spool_withdrawn){ hash, need->revisions[i],
+			need->facts[i] };
+		status = STATUS_OK;
+	}
+	if (status == STATUS_OK && count > 0)
+		status = spool_withdraw_bundles(agent->spool, lost, count);
+	if (status == STATUS_OK && count > 0)
+		refresh_all(agent);
+}
+
+/*
  * On the disk before the command is acknowledged; offered in the next hello.  Where it could not be
  * made, a log line said so; asking for it again and again would not help.
  */
@@ -304,6 +345,8 @@ static enum status take_command(struct agent *agent, struct bytes bytes)
 		take_plan(agent, record_bytes(record->body));
 	} else if (record->envelope->kind == FETTLE__KIND__KIND_RESYNC) {
 		take_resync(agent, record_bytes(record->body), &arena);
+	} else if (record->envelope->kind == FETTLE__KIND__KIND_NEED) {
+		take_need(agent, record_bytes(record->body), &arena);
 	} else if (record->envelope->kind == FETTLE__KIND__KIND_JOB_LEASE) {
 		status = job_runner_lease(agent->jobs, record_bytes(record->body));
 	} else if (record->envelope->kind == FETTLE__KIND__KIND_JOB_CANCEL) {
@@ -413,6 +456,17 @@ static const struct link_operations operations = {
 
 /* ---- heartbeats ---- */
 
+static void expire_bundles(struct agent *agent)
+{
+	uint64_t now_ms = clock_wall_ms(), kept_ms = agent->settings->bundles_kept;
+	enum status status = now_ms < kept_ms
+	                       ? STATUS_OK
+	                       : spool_expire_bundles(agent->spool, now_ms - kept_ms);
+
+	if (status != STATUS_OK)
+		on_spool_failure(agent, status);
+}
+
 static bool is_open(void *self)
 {
 	const struct agent *agent = self;
@@ -446,6 +500,7 @@ static void on_heartbeat(uv_timer_t *timer)
 	if (status != STATUS_OK && status != STATUS_FULL)
 		on_spool_failure(agent, status);
 	buffer_fini(&body);
+	expire_bundles(agent);
 	uv_timer_start(&agent->heartbeat, on_heartbeat, clock_jitter_ms(agent->settings->heartbeat),
 	    0);
 }
@@ -747,6 +802,7 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 		return status;
 	}
 	agent->observer = observer_new(agent->spool);
+	observer_set_bundles(agent->observer, agent->settings->bundles);
 	start_timers(agent);
 	start_jobs(agent);
 	start_healing(agent);

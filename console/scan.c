@@ -251,11 +251,11 @@ static int show_running(struct scan *scan)
 
 int scan_run(const struct console *console, int argc, char **argv)
 {
-	/* Nobody else is to connect, a `serve` elsewhere keeps its port, and who looks changes
-	 * nothing. */
+	/* Nobody else is to connect, a `serve` elsewhere keeps its port, who looks changes nothing,
+	 * and there is no other machine that may have sent the same. */
 	const char *const flags[] = { "gateway.listen=tcp://127.0.0.1:*",
 		"gateway.enrolment=", "inventory.announce_after=100ms", "agent.helper=later",
-		NULL };
+		"agent.bundles=off", NULL };
 	struct scan scan = { .started_ms = clock_monotonic_ms(),
 		.since_ms = clock_wall_ms(),
 		.shows_progress = isatty(STDERR_FILENO) && !console->is_quiet };

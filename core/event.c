@@ -98,7 +98,8 @@ enum status event_decode(struct bytes bytes, struct arena *arena, struct event *
 		return STATUS_REJECT;
 	}
 	out->kind = row->event;
-	out->body = record_unpack(row->descriptor, record_bytes(record->body), arena);
+	out->encoded = record_bytes(record->body);
+	out->body = record_unpack(row->descriptor, out->encoded, arena);
 	*reason = "the record's body is not well-formed";
 	return out->body == NULL ? STATUS_REJECT : STATUS_OK;
 }

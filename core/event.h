@@ -83,6 +83,7 @@ struct event {
 	const Fettle__Envelope *envelope;
 	const Fettle__Stamp *stamp;
 	const void *body;
+	struct bytes encoded; /* the body as it came; empty where a stage made it */
 };
 
 /* True where a record of this kind may come by FLOW of the log (core/sublog.h). */

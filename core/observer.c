@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "core/bundler.h"
 #include "core/digest.h"
 #include "core/hashmap.h"
 #include "core/record.h"
@@ -28,8 +29,9 @@ struct scope {
 
 struct observer {
 	struct spool *spool;
-	bool wants_refresh;
-	uint64_t evicted; /* records, when a refresh was last asked for */
+	bool wants_refresh, has_bundles;
+	struct observer_pass *passes; /* that are under way */
+	uint64_t evicted;             /* records, when a refresh was last asked for */
 	struct scope *scopes;
 	struct buffer value, body;
 };
@@ -52,6 +54,8 @@ struct observer_pass {
 	struct scope *scope;
 	enum lane (*lane_of)(void *data, struct bytes key);
 	void *lane_data;
+	struct bundler *bundler; /* what is baseline waits here for its neighbours; or NULL */
+	struct observer_pass *next;
 };
 
 struct observer *observer_new(struct spool *spool)
@@ -78,6 +82,11 @@ void observer_free(struct observer *observer)
 	buffer_fini(&observer->value);
 	buffer_fini(&observer->body);
 	free(observer);
+}
+
+void observer_set_bundles(struct observer *observer, bool is_on)
+{
+	observer->has_bundles = is_on;
 }
 
 bool observer_wants_refresh(struct observer *observer)
@@ -155,7 +164,7 @@ static bool is_baseline(const struct observer *observer, const char *collector, 
 struct source {
 	const char *collector;
 	enum lane lane;
-	const struct observer_pass *pass; /* or NULL */
+	struct observer_pass *pass; /* or NULL */
 };
 
 static enum lane lane_of(const struct source *source, struct bytes key, bool is_baseline)
@@ -167,22 +176,31 @@ static enum lane lane_of(const struct source *source, struct bytes key, bool is_
 	return source->lane;
 }
 
-static void pack_fact(struct observer *observer, const struct source *source,
-    const struct fact *fact, bool is_baseline)
+/* FACT's value is encoded; FACT_NONE: it is gone. */
+static void pack_fact(struct buffer *out, const char *collector, const struct bundle_fact *fact,
+    bool is_baseline)
 {
 	Fettle__Fact message = FETTLE__FACT__INIT;
 
 	RECORD_SET_BYTES(&message, key, fact->key);
-	message.collector = RECORD_TEXT(source->collector);
+	message.collector = RECORD_TEXT(collector);
 	if (is_baseline)
 		RECORD_SET(&message, is_baseline, true);
 	if (fact->status != FACT_NONE) {
 		RECORD_SET(&message, status, (Fettle__FactStatus)fact->status);
-		RECORD_SET_BYTES(&message, value, buffer_bytes(&observer->value));
+		RECORD_SET_BYTES(&message, value, fact->value);
 		message.reason = RECORD_TEXT(fact->reason);
 	}
-	buffer_clear(&observer->body);
-	record_pack(&observer->body, &message.base);
+	buffer_clear(out);
+	record_pack(out, &message.base);
+}
+
+static struct bundle_fact encoded(const struct observer *observer, const struct fact *fact)
+{
+	return (struct bundle_fact){ .key = fact->key,
+		.status = fact->status,
+		.value = buffer_bytes(&observer->value),
+		.reason = fact->reason };
 }
 
 static void encode(struct observer *observer, const struct fact *fact, uint8_t hash[HASH_SIZE])
@@ -203,6 +221,14 @@ static bool fits_record(const struct observer *observer, const struct fact *fact
 	return observer->value.size + fact->key.size + reason + FACT_OVERHEAD <= LINK_RECORD_MAX;
 }
 
+/* What was seen later is what counts, whoever saw it. */
+static void forget_gathered(struct observer *observer, struct bytes key)
+{
+	for (struct observer_pass *pass = observer->passes; pass != NULL; pass = pass->next)
+		if (pass->bundler != NULL)
+			bundler_drop(pass->bundler, key);
+}
+
 static enum status set(struct observer *observer, const struct source *source,
     const struct fact *fact)
 {
@@ -210,6 +236,7 @@ static enum status set(struct observer *observer, const struct source *source,
 		.status = FACT_FAILED,
 		.reason = "the value is larger than what can be sent" };
 	uint8_t hash[HASH_SIZE], before[HASH_SIZE];
+	struct bundle_fact message;
 	enum status status;
 	bool is_first;
 
@@ -218,6 +245,7 @@ static enum status set(struct observer *observer, const struct source *source,
 		fact = &too_large;
 		encode(observer, fact, hash);
 	}
+	forget_gathered(observer, fact->key);
 	status = spool_ledger_get(observer->spool, fact->key, before);
 	if (status == STATUS_OK && memcmp(hash, before, HASH_SIZE) == 0)
 		return STATUS_OK;
@@ -225,24 +253,29 @@ static enum status set(struct observer *observer, const struct source *source,
 		return status;
 	is_first = status == STATUS_NOT_FOUND
 	        && is_baseline(observer, source->collector, fact->key);
-	pack_fact(observer, source, fact, is_first);
+	message = encoded(observer, fact);
+	if (is_first && source->pass != NULL && source->pass->bundler != NULL)
+		return bundler_add(source->pass->bundler, &message, hash);
+	pack_fact(&observer->body, source->collector, &message, is_first);
 	return spool_append_fact(observer->spool, lane_of(source, fact->key, is_first),
 	    FETTLE__KIND__KIND_FACT_SET, fact->key, hash, buffer_bytes(&observer->body));
 }
 
 static enum status unset(struct observer *observer, const struct source *source, struct bytes key)
 {
-	struct fact gone = { .key = key, .status = FACT_NONE };
+	const struct bundle_fact gone = { .key = key, .status = FACT_NONE };
 	uint8_t before[HASH_SIZE];
-	enum status status = spool_ledger_get(observer->spool, key, before);
+	enum status status;
 	bool is_last;
 
+	forget_gathered(observer, key);
+	status = spool_ledger_get(observer->spool, key, before);
 	if (status == STATUS_NOT_FOUND)
 		return STATUS_OK;
 	if (status != STATUS_OK)
 		return status;
 	is_last = is_baseline(observer, source->collector, key);
-	pack_fact(observer, source, &gone, is_last);
+	pack_fact(&observer->body, source->collector, &gone, is_last);
 	return spool_append_fact(observer->spool, lane_of(source, key, is_last),
 	    FETTLE__KIND__KIND_FACT_UNSET, key, NULL, buffer_bytes(&observer->body));
 }
@@ -293,6 +326,28 @@ static void find_out_baseline(struct observer_pass *pass)
 	buffer_fini(&plan);
 }
 
+/* A fact with too few neighbours to go with them. */
+static enum status tell_alone(void *data, const struct bundle_fact *fact,
+    const uint8_t hash[HASH_SIZE])
+{
+	struct observer_pass *pass = data;
+	struct observer *observer = pass->observer;
+
+	pack_fact(&observer->body, pass->collector, fact, true);
+	return spool_append_fact(observer->spool, LANE_BULK, FETTLE__KIND__KIND_FACT_SET, fact->key,
+	    hash, buffer_bytes(&observer->body));
+}
+
+static void begin_gathering(struct observer_pass *pass)
+{
+	struct observer *observer = pass->observer;
+
+	pass->next = observer->passes;
+	observer->passes = pass;
+	if (observer->has_bundles && pass->scope->is_baseline)
+		pass->bundler = bundler_new(observer->spool, pass->collector, tell_alone, pass);
+}
+
 struct observer_pass *observer_pass_begin(struct observer *observer, const char *collector,
     enum lane lane, struct bytes prefix, struct bytes plan)
 {
@@ -313,6 +368,7 @@ struct observer_pass *observer_pass_begin(struct observer *observer, const char 
 		memcpy(pass->plan, plan.data, plan.size);
 	find_out_baseline(pass);
 	pass->lane = pass->scope->is_baseline ? LANE_BULK : lane;
+	begin_gathering(pass);
 	return pass;
 }
 
@@ -323,7 +379,7 @@ void observer_pass_lanes(struct observer_pass *pass,
 	pass->lane_data = data;
 }
 
-static struct source source_of(const struct observer_pass *pass)
+static struct source source_of(struct observer_pass *pass)
 {
 	return (struct source){ pass->collector, pass->lane, pass };
 }
@@ -412,11 +468,39 @@ static enum status append_mark(struct observer_pass *pass)
 	return status;
 }
 
+/* What waits for its neighbours has all that will come. */
+static enum status tell_gathered(struct observer_pass *pass)
+{
+	return pass->bundler == NULL ? STATUS_OK : bundler_flush(pass->bundler);
+}
+
+static void free_pass(struct observer_pass **taken)
+{
+	struct observer_pass *pass = *taken, **at = &pass->observer->passes;
+	struct seen *seen, *next;
+
+	while (*at != pass)
+		at = &(*at)->next;
+	*at = pass->next;
+	HASH_ITER (hh, pass->seen, seen, next) {
+		HASH_DELETE(hh, pass->seen, seen);
+		free(seen);
+	}
+	bundler_free(pass->bundler);
+	free(pass->collector);
+	free(pass->prefix);
+	free(pass->plan);
+	free(pass);
+	*taken = NULL;
+}
+
 enum status observer_pass_end(struct observer_pass **pass)
 {
 	struct observer *observer = (*pass)->observer;
-	enum status status = (*pass)->status;
+	enum status status = (*pass)->status, told = tell_gathered(*pass);
 
+	if (status == STATUS_OK)
+		status = told;
 	/*
 	 * What was undone meanwhile may be of this pass, whoever's failure it was; so may what was
 	 * forgotten to be sent again.
@@ -439,23 +523,14 @@ enum status observer_pass_end(struct observer_pass **pass)
 		(*pass)->scope->is_complete = true;
 		(*pass)->scope->forgotten = (*pass)->forgotten_before;
 	}
-	observer_pass_abandon(pass);
+	free_pass(pass);
 	return note_failure(observer, status);
 }
 
 void observer_pass_abandon(struct observer_pass **pass)
 {
-	struct seen *seen, *next;
-
 	if (*pass == NULL)
 		return;
-	HASH_ITER (hh, (*pass)->seen, seen, next) {
-		HASH_DELETE(hh, (*pass)->seen, seen);
-		free(seen);
-	}
-	free((*pass)->collector);
-	free((*pass)->prefix);
-	free((*pass)->plan);
-	free(*pass);
-	*pass = NULL;
+	(void)note_failure((*pass)->observer, tell_gathered(*pass));
+	free_pass(pass);
 }

@@ -28,6 +28,12 @@ struct observer *observer_new(struct spool *spool);
 void observer_free(struct observer *observer); /* NULL is fine */
 
 /*
+ * Whether what a pass sees for the first time goes in bundles (core/bundle.h), which are gathered
+ * until the pass ends; off unless set.
+ */
+void observer_set_bundles(struct observer *observer, bool is_on);
+
+/*
  * True once after an observation could not be taken, or was evicted: have every collector refresh.
  */
 bool observer_wants_refresh(struct observer *observer);

@@ -14,6 +14,7 @@
 #ifndef CORE_SPOOL_H
 #define CORE_SPOOL_H
 
+#include "core/bundle.h"
 #include "core/digest.h"
 #include "core/fact.h"
 #include "core/kv.h"
@@ -71,6 +72,43 @@ NODISCARD enum status spool_ledger_visit(struct spool *spool, struct bytes prefi
 NODISCARD enum status spool_ledger_forget(struct spool *spool, struct bytes prefix);
 NODISCARD enum status spool_ledger_count(struct spool *spool, uint64_t *out);
 
+/* ---- bundles: facts that go as a hash (core/bundle.h) ---- */
+
+struct spool_bundle {
+	struct bytes bytes;                 /* encoded */
+	const struct bytes *keys;           /* of its facts, in order */
+	const uint8_t (*hashes)[HASH_SIZE]; /* what the ledger is to remember of each */
+	size_t count;
+};
+enum { SPOOL_BUNDLES_MAX = 64 }; /* in one record */
+
+/*
+ * Appends one record (Have) for BUNDLES, of facts that are baseline, keeps their bytes until the
+ * server may ask for them, and remembers their facts, all or nothing.  They stand in the bulk lane,
+ * and all they weigh counts there.  As spool_append; what is refused counts as many as the facts.
+ */
+NODISCARD enum status spool_append_bundles(struct spool *spool, const char *collector,
+    const struct spool_bundle *bundles, size_t count);
+/*
+ * Appends the bundle of HASH for the server that asks.  NOT_FOUND: it is not kept any more.  Where
+ * there is no room just now nothing is done: the server asks again.
+ */
+NODISCARD enum status spool_append_bundle(struct spool *spool,
+    const uint8_t hash[BUNDLE_HASH_SIZE]);
+
+/* A bundle that the server does not hold, and here neither: where its facts stood. */
+struct spool_withdrawn {
+	struct bytes hash;
+	uint64_t revision, facts;
+};
+/*
+ * Says that they cannot be sent any more.  Their facts are untold from now on, and no pass is
+ * complete, so that what they were is observed anew.
+ */
+NODISCARD enum status spool_withdraw_bundles(struct spool *spool,
+    const struct spool_withdrawn *bundles, size_t count);
+/* Drops bundles that the server heard of and that were kept since before BEFORE_MS. */
+NODISCARD enum status spool_expire_bundles(struct spool *spool, uint64_t before_ms);
 /* ---- digests: what the ledger says, to be compared with what the server knows ---- */
 
 /* Forgets the facts of BUCKETS, as spool_ledger_forget does. */

@@ -99,6 +99,9 @@ static bool can_go(struct spool *spool, enum lane lane, const struct waiting *wa
 	struct buffer subject = { 0 };
 	bool is_seen_again;
 
+	/* It is small, stands for many, and had to wait for its room. */
+	if (waiting->envelope->kind == FETTLE__KIND__KIND_HAVE)
+		return false;
 	spool_subject(&subject, lane, waiting->envelope->kind, waiting->body, &spool->arena);
 	is_seen_again = subject.size > 0;
 	buffer_fini(&subject);
@@ -300,14 +303,14 @@ static void say_evicting(struct spool *spool, enum lane lane)
 
 static enum status evict(struct spool *spool, enum lane lane, size_t size)
 {
-	const struct spool_lane *state = &spool->now.lanes[lane];
-	struct waiting at = { .position = state->numbered };
+	struct waiting at = { .position = spool->now.lanes[lane].numbered };
 	struct run run = { 0 };
 	enum status status = STATUS_OK;
 
 	say_evicting(spool, lane);
 	while (status == STATUS_OK
-	       && state->bytes + size + (run.is_open ? GAP_ROOM : 0) > spool->quota[lane]) {
+	       && spool_lane_bytes(spool, lane) + size + (run.is_open ? GAP_ROOM : 0)
+		      > spool->quota[lane]) {
 		status = next_waiting(spool, lane, at.position, &at);
 		if (status == STATUS_OK)
 			status = can_go(spool, lane, &at) ? take(spool, lane, &at, &run)
@@ -345,14 +348,18 @@ static bool may_evict(enum lane lane, struct bytes subject)
 enum status spool_make_room(struct spool *spool, enum lane lane, struct bytes subject, size_t size,
     struct spool_room *room)
 {
-	uint64_t bytes = spool->now.lanes[lane].bytes, quota = spool->quota[lane];
+	uint64_t bytes = spool_lane_bytes(spool, lane), quota = spool->quota[lane];
 	struct waiting older = { 0 };
-	enum status status;
+	enum status status = STATUS_OK;
 	bool is_short;
 
 	if (bytes + size <= quota && !spool_subject_is_periodic(subject))
 		return STATUS_OK;
-	status = find_older(spool, subject, &older);
+	if (lane == LANE_BULK && bytes + size > quota)
+		status = spool_trim_bundles(spool, bytes + size - quota);
+	bytes = spool_lane_bytes(spool, lane);
+	if (status == STATUS_OK)
+		status = find_older(spool, subject, &older);
 	if (status != STATUS_OK)
 		return status;
 	bytes -= older.size < bytes ? older.size : bytes;

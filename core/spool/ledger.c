@@ -25,7 +25,7 @@ enum status spool_ledger_get(struct spool *spool, struct bytes key, uint8_t hash
 	return STATUS_OK;
 }
 
-static enum status remember(struct spool *spool, struct bytes key, const uint8_t *hash)
+enum status spool_ledger_remember(struct spool *spool, struct bytes key, const uint8_t *hash)
 {
 	Fettle__LedgerEntry entry = FETTLE__LEDGER_ENTRY__INIT;
 	enum status status = spool_digest_toggle(spool, key);
@@ -57,15 +57,16 @@ enum status spool_ledger_untold(struct spool *spool, uint32_t kind, struct bytes
 	enum status status = kv_get(spool->write, SPOOL_FACT, key, &value);
 
 	if (status == STATUS_NOT_FOUND)
-		return kind == FETTLE__KIND__KIND_FACT_UNSET ? remember(spool, key, unknown)
-		                                             : STATUS_OK;
+		return kind == FETTLE__KIND__KIND_FACT_UNSET
+		         ? spool_ledger_remember(spool, key, unknown)
+		         : STATUS_OK;
 	if (status != STATUS_OK)
 		return status;
 	entry = record_unpack(&fettle__ledger_entry__descriptor, value, &spool->arena);
 	if (entry == NULL)
 		return STATUS_CORRUPT;
 	spool->forgotten += entry->revision == revision;
-	return entry->revision == revision ? remember(spool, key, unknown) : STATUS_OK;
+	return entry->revision == revision ? spool_ledger_remember(spool, key, unknown) : STATUS_OK;
 }
 
 enum status spool_append_fact(struct spool *spool, enum lane lane, uint32_t kind, struct bytes key,
@@ -76,7 +77,7 @@ enum status spool_append_fact(struct spool *spool, enum lane lane, uint32_t kind
 	if (status != STATUS_OK)
 		return status;
 	spool->now.revision++;
-	return remember(spool, key, hash);
+	return spool_ledger_remember(spool, key, hash);
 }
 
 enum status spool_ledger_visit(struct spool *spool, struct bytes prefix,
@@ -108,7 +109,7 @@ static enum status collect_key(void *data, struct bytes key)
 	return STATUS_OK;
 }
 
-static enum status forget_passes(struct spool *spool)
+enum status spool_forget_passes(struct spool *spool)
 {
 	struct bytes prefix = bytes_of_text(SPOOL_NOTE_PASS), key, value;
 	struct kv_cursor *cursor = NULL;
@@ -151,7 +152,7 @@ enum status spool_ledger_forget(struct spool *spool, struct bytes prefix)
 	enum status status = spool_ledger_visit(spool, prefix, collect_key, &keys);
 
 	if (status == STATUS_OK && prefix.size == 0)
-		status = forget_passes(spool);
+		status = spool_forget_passes(spool);
 	if (status == STATUS_OK && prefix.size == 0)
 		status = spool_digest_forget(spool);
 	if (status == STATUS_OK)
@@ -187,6 +188,62 @@ enum status spool_ledger_forget_buckets(struct spool *spool, const struct digest
 uint64_t spool_forgotten(const struct spool *spool)
 {
 	return spool->forgotten;
+}
+
+struct untold {
+	const struct spool_withdrawn *ranges;
+	size_t count;
+	struct buffer keys; /* u16 size and key */
+};
+
+static bool is_in(const struct untold *untold, uint64_t revision)
+{
+	for (size_t i = 0; i < untold->count; i++)
+		if (revision >= untold->ranges[i].revision
+		    && revision - untold->ranges[i].revision < untold->ranges[i].facts)
+			return true;
+	return false;
+}
+
+static enum status collect_untold(struct spool *spool, struct untold *untold)
+{
+	struct kv_cursor *cursor = NULL;
+	struct bytes key, value;
+	enum status status = kv_cursor_open(spool->write, SPOOL_FACT, &cursor);
+
+	if (status == STATUS_OK)
+		status = kv_cursor_seek(cursor, BYTES_NONE, &key, &value);
+	while (status == STATUS_OK) {
+		const Fettle__LedgerEntry *entry;
+
+		arena_reset(&spool->arena);
+		entry = record_unpack(&fettle__ledger_entry__descriptor, value, &spool->arena);
+		if (entry != NULL && is_in(untold, entry->revision))
+			(void)collect_key(&untold->keys, key);
+		status = kv_cursor_next(cursor, &key, &value);
+	}
+	kv_cursor_close(cursor);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+enum status spool_ledger_untold_revisions(struct spool *spool, const struct spool_withdrawn *ranges,
+    size_t count)
+{
+	static const uint8_t unknown[HASH_SIZE];
+	struct untold untold = { .ranges = ranges, .count = count };
+	enum status status = spool_begin(spool);
+
+	if (status == STATUS_OK)
+		status = collect_untold(spool, &untold);
+	for (size_t at = 0; status == STATUS_OK && at < untold.keys.size;) {
+		uint16_t size = bytes_u16(untold.keys.data + at);
+
+		status = spool_ledger_remember(spool, BYTES(untold.keys.data + at + 2, size),
+		    unknown);
+		at += 2U + size;
+	}
+	buffer_fini(&untold.keys);
+	return status;
 }
 
 enum status spool_ledger_count(struct spool *spool, uint64_t *out)

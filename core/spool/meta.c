@@ -34,6 +34,7 @@ static void pack_meta(struct buffer *out, const struct spool_memory *memory)
 	RECORD_SET(&message, events, memory->events);
 	RECORD_SET(&message, revision, memory->revision);
 	RECORD_SET(&message, command_committed, memory->command);
+	RECORD_SET(&message, bundle_bytes, memory->bundle_bytes);
 	record_pack(out, &message.base);
 }
 
@@ -106,6 +107,7 @@ enum status spool_meta_load(struct spool *spool, struct kv_txn *txn)
 	spool->now.events = message->events;
 	spool->now.revision = message->revision;
 	spool->now.command = message->command_committed;
+	spool->now.bundle_bytes = message->bundle_bytes;
 	for (unsigned lane = 1; status == STATUS_OK && lane < LANE_END; lane++)
 		status = load_lane(spool, txn, lane);
 	spool->now.lanes[LANE_BULK].refused += message->refused;

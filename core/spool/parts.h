@@ -17,8 +17,19 @@
  * record: lane, position -> record      position: rises by one with each append
  * number: lane, sequence -> position, chain hash after it
  * pending: lane, subject -> position    of the last record about it; stale once that has a number
+ * bundle: hash -> position, kept_ms, bytes          position: of the last record that names it
+ * bundle_order: position, hash -> (empty)
  */
-enum spool_table { SPOOL_META, SPOOL_RECORD, SPOOL_NUMBER, SPOOL_FACT, SPOOL_NOTE, SPOOL_PENDING };
+enum spool_table {
+	SPOOL_META,
+	SPOOL_RECORD,
+	SPOOL_NUMBER,
+	SPOOL_FACT,
+	SPOOL_NOTE,
+	SPOOL_PENDING,
+	SPOOL_BUNDLE,
+	SPOOL_BUNDLE_ORDER,
+};
 
 struct spool_lane {
 	uint64_t appended, numbered; /* positions */
@@ -33,6 +44,7 @@ struct spool_lane {
 struct spool_memory {
 	uint8_t store[16];
 	uint64_t epoch, starts, events, revision, command;
+	uint64_t bundle_bytes; /* of bundles that are kept */
 	struct spool_lane lanes[LANE_END];
 	struct digest digest; /* of the ledger; not kept, but worked out when the spool is opened */
 };
@@ -77,6 +89,12 @@ NODISCARD enum status spool_meta_load(struct spool *spool, struct kv_txn *txn);
 /* Encodes a record with an event id of its own into `scratch`. */
 void spool_make_record(struct spool *spool, uint32_t kind, uint64_t fact_revision,
     struct bytes body);
+/*
+ * As spool_append, of a record that takes EXTRA bytes besides; where it is refused, COUNT
+ * observations are.
+ */
+NODISCARD enum status spool_append_counted(struct spool *spool, enum lane lane, uint32_t kind,
+    uint64_t fact_revision, struct bytes body, size_t extra, uint64_t count);
 /* Writes `scratch` at POSITION of LANE, where there is no record, and counts it. */
 NODISCARD enum status spool_put_record(struct spool *spool, enum lane lane, uint64_t position);
 /* RECORD is about to go. */
@@ -117,6 +135,21 @@ NODISCARD enum status spool_pending_rebuild(struct spool *spool);
 NODISCARD enum status spool_ledger_untold(struct spool *spool, uint32_t kind, struct bytes key,
     uint64_t revision);
 
+/* Remembers HASH (NULL: forgets KEY) under the last revision. */
+NODISCARD enum status spool_ledger_remember(struct spool *spool, struct bytes key,
+    const uint8_t *hash);
+/* The facts of these revisions were never told. */
+NODISCARD enum status spool_ledger_untold_revisions(struct spool *spool,
+    const struct spool_withdrawn *ranges, size_t count);
+/* No pass was completed. */
+NODISCARD enum status spool_forget_passes(struct spool *spool);
+
+/* ---- bundles.c ---- */
+
+/* What LANE weighs: its records, and in bulk what is kept of bundles. */
+uint64_t spool_lane_bytes(const struct spool *spool, enum lane lane);
+/* Drops, the oldest first, bundles that the server has heard of, until BYTES are free. */
+NODISCARD enum status spool_trim_bundles(struct spool *spool, uint64_t bytes);
 /* ---- digest.c ---- */
 
 /* Puts what the ledger has of KEY into the digest, or takes it out; does nothing where it has none.

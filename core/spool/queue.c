@@ -76,9 +76,9 @@ enum status spool_drop_record(struct spool *spool, enum lane lane, uint64_t posi
 	return kv_delete(spool->write, SPOOL_RECORD, BYTES_OF(key.bytes));
 }
 
-static enum status refuse(struct spool *spool, enum lane lane)
+static enum status refuse(struct spool *spool, enum lane lane, uint64_t count)
 {
-	spool->now.lanes[lane].refused++;
+	spool->now.lanes[lane].refused += count;
 	if (!spool->was_full[lane])
 		log_write(LOG_WARN, "spool-full", LOG_FIELDS(LOG_NUMBER("lane", lane)),
 		    "the spool has no room left in this lane; what changes is observed again once "
@@ -102,7 +102,7 @@ static void mark_baseline(struct bytes body, struct arena *arena, struct buffer 
 
 /* Where something had to go for it, the record is made again: gaps and ledger use its buffer. */
 static enum status append(struct spool *spool, enum lane lane, uint32_t kind,
-    uint64_t fact_revision, struct bytes body)
+    uint64_t fact_revision, struct bytes body, size_t extra)
 {
 	struct buffer subject = { 0 }, baseline = { 0 };
 	struct spool_room room = { 0 };
@@ -113,7 +113,7 @@ static enum status append(struct spool *spool, enum lane lane, uint32_t kind,
 	spool_subject(&subject, lane, kind, body, &spool->arena);
 	spool_make_record(spool, kind, fact_revision, body);
 	status = spool_make_room(spool, lane, buffer_bytes(&subject),
-	    spool->scratch.size + BASELINE_MARK_SIZE, &room);
+	    spool->scratch.size + BASELINE_MARK_SIZE + extra, &room);
 	if (status == STATUS_OK && room.has_replaced_baseline) {
 		mark_baseline(body, &spool->arena, &baseline);
 		body = buffer_bytes(&baseline);
@@ -132,8 +132,8 @@ static enum status append(struct spool *spool, enum lane lane, uint32_t kind,
 	return status;
 }
 
-enum status spool_append(struct spool *spool, enum lane lane, uint32_t kind, uint64_t fact_revision,
-    struct bytes body)
+enum status spool_append_counted(struct spool *spool, enum lane lane, uint32_t kind,
+    uint64_t fact_revision, struct bytes body, size_t extra, uint64_t count)
 {
 	enum status status;
 
@@ -143,8 +143,14 @@ enum status spool_append(struct spool *spool, enum lane lane, uint32_t kind, uin
 	status = spool_begin(spool);
 	if (status != STATUS_OK)
 		return spool_undo(spool, status);
-	status = append(spool, lane, kind, fact_revision, body);
-	return status == STATUS_AGAIN ? refuse(spool, lane) : spool_undo(spool, status);
+	status = append(spool, lane, kind, fact_revision, body, extra);
+	return status == STATUS_AGAIN ? refuse(spool, lane, count) : spool_undo(spool, status);
+}
+
+enum status spool_append(struct spool *spool, enum lane lane, uint32_t kind, uint64_t fact_revision,
+    struct bytes body)
+{
+	return spool_append_counted(spool, lane, kind, fact_revision, body, 0, 1);
 }
 
 /* ---- numbers ---- */
@@ -266,10 +272,16 @@ void spool_release(struct spool *spool)
 
 /* ---- acknowledgement ---- */
 
-/* A fifth of the lane: enough that what was refused does not fill it at once. */
+/*
+ * A fifth of the lane: enough that what was refused does not fill it at once.  Bundles that nothing
+ * waits with go when their room is needed.
+ */
 static bool has_room(const struct spool *spool, enum lane lane)
 {
-	return spool->now.lanes[lane].bytes <= spool->quota[lane] / 10 * 8;
+	const struct spool_lane *state = &spool->now.lanes[lane];
+	uint64_t bytes = state->records == 0 ? state->bytes : spool_lane_bytes(spool, lane);
+
+	return bytes <= spool->quota[lane] / 10 * 8;
 }
 
 static enum status delete_one(struct spool *spool, enum lane lane, uint64_t sequence)

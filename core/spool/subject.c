@@ -14,10 +14,12 @@
 enum { PURGE_MAX = 4096 };
 
 enum subject {
+	SUBJECT_BUNDLE = 'b',
 	SUBJECT_DIGEST = 'd',
 	SUBJECT_FACT = 'f',
 	SUBJECT_HEARTBEAT = 'h',
 	SUBJECT_PASS = 'p',
+	SUBJECT_HAVE = 'r',
 };
 
 static void begin_subject(struct buffer *out, enum lane lane, enum subject what)
@@ -38,6 +40,8 @@ void spool_subject(struct buffer *out, enum lane lane, uint32_t kind, struct byt
 {
 	const Fettle__Fact *fact;
 	const Fettle__Pass *pass;
+	const Fettle__Have *have;
+	uint8_t hash[HASH_SIZE];
 
 	switch (kind) {
 	case FETTLE__KIND__KIND_FACT_SET:
@@ -57,6 +61,19 @@ void spool_subject(struct buffer *out, enum lane lane, uint32_t kind, struct byt
 		break;
 	case FETTLE__KIND__KIND_HEARTBEAT:
 		begin_subject(out, lane, SUBJECT_HEARTBEAT);
+		break;
+	case FETTLE__KIND__KIND_HAVE:
+		/* Of its own, so that it waits for room, as what it stands for would. */
+		have = record_unpack(&fettle__have__descriptor, body, arena);
+		if (have == NULL || have->is_withdrawn)
+			return;
+		begin_subject(out, lane, SUBJECT_HAVE);
+		buffer_append_u64(out, have->revision);
+		break;
+	case FETTLE__KIND__KIND_BUNDLE:
+		hash_bytes(body, hash);
+		begin_subject(out, lane, SUBJECT_BUNDLE);
+		buffer_append(out, BYTES_OF(hash));
 		break;
 	case FETTLE__KIND__KIND_DIGEST:
 		begin_subject(out, lane, SUBJECT_DIGEST);

@@ -9,10 +9,11 @@
 #include "core/require.h"
 
 /*
- * "pending" came last: an agent of before has none for the records that it kept, which only means
- * that nothing takes their place.
+ * "pending" and what follows came later: an agent of before has none for the records that it kept,
+ * which only means that nothing takes their place.
  */
-static const char *const tables[] = { "meta", "record", "number", "fact", "note", "pending", NULL };
+static const char *const tables[] = { "meta", "record", "number", "fact", "note", "pending",
+	"bundle", "bundle_order", NULL };
 
 static const unsigned lane_percent[LANE_END] = { 0, 50, 35, 15 };
 

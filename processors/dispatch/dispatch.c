@@ -16,6 +16,7 @@
 #include "processors/dispatch/proposal.h"
 #include "processors/roles.h"
 #include "processors/state/asset.h"
+#include "processors/state/awaited.h"
 
 enum { SECOND_MS = 1000, MINUTE_MS = 60 * SECOND_MS, HOUR_MS = 60 * MINUTE_MS };
 /* A timer that is called later than this was not asleep: the processor was. */
@@ -141,15 +142,19 @@ static enum status on_pass(struct stage_io *io, const struct event *event)
 {
 	const Fettle__Pass *pass = event_pass(event);
 	struct asset_ref asset;
+	bool is_held = false;
 	enum status status;
 
 	if (pass->collector == NULL || strcmp(pass->collector, "packages") != 0
 	    || !bytes_start_with(bytes_of_text(packages), record_bytes(pass->prefix)))
 		return STATUS_OK;
 	status = asset_of_agent(io->txn, event->stamp->writer.data, &asset);
+	if (status == STATUS_OK)
+		status = awaited_any(io->txn, &asset, pass->collector, &is_held);
 	if (status != STATUS_OK)
 		return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-	return each_open(io, &asset, judge_by_pass, event);
+	/* It comes again once all that was seen is known. */
+	return is_held ? STATUS_OK : each_open(io, &asset, judge_by_pass, event);
 }
 
 /* ---- time ---- */

@@ -10,8 +10,11 @@
 #include "processors/inventory/inventory.h"
 
 #include "core/lane.h"
+#include "processors/inventory/bundled.h"
+#include "processors/inventory/parts.h"
 #include "processors/inventory/heal.h"
 #include "processors/roles.h"
+#include "processors/state/awaited.h"
 #include "processors/state/changed.h"
 #include "processors/state/facts.h"
 #include "processors/state/tables.h"
@@ -30,16 +33,18 @@ enum {
 	PASSES_MAX = 256,
 };
 
-struct inventory_settings {
-	uint64_t announce_after;
-	uint64_t resync_pause;
-};
-
 static const struct setting settings[] = {
 	SETTING_DURATION(struct inventory_settings, announce_after, ANNOUNCE_AFTER_MS, 100,
 	    3600 * 1000, "how long an asset's counts and last contact may lag behind"),
 	SETTING_DURATION(struct inventory_settings, resync_pause, RESYNC_PAUSE_MS, 0,
 	    24 * 3600 * 1000, "how long an agent is not asked again for facts that differ"),
+	SETTING_SIZE(struct inventory_settings, bundles_size, INVENTORY_BUNDLES_SIZE, 0, 1ULL << 40,
+	    "how much is kept of what agents sent, for others that have the same"),
+	SETTING_DURATION(struct inventory_settings, bundles_keep, INVENTORY_BUNDLES_KEEP_MS,
+	    3600 * 1000, 365ULL * 24 * 3600 * 1000,
+	    "how long it is kept after an agent had it last"),
+	SETTING_DURATION(struct inventory_settings, ask_again, INVENTORY_ASK_AGAIN_MS, 1000,
+	    3600 * 1000, "how long an agent has to send it before the next one is asked"),
 	SETTING_END
 };
 
@@ -93,6 +98,8 @@ static enum status on_timer(struct stage_io *io, struct bytes key)
 	struct asset_ref asset;
 	enum status status;
 
+	if (key.size == BUNDLE_HASH_SIZE)
+		return bundled_on_timer(io, key.data);
 	if (!asset_of_key(key, &asset))
 		return STATUS_OK;
 	status = asset_get(io->txn, &asset, io->arena, &record);
@@ -141,7 +148,13 @@ static enum status note_epoch(struct stage_io *io, const struct event *event,
 	if (was_known && event->stamp->epoch <= record->epoch)
 		return STATUS_OK;
 	RECORD_SET(record, epoch, event->stamp->epoch);
-	return was_known ? stage_emit(io, &anew) : STATUS_OK;
+	if (was_known) {
+		/* It will say all of it again, or may not have it any more. */
+		enum status status = awaited_forget(io->txn, asset);
+
+		return status == STATUS_OK ? stage_emit(io, &anew) : status;
+	}
+	return STATUS_OK;
 }
 
 /* Many records a second may touch an asset; its verdict follows once, a little later. */
@@ -504,14 +517,22 @@ static enum status on_pass(struct stage_io *io, const struct event *event)
 	struct asset_ref asset;
 	struct buffer key = { 0 }, value = { 0 };
 	struct bytes kept;
+	bool is_held = false;
 	enum status status;
 
 	if (pass->prefix.len > FACT_KEY_MAX || pass->plan.len > TEXT_MAX
 	    || is_too_long(pass->collector))
 		return stage_reject(io, "the pass has too long a prefix, plan or collector");
 	status = find_asset(io, event, &asset, &record);
+	/* What was awaited before it is not what keeps it back. */
+	if (status == STATUS_OK)
+		status = note_epoch(io, event, &asset, record);
+	if (status == STATUS_OK)
+		status = bundled_hold_pass(io, event, &asset, record, &is_held);
 	if (status != STATUS_OK)
 		return status;
+	if (is_held)
+		return touch(io, event, &asset, record);
 	pass_key(&key, &asset, pass->collector, record_bytes(pass->prefix));
 	status = txn_get(io->txn, STATE_PASS, buffer_bytes(&key), &kept);
 	if (status == STATUS_OK) {
@@ -610,9 +631,12 @@ static enum status on_digest(struct stage_io *io, const struct event *event)
 		.asset = &asset,
 		.pause_ms = set == NULL ? RESYNC_PAUSE_MS : set->resync_pause,
 		.unset_untold = unset_untold };
-	enum status status = find_asset(io, event, &asset, &heal.record);
+	bool is_held = false;
+	enum status status = inventory_find_asset(io, event, &asset, &heal.record);
 
 	if (status == STATUS_OK)
+		status = bundled_hold_digest(io, event, &asset, heal.record, &is_held);
+	if (status == STATUS_OK && !is_held)
 		status = heal_on_digest(&heal);
 	return status == STATUS_OK ? touch(io, event, &asset, heal.record) : status;
 }
@@ -662,6 +686,48 @@ static enum status on_gap(struct stage_io *io, const struct event *event)
 	return touch(io, event, &asset, record);
 }
 
+/* ---- what the files of this folder share ---- */
+
+enum status inventory_find_asset(struct stage_io *io, const struct event *event,
+    struct asset_ref *asset, Fettle__StateAsset **record)
+{
+	enum status status = find_asset(io, event, asset, record);
+
+	return status == STATUS_OK ? note_epoch(io, event, asset, *record) : status;
+}
+
+enum status inventory_touch(struct stage_io *io, const struct event *event,
+    const struct asset_ref *asset, Fettle__StateAsset *record)
+{
+	return touch(io, event, asset, record);
+}
+
+enum status inventory_apply(struct stage_io *io, const struct inventory_fact *fact)
+{
+	const struct update update = { .event = fact->event,
+		.asset = fact->asset,
+		.record = fact->record,
+		.key = fact->key,
+		.after = fact->after,
+		.epoch = fact->event->stamp->epoch,
+		.revision = fact->event->envelope->fact_revision,
+		.collector = fact->collector,
+		.is_baseline = fact->is_baseline,
+		.is_agents_word = true };
+
+	return apply(io, &update);
+}
+
+bool inventory_is_collector(const char *collector)
+{
+	return !is_too_long(collector);
+}
+
+enum status inventory_take_held(struct stage_io *io, const struct event *event)
+{
+	return event->kind == EVENT_DIGEST ? on_digest(io, event) : on_pass(io, event);
+}
+
 static enum status on_event(struct stage_io *io, const struct event *event)
 {
 	switch (event->kind) {
@@ -674,6 +740,10 @@ static enum status on_event(struct stage_io *io, const struct event *event)
 		return on_heartbeat(io, event);
 	case EVENT_GAP:
 		return on_gap(io, event);
+	case EVENT_HAVE:
+		return bundled_on_have(io, event);
+	case EVENT_BUNDLE:
+		return bundled_on_bundle(io, event);
 	case EVENT_DIGEST:
 		return on_digest(io, event);
 	default:
@@ -685,9 +755,12 @@ const struct stage inventory_stage = {
 	.name = "inventory",
 	.summary = "keeps what agents observe, and says what changed",
 	.consumes = (const enum event_kind[]){ EVENT_FACT_SET, EVENT_FACT_UNSET, EVENT_PASS,
-	    EVENT_HEARTBEAT, EVENT_GAP, EVENT_DIGEST, EVENT_NONE },
+	    EVENT_HEARTBEAT, EVENT_GAP, EVENT_DIGEST, EVENT_HAVE, EVENT_BUNDLE, EVENT_NONE },
 	.settings = settings,
 	.settings_size = sizeof(struct inventory_settings),
+	.tick_ms = 3600 * 1000,
 	.on_event = on_event,
+	.on_tick = bundled_on_tick,
 	.on_timer = on_timer,
+	.on_work = bundled_on_work,
 };

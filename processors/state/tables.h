@@ -32,6 +32,13 @@
  *               revision of the newest fact in it
  *   health      slot, asset -> StateHealth
  *   people      "operators" -> Operators: who may approve
+ *   bundle      hash -> encoded Bundle (core/bundle.h)
+ *   bundle_use  hash -> u64: when somebody had it last; "total" -> u64: bytes of all
+ *   bundle_order u64, hash -> u64: the same in the order of time, and its size
+ *   awaited     bundle hash, slot, asset -> StateAwaited
+ *   awaiting    slot, asset -> u64: how many; slot, asset, collector, 0, bundle hash -> (empty)
+ *   held_pass   slot, asset, collector, 0, 'p', prefix -> Record
+ *   asked       bundle hash -> StateAsked
  */
 #ifndef PROCESSORS_STATE_TABLES_H
 #define PROCESSORS_STATE_TABLES_H
@@ -65,6 +72,13 @@ enum state_table {
 	STATE_DIGEST,
 	STATE_HEALTH,
 	STATE_PEOPLE,
+	STATE_BUNDLE,
+	STATE_BUNDLE_USE,
+	STATE_BUNDLE_ORDER,
+	STATE_AWAITED,
+	STATE_AWAITING,
+	STATE_HELD_PASS,
+	STATE_ASKED,
 	STATE_TABLES,
 };
 
@@ -72,6 +86,7 @@ enum state_table {
 	HOST_TABLE_NAMES, "agent", "asset", "fact", "value", "posting", "pass", "policy", \
 	    "result", "result_set", "result_of", "finding", "assessed", "priority", "memo", \
 	    "detection", "watchlist", "suspect", "alert", "alert_of", "job", "job_of", "planned", \
-	    "asset_jobs", "digest", "health", "people", NULL
+	    "asset_jobs", "digest", "health", "people", "bundle", "bundle_use", "bundle_order", \
+	    "awaited", "awaiting", "held_pass", "asked", NULL
 
 #endif
