@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The resend rule is go-back-N: over ZeroMQ a session loses nothing unless a gateway dies in
- * between, so what is missing is always a tail.  The deadline is max(2 s, 4 round trips), doubles
- * up to 60 s while nothing comes back, and is jittered.
+ * between, so what is missing is always a tail.  It is sent again after max(2 s, 4 round trips) at
+ * the soonest; the latest doubles up to 60 s while nothing comes back, and the time is drawn anew
+ * from all that lies between.
  */
 #include "core/link.h"
 
@@ -14,6 +15,7 @@
 
 enum {
 	RESEND_MS = 2000,
+	RESEND_LATEST_MS = 2 * RESEND_MS, /* of the first time */
 	RESEND_MAX_MS = 60 * 1000,
 	HELLO_RETRY_MS = 50,
 	HELLO_MS = 1000,
@@ -34,22 +36,26 @@ struct in_flight {
 
 struct flow_out {
 	uint32_t flow;
+	enum lane lane; /* 0: no share of the credit */
 	uint64_t head, acked, sent, ever_sent;
 	uint32_t window_records, window_bytes;
-	uint64_t resend_at_ms, resend_after_ms;
+	uint64_t resend_at_ms, resend_latest_ms;
 	uint64_t probe_at_ms; /* 0: the window is open, or nothing waits for it */
 	size_t bytes;         /* in flight */
 	struct in_flight frames[FRAMES_IN_FLIGHT];
 	unsigned first, count; /* ring in `frames` */
+	struct credit_debts debts;
 };
 
 struct flow_in {
 	uint32_t flow;
+	enum lane lane;
 	uint64_t delivered; /* handed to the host */
 	uint64_t committed;
 	uint32_t window_records, window_bytes;
 	bool owes_ack, wants_rewind;
 	bool has_asked; /* for a rewind, and nothing came of it yet */
+	struct credit_debts debts;
 };
 
 enum link_state { LINK_HELLO, LINK_OPEN };
@@ -66,6 +72,11 @@ struct link {
 	size_t outs_count;
 	struct flow_in *ins;
 	size_t ins_count;
+	struct credit credit;  /* for what is sent */
+	struct credit granted; /* for what is received */
+	struct credit_grant grant;
+	bool owes_grant;
+	const char *offence;
 	struct arena arena;    /* for the hello */
 	struct arena incoming; /* for the frame being taken */
 	struct buffer frame;   /* for what goes out */
@@ -106,8 +117,10 @@ static struct flow_in *find_in(struct link *link, uint32_t flow)
 
 bool link_batch_has_room(const struct link_batch *batch, size_t size)
 {
+	size_t limit = batch->limit == 0 ? LINK_BATCH_BYTES : batch->limit;
+
 	return batch->count < LINK_BATCH_RECORDS
-	    && (batch->count == 0 || batch->size + size <= LINK_BATCH_BYTES);
+	    && (batch->count == 0 || batch->size + size <= limit);
 }
 
 void link_batch_add(struct link_batch *batch, struct bytes record)
@@ -161,14 +174,99 @@ Fettle__Flow *link_new_flow(struct arena *arena, uint32_t number)
 	return flow;
 }
 
+/* ---- credit ---- */
+
+Fettle__Credit *link_new_credit(struct arena *arena, struct credit_grant grant)
+{
+	Fettle__Credit *credit = arena_take(arena, sizeof(*credit));
+
+	fettle__credit__init(credit);
+	RECORD_SET(credit, records, (uint32_t)grant.budget.records);
+	RECORD_SET(credit, bytes, (uint32_t)grant.budget.bytes);
+	RECORD_SET(credit, urgent_only, grant.is_urgent_only);
+	return credit;
+}
+
+static struct credit_grant grant_of(const Fettle__Credit *credit)
+{
+	return (
+	    struct credit_grant){ .budget = { .records = credit->records, .bytes = credit->bytes },
+		.is_urgent_only = credit->urgent_only };
+}
+
+static enum lane lane_of(const Fettle__Flow *flow)
+{
+	return flow->lane < LANE_END ? (enum lane)flow->lane : (enum lane)0;
+}
+
+/* The credits of a session that opens: GIVEN to this side, and what it GRANTS. */
+static void set_up_credit(struct link *link, const Fettle__Credit *given,
+    const Fettle__Credit *grants)
+{
+	link->credit = (struct credit){ .is_shared = false };
+	link->granted = (struct credit){ .pool = link->granted.pool };
+	if (given != NULL)
+		credit_set(&link->credit, grant_of(given));
+	if (grants == NULL)
+		return;
+	link->grant = grant_of(grants);
+	credit_widen(&link->granted, link->grant);
+}
+
+void link_grant(struct link *link, struct credit_grant grant)
+{
+	const struct credit_grant *before = &link->grant;
+
+	if (link->state != LINK_OPEN || !link->granted.is_shared
+	    || (before->budget.records == grant.budget.records
+		&& before->budget.bytes == grant.budget.bytes
+		&& before->is_urgent_only == grant.is_urgent_only))
+		return;
+	link->grant = grant;
+	link->owes_grant = true;
+	credit_widen(&link->granted, grant);
+}
+
+void link_set_pool(struct link *link, struct credit_pool *pool)
+{
+	link->granted.pool = pool;
+}
+
+const char *link_offence(const struct link *link)
+{
+	return link->offence;
+}
+
 /* ---- opening ---- */
+
+static void forget_outs(struct link *link)
+{
+	for (size_t i = 0; i < link->outs_count; i++)
+		credit_debts_fini(&link->outs[i].debts);
+	free(link->outs);
+	link->outs = NULL;
+	link->outs_count = 0;
+}
+
+/* What was received and never committed counts no more. */
+static void forget_ins(struct link *link)
+{
+	for (size_t i = 0; i < link->ins_count; i++) {
+		struct flow_in *in = &link->ins[i];
+
+		credit_settle(&link->granted, &in->debts, in->lane, UINT64_MAX);
+		credit_debts_fini(&in->debts);
+	}
+	free(link->ins);
+	link->ins = NULL;
+	link->ins_count = 0;
+}
 
 static void set_up_outs(struct link *link, Fettle__Flow *const *sends, size_t sends_count,
     Fettle__Flow *const *receives, size_t receives_count)
 {
-	free(link->outs);
+	forget_outs(link);
 	link->outs = memory_new(sends_count * sizeof(*link->outs));
-	link->outs_count = 0;
 	for (size_t i = 0; i < sends_count; i++)
 		for (size_t r = 0; r < receives_count; r++) {
 			struct flow_out *out = &link->outs[link->outs_count];
@@ -180,7 +278,8 @@ static void set_up_outs(struct link *link, Fettle__Flow *const *sends, size_t se
 			out->acked = out->sent = out->ever_sent = receives[r]->committed;
 			out->window_records = receives[r]->window_records;
 			out->window_bytes = receives[r]->window_bytes;
-			out->resend_after_ms = RESEND_MS;
+			out->resend_latest_ms = RESEND_LATEST_MS;
+			out->lane = lane_of(receives[r]);
 			link->outs_count++;
 			break;
 		}
@@ -188,11 +287,12 @@ static void set_up_outs(struct link *link, Fettle__Flow *const *sends, size_t se
 
 static void set_up_ins(struct link *link, Fettle__Flow *const *receives, size_t count)
 {
-	free(link->ins);
+	forget_ins(link);
 	link->ins = memory_new(count * sizeof(*link->ins));
 	link->ins_count = count;
 	for (size_t i = 0; i < count; i++)
 		link->ins[i] = (struct flow_in){ .flow = receives[i]->flow,
+			.lane = lane_of(receives[i]),
 			.delivered = receives[i]->committed,
 			.committed = receives[i]->committed,
 			.window_records = receives[i]->window_records,
@@ -202,6 +302,8 @@ static void set_up_ins(struct link *link, Fettle__Flow *const *receives, size_t 
 static void open_session(struct link *link)
 {
 	link->state = LINK_OPEN;
+	link->owes_grant = false;
+	link->offence = NULL;
 	if (link->operations->on_open != NULL)
 		link->operations->on_open(link->self);
 	/* Where the last acknowledgement of an older session was lost, this one says it. */
@@ -246,6 +348,7 @@ struct link *link_new_acceptor(const struct link_operations *operations, void *s
 		link->session = next_random(link);
 	set_up_outs(link, welcome->sends, welcome->n_sends, hello->receives, hello->n_receives);
 	set_up_ins(link, welcome->receives, welcome->n_receives);
+	set_up_credit(link, hello->credit, welcome->credit);
 	RECORD_SET(welcome, protocol, LINK_PROTOCOL);
 	if (hello->has_challenge)
 		RECORD_SET_BYTES(welcome, challenge, record_bytes(hello->challenge));
@@ -260,8 +363,8 @@ void link_free(struct link *link)
 {
 	if (link == NULL)
 		return;
-	free(link->outs);
-	free(link->ins);
+	forget_outs(link);
+	forget_ins(link);
 	arena_fini(&link->arena);
 	arena_fini(&link->incoming);
 	buffer_fini(&link->frame);
@@ -348,6 +451,7 @@ static void on_welcome(struct link *link, const Fettle__Frame *frame, uint64_t n
 	link->session = frame->session;
 	set_up_outs(link, hello.sends, hello.n_sends, welcome->receives, welcome->n_receives);
 	set_up_ins(link, hello.receives, hello.n_receives);
+	set_up_credit(link, welcome->credit, hello.credit);
 	link->hello_after_ms = HELLO_MS;
 	link->counters.sessions++;
 	open_session(link);
@@ -360,6 +464,20 @@ static void rewind_to(struct flow_out *out, uint64_t acked)
 	out->sent = acked;
 	out->first = out->count = 0;
 	out->bytes = 0;
+}
+
+/* Drawn anew each time: those who lost the same log do not come back to it together. */
+static uint64_t resend_at(struct link *link, const struct flow_out *out, uint64_t now_ms)
+{
+	uint64_t soonest = ROUND_TRIPS * link->round_trip_ms;
+	uint64_t latest = out->resend_latest_ms;
+
+	/* A commit that once took an hour must not make the next loss cost four. */
+	soonest = soonest < RESEND_MS ? RESEND_MS : soonest;
+	soonest = soonest > RESEND_MAX_MS ? RESEND_MAX_MS : soonest;
+	latest = latest < 2 * soonest ? 2 * soonest : latest;
+	latest = latest > RESEND_MAX_MS ? RESEND_MAX_MS : latest;
+	return now_ms + soonest + next_random(link) % (latest - soonest + 1);
 }
 
 static void take_ack(struct link *link, const Fettle__Flow *ack, uint64_t now_ms)
@@ -383,8 +501,9 @@ static void take_ack(struct link *link, const Fettle__Flow *ack, uint64_t now_ms
 	}
 	if (ack->committed > out->acked) {
 		out->acked = ack->committed;
-		out->resend_after_ms = RESEND_MS;
-		out->resend_at_ms = now_ms + jitter(link, 2 * RESEND_MS);
+		out->resend_latest_ms = RESEND_LATEST_MS;
+		out->resend_at_ms = resend_at(link, out, now_ms);
+		credit_settle(&link->credit, &out->debts, out->lane, out->acked);
 	}
 	if (out->sent < out->acked)
 		rewind_to(out, out->acked);
@@ -394,17 +513,42 @@ static void take_ack(struct link *link, const Fettle__Flow *ack, uint64_t now_ms
 		link->operations->on_acked(link->self, out->flow, out->acked);
 }
 
-static size_t records_allowed(const struct flow_out *out)
+/* What was sent once is under way and paid for; what is new needs credit. */
+static size_t records_allowed(const struct link *link, const struct flow_out *out)
 {
 	uint64_t unacked = out->sent - out->acked;
 	uint64_t left = out->window_records > unacked ? out->window_records - unacked : 0;
+	uint64_t until = out->sent < out->ever_sent ? out->ever_sent : out->head;
 
 	if (out->sent >= out->head || out->count == FRAMES_IN_FLIGHT
 	    || out->bytes >= out->window_bytes)
 		return 0;
-	if (left > out->head - out->sent)
-		left = out->head - out->sent;
+	if (out->sent >= out->ever_sent) {
+		struct credit_amount credit = credit_left(&link->credit, out->lane);
+
+		if (credit.bytes == 0)
+			return 0;
+		left = left > credit.records ? credit.records : left;
+	}
+	if (left > until - out->sent)
+		left = until - out->sent;
 	return left > LINK_BATCH_RECORDS ? LINK_BATCH_RECORDS : (size_t)left;
+}
+
+static size_t bytes_allowed(const struct link *link, const struct flow_out *out)
+{
+	uint64_t left = credit_left(&link->credit, out->lane).bytes;
+
+	return out->sent < out->ever_sent || left > LINK_BATCH_BYTES ? LINK_BATCH_BYTES
+	                                                             : (size_t)left;
+}
+
+static bool has_credit(const struct link *link, const struct flow_out *out,
+    const struct link_batch *batch)
+{
+	const struct credit_amount amount = { .records = batch->count, .bytes = batch->size };
+
+	return out->sent < out->ever_sent || credit_allows(&link->credit, out->lane, amount);
 }
 
 static enum status send_batch(struct link *link, struct flow_out *out, struct link_batch *batch,
@@ -432,11 +576,13 @@ static void note_sent(struct link *link, struct flow_out *out, const struct link
 	unsigned slot = (out->first + out->count) % FRAMES_IN_FLIGHT;
 
 	if (out->count == 0)
-		out->resend_at_ms = now_ms + out->resend_after_ms / 2
-		                  + jitter(link, out->resend_after_ms);
+		out->resend_at_ms = resend_at(link, out, now_ms);
 	link->counters.records_sent += batch->count;
 	if (out->sent < out->ever_sent)
 		link->counters.records_resent += batch->count;
+	else
+		credit_owe(&link->credit, &out->debts, out->lane, out->sent + batch->count,
+		    (struct credit_amount){ .records = batch->count, .bytes = batch->size });
 	out->sent += batch->count;
 	if (out->sent > out->ever_sent)
 		out->ever_sent = out->sent;
@@ -451,12 +597,12 @@ static bool pump_flow(struct link *link, struct flow_out *out, uint64_t now_ms)
 {
 	size_t most;
 
-	while ((most = records_allowed(out)) > 0) {
-		struct link_batch batch = { .count = 0 };
+	while ((most = records_allowed(link, out)) > 0) {
+		struct link_batch batch = { .limit = bytes_allowed(link, out) };
 		enum status status = link->operations->read(link->self, out->flow, out->sent + 1,
 		    most, &batch);
 
-		if (status == STATUS_OK && batch.count > 0)
+		if (status == STATUS_OK && batch.count > 0 && has_credit(link, out, &batch))
 			status = send_batch(link, out, &batch, now_ms);
 		else
 			status = STATUS_NOT_FOUND;
@@ -481,10 +627,31 @@ void link_wake(struct link *link, uint32_t flow, uint64_t head)
 
 /* ---- the receiving side of a flow ---- */
 
-static void take_data(struct link *link, const Fettle__Data *data)
+/* The host of the accepting side looks at link_offence and ends the session. */
+static void offend(struct link *link, const char *what, uint64_t now_ms)
+{
+	if (link->is_dialler)
+		link_restart(link, now_ms, what);
+	link->offence = what;
+}
+
+/* False: the other side has sent more than it was granted, and the session is over. */
+static bool take_credit(struct link *link, struct flow_in *in, uint64_t last,
+    struct credit_amount amount, uint64_t now_ms)
+{
+	if (!credit_allows(&link->granted, in->lane, amount)) {
+		offend(link, "it sent more than its credit", now_ms);
+		return false;
+	}
+	credit_owe(&link->granted, &in->debts, in->lane, last, amount);
+	return true;
+}
+
+static void take_data(struct link *link, const Fettle__Data *data, uint64_t now_ms)
 {
 	struct flow_in *in = find_in(link, data->flow);
 	struct bytes records[LINK_BATCH_RECORDS];
+	struct credit_amount amount = { 0 };
 	uint64_t known, last;
 
 	if (in == NULL || data->first == 0 || data->n_records == 0
@@ -505,8 +672,13 @@ static void take_data(struct link *link, const Fettle__Data *data)
 		in->owes_ack = true;
 		return;
 	}
-	for (size_t i = known; i < data->n_records; i++)
+	for (size_t i = known; i < data->n_records; i++) {
 		records[i - known] = record_bytes(data->records[i]);
+		amount.bytes += data->records[i].len;
+	}
+	amount.records = data->n_records - known;
+	if (!take_credit(link, in, last, amount, now_ms))
+		return;
 	link->counters.duplicates += known;
 	link->counters.records_received += data->n_records - known;
 	in->delivered = last;
@@ -531,6 +703,7 @@ void link_committed(struct link *link, uint32_t flow, uint64_t committed, uint32
 		in->committed = committed;
 	if (in->delivered < in->committed)
 		in->delivered = in->committed;
+	credit_settle(&link->granted, &in->debts, in->lane, in->committed);
 	in->window_records = window_records;
 	in->window_bytes = window_bytes;
 }
@@ -542,6 +715,7 @@ void link_rewind(struct link *link, uint32_t flow, uint64_t committed)
 	if (in == NULL)
 		return;
 	in->committed = in->delivered = committed;
+	credit_settle(&link->granted, &in->debts, in->lane, UINT64_MAX);
 	in->owes_ack = in->wants_rewind = true;
 	in->has_asked = false;
 }
@@ -567,12 +741,17 @@ static bool pump_acks(struct link *link, uint64_t now_ms)
 			RECORD_SET(flow, rewind, 1);
 		pointers[ack.n_flows++] = flow;
 	}
-	if (ack.n_flows == 0)
+	if (ack.n_flows == 0 && !link->owes_grant)
 		return true;
+	if (link->granted.is_shared) {
+		arena_reset(&link->arena);
+		ack.credit = link_new_credit(&link->arena, link->grant);
+	}
 	ack.flows = pointers;
 	frame.ack = &ack;
 	if (transmit(link, &frame, now_ms) != STATUS_OK)
 		return false;
+	link->owes_grant = false;
 	for (size_t i = 0; i < link->ins_count; i++) {
 		struct flow_in *in = &link->ins[i];
 
@@ -631,7 +810,11 @@ void link_take(struct link *link, const Fettle__Frame *frame, uint64_t now_ms)
 		return;
 	}
 	if (frame->data != NULL && link->operations->on_data != NULL)
-		take_data(link, frame->data);
+		take_data(link, frame->data, now_ms);
+	if (link->state != LINK_OPEN || link->offence != NULL)
+		return;
+	if (frame->ack != NULL && frame->ack->credit != NULL)
+		credit_set(&link->credit, grant_of(frame->ack->credit));
 	if (frame->ack != NULL)
 		for (size_t i = 0; i < frame->ack->n_flows; i++)
 			take_ack(link, frame->ack->flows[i], now_ms);
@@ -667,11 +850,13 @@ static void say_ping(struct link *link, uint64_t now_ms)
 	(void)transmit(link, &frame, now_ms);
 }
 
-/* A window that is shut with nothing in flight opens by one frame, and that may be lost: ask. */
+/* A window or credit that is shut with nothing in flight opens by one frame, and that may be lost:
+ * ask. */
 static uint64_t probe(struct link *link, struct flow_out *out, uint64_t now_ms)
 {
 	bool is_shut = out->head > out->sent
-	            && (out->window_records == 0 || out->window_bytes == 0);
+	            && (out->window_records == 0 || out->window_bytes == 0
+			|| credit_left(&link->credit, out->lane).bytes == 0);
 
 	if (!is_shut) {
 		out->probe_at_ms = 0;
@@ -688,16 +873,12 @@ static uint64_t probe(struct link *link, struct flow_out *out, uint64_t now_ms)
 
 static uint64_t tick_out(struct link *link, struct flow_out *out, uint64_t now_ms)
 {
-	/* A commit that once took an hour must not make the next loss cost four. */
-	uint64_t patience = earlier(ROUND_TRIPS * link->round_trip_ms, RESEND_MAX_MS);
-
 	if (out->count == 0)
 		return probe(link, out, now_ms);
-	patience += out->frames[out->first].sent_ms;
-	if (out->resend_at_ms > now_ms || patience > now_ms)
-		return out->resend_at_ms > now_ms ? out->resend_at_ms : patience;
+	if (out->resend_at_ms > now_ms)
+		return out->resend_at_ms;
 	rewind_to(out, out->acked);
-	out->resend_after_ms = earlier(2 * out->resend_after_ms, RESEND_MAX_MS);
+	out->resend_latest_ms = earlier(2 * out->resend_latest_ms, RESEND_MAX_MS);
 	return now_ms;
 }
 

@@ -5,7 +5,8 @@
  * A session carries flows both ways (proto/link.proto).  The sending side of a flow keeps its
  * records until they are acknowledged; the receiving side owns the position and acknowledges only
  * what it has committed.  What was not acknowledged in time is sent again from there on.  Windows,
- * in records and bytes, bound what may be unacknowledged: no window, no data.
+ * in records and bytes, bound what may be unacknowledged of one flow, credit (core/credit.h) what
+ * may be of all flows together: no window or no credit, no data.
  *
  * The dialler says hello until it is welcomed; the accepting side makes a link per session.  The
  * host calls link_frame for what came in, link_tick now and then, link_pump at the end of each
@@ -16,6 +17,7 @@
 #define CORE_LINK_H
 
 #include "core/bytes.h"
+#include "core/credit.h"
 #include "core/hash.h"
 #include "core/status.h"
 #include "proto/link.pb-c.h"
@@ -39,7 +41,8 @@ struct link;
 /* Records that the host lends for one frame. */
 struct link_batch {
 	size_t count;
-	size_t size; /* bytes of all records */
+	size_t size;  /* bytes of all records */
+	size_t limit; /* that they are not to exceed, but for the first; 0: LINK_BATCH_BYTES */
 	struct bytes records[LINK_BATCH_RECORDS];
 	bool has_chain;
 	uint8_t chain[HASH_SIZE]; /* after the last record */
@@ -110,6 +113,18 @@ void link_wake(struct link *link, uint32_t flow, uint64_t head);
 /* The receiving host has committed FLOW up to COMMITTED, and offers these windows from now on. */
 void link_committed(struct link *link, uint32_t flow, uint64_t committed, uint32_t window_records,
     uint32_t window_bytes);
+/*
+ * The receiving host grants credit, from now on, for all flows that have a lane in its hello or
+ * welcome; those begin with what was said there.
+ */
+void link_grant(struct link *link, struct credit_grant grant);
+/* What comes in and is not committed counts in POOL, which outlives the link, as well. */
+void link_set_pool(struct link *link, struct credit_pool *pool);
+/*
+ * NULL, or what the other side did that no honest one does.  A dialler has begun a new session;
+ * the accepting host is to end this one.
+ */
+const char *link_offence(const struct link *link);
 /* The receiving host has lost what it had not committed: have it sent again. */
 void link_rewind(struct link *link, uint32_t flow, uint64_t committed);
 
@@ -127,6 +142,8 @@ struct link_counters {
 };
 const struct link_counters *link_counters(const struct link *link);
 
+/* GRANT as a hello or a welcome says it, in ARENA. */
+Fettle__Credit *link_new_credit(struct arena *arena, struct credit_grant grant);
 /* A flow of that number, for a hello or a welcome, in ARENA. */
 Fettle__Flow *link_new_flow(struct arena *arena, uint32_t number);
 

@@ -31,6 +31,8 @@ struct wire {
 struct sink {
 	uint64_t taken, committed;
 	uint32_t window_records, window_bytes;
+	bool has_credit; /* GRANT is given */
+	struct credit_grant grant;
 };
 
 struct world;
@@ -222,6 +224,9 @@ static void accept_hello(struct world *world, const Fettle__Hello *hello)
 	RECORD_SET(flow, committed, world->sink.committed);
 	RECORD_SET(flow, window_records, world->sink.window_records);
 	RECORD_SET(flow, window_bytes, world->sink.window_bytes);
+	RECORD_SET(flow, lane, LANE_DELTA);
+	if (world->sink.has_credit)
+		welcome.credit = link_new_credit(&arena, world->sink.grant);
 	welcome.receives = &flow;
 	welcome.n_receives = 1;
 	link_free(world->acceptor.link);
@@ -715,6 +720,95 @@ static void a_window_opens_though_the_frame_that_said_so_is_lost(void **test)
 	assert_int_equal(world->dialler.acked, 10);
 }
 
+/* ---- credit ---- */
+
+static void grant(struct world *world, uint64_t records, uint64_t bytes)
+{
+	world->sink.has_credit = true;
+	world->sink.grant = (struct credit_grant){ .budget = { records, bytes } };
+	if (world->acceptor.link != NULL)
+		link_grant(world->acceptor.link, world->sink.grant);
+}
+
+static void credit_bounds_what_is_unacknowledged(void **test)
+{
+	struct world *world = *test;
+
+	grant(world, 100, 1024 * 1024);
+	open_link(world);
+	world->dialler.head = 200;
+	pump(world);
+	deliver_due(world, &world->to_acceptor);
+	assert_int_equal(world->sink.taken, 65); /* all but the shares of others */
+	for (int i = 0; i < 5; i++)
+		turn(world);
+	assert_int_equal(world->dialler.acked, 200);
+}
+
+static void credit_in_bytes_is_kept_to_the_byte(void **test)
+{
+	struct world *world = *test;
+
+	grant(world, 1000, 100 * 1000);
+	world->dialler.record_size = 1000;
+	open_link(world);
+	world->dialler.head = 200;
+	pump(world);
+	deliver_due(world, &world->to_acceptor);
+	assert_int_equal(world->sink.taken, 65);
+	assert_null(link_offence(world->acceptor.link));
+}
+
+static void without_credit_nothing_is_sent_until_there_is_some(void **test)
+{
+	struct world *world = *test;
+
+	grant(world, 0, 0);
+	open_link(world);
+	world->dialler.head = 10;
+	for (int i = 0; i < 5; i++)
+		turn(world);
+	assert_int_equal(world->sink.taken, 0);
+	grant(world, 100, 100000);
+	turn(world);
+	turn(world);
+	assert_int_equal(world->dialler.acked, 10);
+}
+
+static void what_is_sent_again_needs_no_credit(void **test)
+{
+	struct world *world = *test;
+
+	grant(world, 100, 100000);
+	open_link(world);
+	world->dialler.head = 65;
+	world->to_acceptor.is_cut = true;
+	pump(world);
+	world->to_acceptor.is_cut = false;
+	grant(world, 0, 0);
+	turn(world);
+	pass(world, 5000);
+	turn(world);
+	assert_int_equal(world->dialler.acked, 65);
+	assert_null(link_offence(world->acceptor.link));
+}
+
+static void a_record_larger_than_the_credit_goes_alone(void **test)
+{
+	struct world *world = *test;
+
+	grant(world, 100, 1000);
+	world->dialler.record_size = 5000;
+	open_link(world);
+	world->dialler.head = 3;
+	pump(world);
+	deliver_due(world, &world->to_acceptor);
+	assert_int_equal(world->sink.taken, 1);
+	for (int i = 0; i < 3; i++)
+		turn(world);
+	assert_int_equal(world->dialler.acked, 3);
+}
+
 /* ---- loss ---- */
 
 /* Ms until what was lost is sent again. */
@@ -740,7 +834,7 @@ static uint64_t resent_after(struct world *world)
 static void what_is_lost_is_sent_again_ever_more_slowly(void **test)
 {
 	struct world *world = *test;
-	uint64_t base = 2000;
+	uint64_t latest = 4000;
 
 	open_link(world);
 	world->dialler.head = 10;
@@ -749,13 +843,38 @@ static void what_is_lost_is_sent_again_ever_more_slowly(void **test)
 	for (int i = 0; i < 8; i++) {
 		uint64_t waited = resent_after(world);
 
-		assert_true(waited >= base && waited < 2 * base + 100);
-		base = base * 2 > 60 * 1000 ? 60 * 1000 : base * 2;
+		assert_true(waited >= 2000 && waited <= latest + 1);
+		latest = latest * 2 > 60 * 1000 ? 60 * 1000 : latest * 2;
 	}
 	world->to_acceptor.is_cut = false;
 	(void)resent_after(world);
 	turn(world);
 	assert_int_equal(world->dialler.acked, 10);
+}
+
+/* Of many that lost the same frame at the same time, no tenth of the time sees more than a third.
+ */
+static void those_who_lost_the_same_come_back_spread_over_all_the_time(void **test)
+{
+	unsigned counts[10] = { 0 };
+
+	(void)test;
+	for (uint64_t seed = 1; seed <= 300; seed++) {
+		struct world *world = new_world(seed);
+		uint64_t waited;
+
+		open_link(world);
+		world->dialler.head = 1;
+		world->to_acceptor.is_cut = true;
+		pump(world);
+		for (int i = 0; i < 6; i++)
+			waited = resent_after(world);
+		assert_true(waited >= 2000 && waited <= 60 * 1000 + 1);
+		counts[(waited - 2000) * 10 / (58 * 1000 + 2)]++;
+		free_world(world);
+	}
+	for (unsigned i = 0; i < 10; i++)
+		assert_true(counts[i] > 0 && counts[i] < 100);
 }
 
 static void one_slow_commit_does_not_make_the_next_loss_last_for_hours(void **test)
@@ -891,6 +1010,30 @@ static void data_out_of_all_bounds_changes_nothing(void **test)
 	assert_int_equal(world->dialler.acked, 1);
 }
 
+static void who_sends_more_than_its_credit_has_offended(void **test)
+{
+	struct world *world = *test;
+	struct buffer record = { 0 };
+	ProtobufCBinaryData records[2];
+	Fettle__Frame frame = FETTLE__FRAME__INIT;
+	Fettle__Data data = FETTLE__DATA__INIT;
+
+	grant(world, 100, 1000);
+	open_link(world);
+	memset(buffer_extend(&record, 1000), 0, 1000);
+	records[0] = records[1] = record_binary(buffer_bytes(&record));
+	RECORD_SET(&frame, session, link_session(world->acceptor.link));
+	RECORD_SET(&data, flow, FLOW);
+	RECORD_SET(&data, first, 1);
+	data.n_records = 2;
+	data.records = records;
+	frame.data = &data;
+	link_take(world->acceptor.link, &frame, world->now_ms);
+	assert_string_equal(link_offence(world->acceptor.link), "it sent more than its credit");
+	assert_int_equal(world->sink.taken, 0);
+	buffer_fini(&record);
+}
+
 static void a_flow_that_was_not_declared_is_neither_sent_nor_woken(void **test)
 {
 	struct world *world = *test;
@@ -979,6 +1122,14 @@ static void change_window(struct world *world)
 	world->sink.window_bytes = is_shut ? 0 : (uint32_t)draw(world, 100000) + 1;
 }
 
+static void change_grant(struct world *world)
+{
+	bool is_shut = draw(world, 2) == 0;
+
+	if (world->sink.has_credit)
+		grant(world, is_shut ? 0 : draw(world, 500), is_shut ? 0 : draw(world, 100000));
+}
+
 static void lose_uncommitted(struct world *world)
 {
 	if (world->acceptor.link == NULL)
@@ -1001,11 +1152,15 @@ static void step_by_chance(struct world *world)
 		change_window(world);
 	else if (chance < 7)
 		lose_uncommitted(world);
+	else if (chance < 10)
+		change_grant(world);
 	pump(world);
 	deliver_due(world, &world->to_acceptor);
 	if (draw(world, 2) == 0)
 		commit(world);
 	deliver_due(world, &world->to_dialler);
+	/* Who keeps to its credit is never blamed. */
+	assert_true(world->acceptor.link == NULL || link_offence(world->acceptor.link) == NULL);
 }
 
 static void heal(struct world *world)
@@ -1014,6 +1169,8 @@ static void heal(struct world *world)
 	world->to_acceptor.is_full = world->to_dialler.is_full = false;
 	world->sink.window_records = 500;
 	world->sink.window_bytes = 100000;
+	if (world->sink.has_credit)
+		grant(world, 500, 100000);
 }
 
 static void one_seed(uint64_t seed, unsigned steps)
@@ -1025,6 +1182,8 @@ static void one_seed(uint64_t seed, unsigned steps)
 	world->repeat = (unsigned)draw(world, 30);
 	world->delay_ms = draw(world, 2) == 0 ? 0 : (unsigned)draw(world, 2000);
 	world->dialler.has_record_sizes = true;
+	if (seed % 2 == 0)
+		grant(world, 300, 50000);
 	for (unsigned i = 0; i < steps; i++)
 		step_by_chance(world);
 	heal(world);
@@ -1081,7 +1240,14 @@ int main(void)
 		TEST(a_window_of_bytes_bounds_what_is_unacknowledged),
 		TEST(a_window_of_nothing_stops_and_opens_again),
 		TEST(a_window_opens_though_the_frame_that_said_so_is_lost),
+		TEST(credit_bounds_what_is_unacknowledged),
+		TEST(credit_in_bytes_is_kept_to_the_byte),
+		TEST(without_credit_nothing_is_sent_until_there_is_some),
+		TEST(what_is_sent_again_needs_no_credit),
+		TEST(a_record_larger_than_the_credit_goes_alone),
+		TEST(who_sends_more_than_its_credit_has_offended),
 		TEST(what_is_lost_is_sent_again_ever_more_slowly),
+		cmocka_unit_test(those_who_lost_the_same_come_back_spread_over_all_the_time),
 		TEST(one_slow_commit_does_not_make_the_next_loss_last_for_hours),
 		TEST(a_lost_frame_is_asked_for_once),
 		TEST(a_host_that_lost_records_has_them_sent_again),
