@@ -153,6 +153,16 @@ static void on_timer(uv_timer_t *timer)
 	dialler_pump(dialler);
 }
 
+/* A gateway that is back knows no way to this agent until it hears of it. */
+static void on_connection(void *data, bool is_connected)
+{
+	struct dialler *dialler = data;
+
+	if (is_connected)
+		link_nudge(dialler->link, clock_monotonic_ms());
+	uv_timer_start(&dialler->timer, on_timer, 1, 0);
+}
+
 void dialler_pump(struct dialler *dialler)
 {
 	uint64_t now_ms = clock_monotonic_ms();
@@ -191,6 +201,7 @@ enum status dialler_new(const struct dialler_options *options, struct dialler **
 		.public_key = options->public_key,
 		.secret_key = options->secret_key,
 		.on_message = on_message,
+		.on_connection = options->is_inner ? NULL : on_connection,
 		.data = dialler };
 	status = socket_open(options->sockets, &dialler->socket_options, &dialler->socket);
 	if (status != STATUS_OK) {

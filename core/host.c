@@ -16,7 +16,8 @@ enum {
 	BATCH_RECORDS_KEPT = 100 * 1000,
 	OVERLAY_MAX = 500 * 1000,
 	BATCH_BYTES = 8 * 1024 * 1024,
-	WORK_EVERY = 8, /* batches, where input never ends */
+	WORK_EVERY = 8,      /* batches, where input never ends */
+	RECORDS_A_LOOK = 16, /* at the clock */
 };
 
 /* ---- meta ---- */
@@ -632,14 +633,29 @@ static enum status begin(struct host *host, uint64_t stamp_ms)
 	return txn_begin(host->kv, &host->txn);
 }
 
+void host_set_patience(struct host *host, bool (*is_long)(void *data), void *data)
+{
+	host->is_long = is_long;
+	host->is_long_data = data;
+}
+
+/* What is critical, and intent, are never put off, nor is the first record of a batch. */
+static bool is_put_off(const struct host *host, uint32_t flow, size_t taken)
+{
+	return host->is_long != NULL && taken > 0 && taken % RECORDS_A_LOOK == 0
+	    && flow >= SUBLOG_FIRST && sublog_lane(flow) != LANE_CRITICAL
+	    && host->is_long(host->is_long_data);
+}
+
 /* Takes what waits, flow by flow: intent first, then the critical sub-logs, and so on. */
 static enum status take_waiting(struct host *host, Fettle__BatchRecord *batch,
     Fettle__BatchRange *ranges)
 {
 	enum status status = STATUS_OK;
 	size_t taken = 0, bytes = 0;
+	bool is_over = false;
 
-	for (uint32_t flow = 0; status == STATUS_OK && flow < SUBLOG_END; flow++) {
+	for (uint32_t flow = 0; status == STATUS_OK && !is_over && flow < SUBLOG_END; flow++) {
 		struct host_queue *queue = &host->queues[flow];
 		Fettle__BatchRange *range = &ranges[batch->n_ranges];
 
@@ -649,15 +665,16 @@ static enum status take_waiting(struct host *host, Fettle__BatchRecord *batch,
 		fettle__batch_range__init(range);
 		RECORD_SET(range, flow, flow);
 		RECORD_SET(range, first, queue->first);
-		while (status == STATUS_OK && queue->count > 0 && taken < HOST_BATCH_RECORDS
-		       && bytes < BATCH_BYTES && txn_size(host->txn) < OVERLAY_MAX) {
+		while (status == STATUS_OK && !is_over && queue->count > 0
+		       && taken < HOST_BATCH_RECORDS && bytes < BATCH_BYTES
+		       && txn_size(host->txn) < OVERLAY_MAX) {
 			uint64_t number = queue->first;
 			struct bytes record = queue_next(host, queue);
 
 			status = process(host, flow, number, record);
 			bytes += record.size;
 			host->now.positions[flow] = number;
-			taken++;
+			is_over = is_put_off(host, flow, ++taken);
 		}
 		RECORD_SET(range, last, host->now.positions[flow]);
 		batch->ranges[batch->n_ranges++] = range;

@@ -49,6 +49,8 @@ struct host {
 	size_t waiting;
 	bool has_work;
 	uint64_t next_timer_ms;
+	bool (*is_long)(void *data);
+	void *is_long_data;
 
 	/* during a batch */
 	struct txn *txn;

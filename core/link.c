@@ -23,6 +23,7 @@ enum {
 	PING_MS = 15 * 1000,
 	PROBE_MS = 15 * 1000,
 	SILENCE_MS = 45 * 1000,
+	NUDGE_MS = 200, /* spread over so much: a whole fleet may be back */
 	FRAMES_IN_FLIGHT = 64,
 	ROUND_TRIPS = 4,
 };
@@ -67,6 +68,7 @@ struct link {
 	enum link_state state;
 	uint64_t session, random, round_trip_ms;
 	uint64_t heard_ms, said_ms, hello_at_ms, hello_after_ms, ping_ms;
+	uint64_t ping_at_ms; /* 0: when it is time */
 	uint8_t challenge[HASH_SIZE];
 	struct flow_out *outs;
 	size_t outs_count;
@@ -304,6 +306,7 @@ static void open_session(struct link *link)
 	link->state = LINK_OPEN;
 	link->owes_grant = false;
 	link->offence = NULL;
+	link->ping_at_ms = 0;
 	if (link->operations->on_open != NULL)
 		link->operations->on_open(link->self);
 	/* Where the last acknowledgement of an older session was lost, this one says it. */
@@ -428,6 +431,16 @@ void link_restart(struct link *link, uint64_t now_ms, const char *reason)
 	link->state = LINK_HELLO;
 	link->hello_after_ms = HELLO_MS;
 	link->hello_at_ms = now_ms;
+}
+
+void link_nudge(struct link *link, uint64_t now_ms)
+{
+	uint64_t at_ms = now_ms + next_random(link) % NUDGE_MS;
+
+	if (link->state == LINK_OPEN)
+		link->ping_at_ms = at_ms;
+	else if (at_ms < link->hello_at_ms)
+		link->hello_at_ms = at_ms;
 }
 
 static void on_welcome(struct link *link, const Fettle__Frame *frame, uint64_t now_ms)
@@ -888,6 +901,11 @@ static void tick_open(struct link *link, uint64_t now_ms)
 		link_restart(link, now_ms, "nothing was heard for 45 seconds");
 		return;
 	}
+	if (link->ping_at_ms != 0 && link->ping_at_ms <= now_ms) {
+		link->ping_at_ms = 0;
+		say_ping(link, now_ms);
+		return;
+	}
 	if (now_ms - link->heard_ms < link->ping_ms || now_ms - link->said_ms < link->ping_ms)
 		return;
 	say_ping(link, now_ms);
@@ -904,6 +922,8 @@ uint64_t link_tick(struct link *link, uint64_t now_ms)
 			say_hello(link, now_ms);
 		return link->hello_at_ms;
 	}
+	if (link->ping_at_ms != 0)
+		next = earlier(next, link->ping_at_ms);
 	for (size_t i = 0; i < link->outs_count; i++)
 		next = earlier(next, tick_out(link, &link->outs[i], now_ms));
 	link_pump(link, now_ms);

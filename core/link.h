@@ -132,6 +132,8 @@ void link_rewind(struct link *link, uint32_t flow, uint64_t committed);
 void link_pump(struct link *link, uint64_t now_ms);
 /* Hellos, resends, keep-alives, silence.  Returns when it wants to be called next. */
 uint64_t link_tick(struct link *link, uint64_t now_ms);
+/* Dialler: the transport has connected anew.  It says hello, or that it is there, at once. */
+void link_nudge(struct link *link, uint64_t now_ms);
 /* Dialler: drop the session, if any, and say hello anew. */
 void link_restart(struct link *link, uint64_t now_ms, const char *reason);
 
