@@ -212,6 +212,8 @@ enum status dialler_new(const struct dialler_options *options, struct dialler **
 	hash_random((uint8_t *)&random, sizeof(random));
 	dialler->opened_ms = clock_monotonic_ms();
 	dialler->link = link_new_dialler(&dialler->operations, dialler, random, dialler->opened_ms);
+	if (!options->is_inner)
+		link_set_frame_max(dialler->link, LINK_FRAME_MAX);
 	if (options->is_inner)
 		link_set_ping(dialler->link, INNER_PING_MS);
 	uv_timer_init(options->loop, &dialler->timer);

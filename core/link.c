@@ -45,6 +45,8 @@ struct flow_out {
 	size_t bytes;         /* in flight */
 	struct in_flight frames[FRAMES_IN_FLIGHT];
 	unsigned first, count; /* ring in `frames` */
+	uint64_t paid;         /* last number that credit was taken for */
+	size_t piece_at;       /* what went already of the record after `sent` */
 	struct credit_debts debts;
 };
 
@@ -57,6 +59,8 @@ struct flow_in {
 	bool owes_ack, wants_rewind;
 	bool has_asked; /* for a rewind, and nothing came of it yet */
 	struct credit_debts debts;
+	struct buffer pieces; /* of the record after `delivered` */
+	size_t pieces_total;  /* its size; 0: there are none */
 };
 
 enum link_state { LINK_HELLO, LINK_OPEN };
@@ -69,6 +73,7 @@ struct link {
 	uint64_t session, random, round_trip_ms;
 	uint64_t heard_ms, said_ms, hello_at_ms, hello_after_ms, ping_ms;
 	uint64_t ping_at_ms; /* 0: when it is time */
+	size_t frame_max;
 	uint8_t challenge[HASH_SIZE];
 	struct flow_out *outs;
 	size_t outs_count;
@@ -258,6 +263,7 @@ static void forget_ins(struct link *link)
 
 		credit_settle(&link->granted, &in->debts, in->lane, UINT64_MAX);
 		credit_debts_fini(&in->debts);
+		buffer_fini(&in->pieces);
 	}
 	free(link->ins);
 	link->ins = NULL;
@@ -277,7 +283,8 @@ static void set_up_outs(struct link *link, Fettle__Flow *const *sends, size_t se
 				continue;
 			out->flow = sends[i]->flow;
 			out->head = sends[i]->head;
-			out->acked = out->sent = out->ever_sent = receives[r]->committed;
+			out->acked = out->sent = out->ever_sent = out->paid =
+			    receives[r]->committed;
 			out->window_records = receives[r]->window_records;
 			out->window_bytes = receives[r]->window_bytes;
 			out->resend_latest_ms = RESEND_LATEST_MS;
@@ -328,6 +335,7 @@ static struct link *new_link(const struct link_operations *operations, void *sel
 	link->hello_at_ms = now_ms;
 	link->hello_after_ms = HELLO_MS;
 	link->ping_ms = PING_MS;
+	link->frame_max = LINK_INNER_FRAME_MAX;
 	link->counters.sessions = 1;
 	return link;
 }
@@ -372,6 +380,12 @@ void link_free(struct link *link)
 	arena_fini(&link->incoming);
 	buffer_fini(&link->frame);
 	free(link);
+}
+
+void link_set_frame_max(struct link *link, size_t frame_max)
+{
+	REQUIRE(frame_max >= LINK_PIECE_BYTES + LINK_FRAME_ROOM);
+	link->frame_max = frame_max;
 }
 
 void link_set_ping(struct link *link, uint64_t ping_ms)
@@ -477,6 +491,7 @@ static void rewind_to(struct flow_out *out, uint64_t acked)
 	out->sent = acked;
 	out->first = out->count = 0;
 	out->bytes = 0;
+	out->piece_at = 0;
 }
 
 /* Drawn anew each time: those who lost the same log do not come back to it together. */
@@ -526,17 +541,17 @@ static void take_ack(struct link *link, const Fettle__Flow *ack, uint64_t now_ms
 		link->operations->on_acked(link->self, out->flow, out->acked);
 }
 
-/* What was sent once is under way and paid for; what is new needs credit. */
+/* What was sent once is paid for, and so is the rest of what goes in pieces. */
 static size_t records_allowed(const struct link *link, const struct flow_out *out)
 {
 	uint64_t unacked = out->sent - out->acked;
 	uint64_t left = out->window_records > unacked ? out->window_records - unacked : 0;
-	uint64_t until = out->sent < out->ever_sent ? out->ever_sent : out->head;
+	uint64_t until = out->sent < out->paid ? out->paid : out->head;
 
 	if (out->sent >= out->head || out->count == FRAMES_IN_FLIGHT
 	    || out->bytes >= out->window_bytes)
 		return 0;
-	if (out->sent >= out->ever_sent) {
+	if (out->sent >= out->paid) {
 		struct credit_amount credit = credit_left(&link->credit, out->lane);
 
 		if (credit.bytes == 0)
@@ -552,8 +567,7 @@ static size_t bytes_allowed(const struct link *link, const struct flow_out *out)
 {
 	uint64_t left = credit_left(&link->credit, out->lane).bytes;
 
-	return out->sent < out->ever_sent || left > LINK_BATCH_BYTES ? LINK_BATCH_BYTES
-	                                                             : (size_t)left;
+	return out->sent < out->paid || left > LINK_BATCH_BYTES ? LINK_BATCH_BYTES : (size_t)left;
 }
 
 static bool has_credit(const struct link *link, const struct flow_out *out,
@@ -561,7 +575,16 @@ static bool has_credit(const struct link *link, const struct flow_out *out,
 {
 	const struct credit_amount amount = { .records = batch->count, .bytes = batch->size };
 
-	return out->sent < out->ever_sent || credit_allows(&link->credit, out->lane, amount);
+	return out->sent < out->paid || credit_allows(&link->credit, out->lane, amount);
+}
+
+static void pay(struct link *link, struct flow_out *out, const struct link_batch *batch)
+{
+	if (out->sent < out->paid)
+		return;
+	out->paid = out->sent + batch->count;
+	credit_owe(&link->credit, &out->debts, out->lane, out->paid,
+	    (struct credit_amount){ .records = batch->count, .bytes = batch->size });
 }
 
 static enum status send_batch(struct link *link, struct flow_out *out, struct link_batch *batch,
@@ -583,6 +606,55 @@ static enum status send_batch(struct link *link, struct flow_out *out, struct li
 	return transmit(link, &frame, now_ms);
 }
 
+static enum status send_piece(struct link *link, struct flow_out *out,
+    const struct link_batch *batch, uint64_t now_ms)
+{
+	Fettle__Frame frame = FETTLE__FRAME__INIT;
+	Fettle__Data data = FETTLE__DATA__INIT;
+	struct bytes piece = BYTES(batch->records[0].data + out->piece_at,
+	    batch->size - out->piece_at);
+	ProtobufCBinaryData record;
+
+	if (piece.size > LINK_PIECE_BYTES)
+		piece.size = LINK_PIECE_BYTES;
+	record = record_binary(piece);
+	RECORD_SET(&data, flow, out->flow);
+	RECORD_SET(&data, first, out->sent + 1);
+	RECORD_SET(&data, piece_at, (uint32_t)out->piece_at);
+	RECORD_SET(&data, piece_total, (uint32_t)batch->size);
+	data.n_records = 1;
+	data.records = &record;
+	if (batch->has_chain)
+		RECORD_SET_BYTES(&data, chain, BYTES_OF(batch->chain));
+	frame.data = &data;
+	return transmit(link, &frame, now_ms);
+}
+
+/* Where the transport is full in between, it goes on from there later. */
+static enum status send_pieces(struct link *link, struct flow_out *out,
+    const struct link_batch *batch, uint64_t now_ms)
+{
+	while (out->piece_at < batch->size) {
+		size_t left = batch->size - out->piece_at;
+		enum status status = send_piece(link, out, batch, now_ms);
+
+		if (status != STATUS_OK)
+			return status;
+		pay(link, out, batch);
+		out->piece_at += left < LINK_PIECE_BYTES ? left : LINK_PIECE_BYTES;
+	}
+	out->piece_at = 0;
+	return STATUS_OK;
+}
+
+static enum status send_records(struct link *link, struct flow_out *out, struct link_batch *batch,
+    uint64_t now_ms)
+{
+	return batch->count == 1 && batch->size > link->frame_max - LINK_FRAME_ROOM
+	         ? send_pieces(link, out, batch, now_ms)
+	         : send_batch(link, out, batch, now_ms);
+}
+
 static void note_sent(struct link *link, struct flow_out *out, const struct link_batch *batch,
     uint64_t now_ms)
 {
@@ -593,9 +665,7 @@ static void note_sent(struct link *link, struct flow_out *out, const struct link
 	link->counters.records_sent += batch->count;
 	if (out->sent < out->ever_sent)
 		link->counters.records_resent += batch->count;
-	else
-		credit_owe(&link->credit, &out->debts, out->lane, out->sent + batch->count,
-		    (struct credit_amount){ .records = batch->count, .bytes = batch->size });
+	pay(link, out, batch);
 	out->sent += batch->count;
 	if (out->sent > out->ever_sent)
 		out->ever_sent = out->sent;
@@ -616,7 +686,7 @@ static bool pump_flow(struct link *link, struct flow_out *out, uint64_t now_ms)
 		    most, &batch);
 
 		if (status == STATUS_OK && batch.count > 0 && has_credit(link, out, &batch))
-			status = send_batch(link, out, &batch, now_ms);
+			status = send_records(link, out, &batch, now_ms);
 		else
 			status = STATUS_NOT_FOUND;
 		if (link->operations->release != NULL)
@@ -660,46 +730,137 @@ static bool take_credit(struct link *link, struct flow_in *in, uint64_t last,
 	return true;
 }
 
-static void take_data(struct link *link, const Fettle__Data *data, uint64_t now_ms)
+/* True where nothing is missing before record number FIRST. */
+static bool follows(struct link *link, struct flow_in *in, uint64_t first, size_t count)
 {
-	struct flow_in *in = find_in(link, data->flow);
-	struct bytes records[LINK_BATCH_RECORDS];
-	struct credit_amount amount = { 0 };
-	uint64_t known, last;
+	if (first <= in->delivered + 1)
+		return true;
+	link->counters.out_of_order += count;
+	/* Once for all that is in flight behind the gap; if it is lost, time does the rest. */
+	in->owes_ack = true;
+	in->wants_rewind |= !in->has_asked;
+	return false;
+}
 
-	if (in == NULL || data->first == 0 || data->n_records == 0
-	    || data->n_records > LINK_BATCH_RECORDS)
+static bool is_known(struct link *link, struct flow_in *in, uint64_t last, size_t count)
+{
+	if (last > in->delivered)
+		return false;
+	link->counters.duplicates += count;
+	in->owes_ack = true;
+	return true;
+}
+
+static void forget_pieces(struct flow_in *in)
+{
+	buffer_fini(&in->pieces);
+	in->pieces_total = 0;
+}
+
+static void deliver(struct link *link, struct flow_in *in, uint64_t first,
+    const struct bytes *records, size_t count, struct bytes chain)
+{
+	link->counters.records_received += count;
+	in->delivered = first + count - 1;
+	in->has_asked = in->wants_rewind = false;
+	link->operations->on_data(link->self, in->flow, first, records, count, chain);
+}
+
+/* The first piece: of a record that is new, or that is sent again from its beginning. */
+static bool begin_pieces(struct link *link, struct flow_in *in, const Fettle__Data *data,
+    uint64_t now_ms)
+{
+	size_t total = data->piece_total;
+
+	buffer_clear(&in->pieces);
+	if (in->pieces_total == total)
+		return true;
+	if (in->pieces_total != 0 || total > LINK_PIECED_MAX) {
+		offend(link, "a record in pieces was larger than it may be", now_ms);
+		return false;
+	}
+	if (credit_pool_is_full(link->granted.pool, total)) {
+		offend(link, "there is no room for a record in pieces now", now_ms);
+		return false;
+	}
+	in->pieces_total = total;
+	return take_credit(link, in, data->first, (struct credit_amount){ 1, total }, now_ms);
+}
+
+static bool fits(const struct flow_in *in, const Fettle__Data *data)
+{
+	size_t size = data->records[0].len;
+
+	return size > 0 && data->piece_total == in->pieces_total
+	    && data->piece_at == in->pieces.size && size <= in->pieces_total - in->pieces.size;
+}
+
+static void take_piece(struct link *link, struct flow_in *in, const Fettle__Data *data,
+    uint64_t now_ms)
+{
+	struct bytes record;
+
+	if (data->n_records != 1 || data->piece_total == 0 || is_known(link, in, data->first, 1)
+	    || !follows(link, in, data->first, 1))
 		return;
-	last = data->first + data->n_records - 1;
-	if (data->first > in->delivered + 1) {
-		link->counters.out_of_order += data->n_records;
-		/* Once for all that is in flight behind the gap; if it is lost, time does the rest.
-		 */
-		in->owes_ack = true;
-		in->wants_rewind |= !in->has_asked;
+	if (data->piece_at == 0 && !begin_pieces(link, in, data, now_ms))
+		return;
+	/* The ones before it were lost. */
+	if (in->pieces_total == 0) {
+		(void)follows(link, in, in->delivered + 2, 1);
 		return;
 	}
+	if (!fits(in, data)) {
+		offend(link, "the pieces of a record have a gap, or overlap", now_ms);
+		return;
+	}
+	buffer_append(&in->pieces, record_bytes(data->records[0]));
+	if (in->pieces.size < in->pieces_total)
+		return;
+	record = buffer_bytes(&in->pieces);
+	deliver(link, in, data->first, &record, 1, record_bytes(data->chain));
+	forget_pieces(in);
+}
+
+static void take_records(struct link *link, struct flow_in *in, const Fettle__Data *data,
+    uint64_t now_ms)
+{
+	struct bytes records[LINK_BATCH_RECORDS];
+	uint64_t known, last = data->first + data->n_records - 1;
+	struct credit_amount amount = { 0 };
+
+	if (!follows(link, in, data->first, data->n_records)
+	    || is_known(link, in, last, data->n_records))
+		return;
 	known = in->delivered + 1 - data->first;
-	if (last <= in->delivered) {
-		link->counters.duplicates += data->n_records;
-		in->owes_ack = true;
-		return;
-	}
 	for (size_t i = known; i < data->n_records; i++) {
 		records[i - known] = record_bytes(data->records[i]);
 		amount.bytes += data->records[i].len;
 	}
 	amount.records = data->n_records - known;
+	if (in->pieces_total != 0) {
+		offend(link, "a record in pieces was not finished", now_ms);
+		return;
+	}
 	if (!take_credit(link, in, last, amount, now_ms))
 		return;
 	link->counters.duplicates += known;
-	link->counters.records_received += data->n_records - known;
-	in->delivered = last;
-	in->has_asked = in->wants_rewind = false;
 	/* What is new is acknowledged once it is committed, not before. */
 	in->owes_ack |= known > 0;
-	link->operations->on_data(link->self, in->flow, data->first + known, records,
-	    data->n_records - known, record_bytes(data->chain));
+	deliver(link, in, data->first + known, records, amount.records, record_bytes(data->chain));
+}
+
+static void take_data(struct link *link, const Fettle__Data *data, uint64_t now_ms)
+{
+	struct flow_in *in = find_in(link, data->flow);
+
+	if (in == NULL || data->first == 0 || data->n_records == 0
+	    || data->n_records > LINK_BATCH_RECORDS)
+		return;
+	if (data->has_piece_total)
+		take_piece(link, in, data, now_ms);
+	else
+		take_records(link, in, data, now_ms);
 }
 
 void link_committed(struct link *link, uint32_t flow, uint64_t committed, uint32_t window_records,
@@ -729,6 +890,7 @@ void link_rewind(struct link *link, uint32_t flow, uint64_t committed)
 		return;
 	in->committed = in->delivered = committed;
 	credit_settle(&link->granted, &in->debts, in->lane, UINT64_MAX);
+	forget_pieces(in);
 	in->owes_ack = in->wants_rewind = true;
 	in->has_asked = false;
 }

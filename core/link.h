@@ -30,9 +30,12 @@ enum {
 	LINK_VERDICT_MAX = LINK_INNER_FRAME_MAX - 4096, /* one verdict: the rest is frame */
 	LINK_BATCH_RECORDS = 256,
 	LINK_BATCH_BYTES = 64 * 1024, /* several records of a batch take no more than this */
-	/* The body of one record, which may have a batch for itself: the rest is envelope and
-	   frame. */
-	LINK_RECORD_MAX = LINK_FRAME_MAX - 4096,
+	/* The body of one record of an agent; the rest is envelope.  What is larger than a frame
+	   goes in pieces. */
+	LINK_RECORD_MAX = LINK_INTENT_MAX,
+	LINK_PIECED_MAX = LINK_RECORD_MAX + 4096, /* a whole record that came in pieces */
+	LINK_PIECE_BYTES = 64 * 1024,
+	LINK_FRAME_ROOM = 1024, /* that a frame has for other things than records */
 	LINK_FLOWS_MAX = 320,
 };
 
@@ -95,6 +98,8 @@ struct link *link_new_dialler(const struct link_operations *operations, void *se
 struct link *link_new_acceptor(const struct link_operations *operations, void *self,
     uint64_t random, uint64_t now_ms, const Fettle__Hello *hello, Fettle__Welcome *welcome);
 void link_free(struct link *link); /* NULL is fine */
+/* The largest frame that the transport takes; LINK_INNER_FRAME_MAX unless set. */
+void link_set_frame_max(struct link *link, size_t frame_max);
 /* How long nothing may be heard before the other side is asked; 15 s unless set. */
 void link_set_ping(struct link *link, uint64_t ping_ms);
 

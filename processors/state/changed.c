@@ -4,14 +4,20 @@
 #include "core/hash.h"
 #include "core/require.h"
 
+/* Two of them fit a verdict. */
+enum { VALUE_SHOWN_MAX = 400 * 1024 };
+
 static Fettle__FactState *side(const struct event_value *value, struct arena *arena)
 {
 	Fettle__FactState *state = arena_take(arena, sizeof(*state));
 
 	fettle__fact_state__init(state);
 	RECORD_SET(state, status, (uint32_t)value->status);
-	RECORD_SET_BYTES(state, value, value->value);
 	state->reason = RECORD_TEXT(value->reason);
+	if (value->value.size <= VALUE_SHOWN_MAX)
+		RECORD_SET_BYTES(state, value, value->value);
+	else
+		state->reason = RECORD_TEXT("the value is too large for a change");
 	return state;
 }
 

@@ -24,6 +24,7 @@ struct wire {
 	struct frame frames[FRAMES];
 	size_t count;
 	bool is_full; /* transmit says AGAIN */
+	size_t room;  /* so does it with that many under way; 0: never */
 	bool is_cut;  /* what is sent is lost */
 };
 
@@ -84,7 +85,7 @@ static enum status transmit(void *self, struct bytes frame)
 	struct world *world = side->world;
 
 	assert_true(frame.size <= LINK_FRAME_MAX);
-	if (side->out->is_full)
+	if (side->out->is_full || (side->out->room > 0 && side->out->count >= side->out->room))
 		return STATUS_AGAIN;
 	if (side->out->is_cut || draw(world, 100) < world->loss)
 		return STATUS_OK;
@@ -97,12 +98,17 @@ static enum status transmit(void *self, struct bytes frame)
 /* A record says which number it is; its size may vary by it. */
 static struct bytes record_of(const struct side *side, uint64_t number)
 {
-	static uint8_t room[LINK_BATCH_RECORDS][LINK_FRAME_MAX];
-	uint8_t *at = room[number % LINK_BATCH_RECORDS];
+	static uint8_t room[LINK_BATCH_RECORDS][LINK_FRAME_MAX], large[2][LINK_PIECED_MAX];
+	uint8_t *at = side->record_size > LINK_FRAME_MAX ? large[number % 2]
+	                                                 : room[number % LINK_BATCH_RECORDS];
 	size_t size = side->record_size == 0 ? 8 : side->record_size;
 
 	if (side->has_record_sizes)
 		size = 8 + (size_t)(number * 7919 % 3000);
+	if (side->has_record_sizes && number % 211 == 0) {
+		at = large[number % 2];
+		size = LINK_FRAME_MAX + (size_t)(number * 7919 % (3 * LINK_FRAME_MAX));
+	}
 	for (unsigned i = 0; i < 8; i++)
 		at[i] = (uint8_t)(number >> 8 * (7 - i));
 	return BYTES(at, size);
@@ -349,6 +355,7 @@ static struct world *new_world(uint64_t seed)
 	world->acceptor = (struct side){ .world = world, .out = &world->to_dialler };
 	world->dialler.link = link_new_dialler(&dialler_operations, &world->dialler, seed,
 	    world->now_ms);
+	link_set_frame_max(world->dialler.link, LINK_FRAME_MAX);
 	return world;
 }
 
@@ -603,16 +610,17 @@ static void a_batch_ends_before_the_record_that_is_too_much(void **test)
 	assert_int_equal(world->acceptor.deliveries, 4);
 }
 
-static void the_largest_record_has_a_frame_for_itself(void **test)
+static void the_largest_record_of_one_frame_has_it_for_itself(void **test)
 {
 	struct world *world = *test;
 
-	world->dialler.record_size = LINK_RECORD_MAX + 1024; /* and its envelope */
+	world->dialler.record_size = LINK_FRAME_MAX - LINK_FRAME_ROOM;
 	open_link(world);
 	world->dialler.head = 2;
 	turn(world);
 	assert_int_equal(world->acceptor.deliveries, 2);
-	assert_int_equal(world->acceptor.last_size, LINK_RECORD_MAX + 1024);
+	assert_int_equal(world->acceptor.last_size, LINK_FRAME_MAX - LINK_FRAME_ROOM);
+	assert_int_equal(link_counters(world->acceptor.link)->frames_received, 2);
 }
 
 static void a_frame_has_256_records_at_most(void **test)
@@ -1034,6 +1042,191 @@ static void who_sends_more_than_its_credit_has_offended(void **test)
 	buffer_fini(&record);
 }
 
+/* ---- pieces ---- */
+
+static void a_record_larger_than_a_frame_goes_in_pieces(void **test)
+{
+	struct world *world = *test;
+
+	world->dialler.record_size = LINK_PIECED_MAX;
+	open_link(world);
+	world->dialler.head = 3;
+	for (int i = 0; i < 4; i++)
+		turn(world);
+	assert_int_equal(world->dialler.acked, 3);
+	assert_int_equal(world->acceptor.last_size, LINK_PIECED_MAX);
+	assert_int_equal(world->acceptor.deliveries, 3);
+}
+
+static void pieces_go_on_where_the_transport_was_full(void **test)
+{
+	struct world *world = *test;
+
+	world->dialler.record_size = 300 * 1000;
+	open_link(world);
+	world->dialler.head = 1;
+	pump(world);
+	assert_int_equal(world->to_acceptor.count, 5);
+	clear_wire(&world->to_acceptor);
+	world->to_acceptor.room = 2;
+	pass(world, 5000);
+	for (int i = 0; i < 3; i++) {
+		pump(world);
+		deliver_due(world, &world->to_acceptor);
+	}
+	assert_int_equal(link_counters(world->acceptor.link)->frames_received, 5);
+	turn(world);
+	assert_int_equal(world->dialler.acked, 1);
+}
+
+static void a_break_sends_a_record_from_its_first_piece(void **test)
+{
+	struct world *world = *test;
+
+	world->dialler.record_size = 300 * 1000;
+	open_link(world);
+	world->dialler.head = 1;
+	pump(world);
+	deliver_at(world, &world->to_acceptor, 0);
+	deliver_at(world, &world->to_acceptor, 0);
+	clear_wire(&world->to_acceptor);
+	assert_int_equal(world->sink.taken, 0);
+	pass(world, 5000);
+	turn(world);
+	assert_int_equal(world->dialler.acked, 1);
+	assert_int_equal(world->acceptor.last_size, 300 * 1000);
+}
+
+static void take_piece(struct world *world, uint64_t first, size_t at, size_t size, size_t total)
+{
+	static uint8_t bytes[LINK_FRAME_MAX];
+	ProtobufCBinaryData record = record_binary(BYTES(bytes, size));
+	Fettle__Frame frame = FETTLE__FRAME__INIT;
+	Fettle__Data data = FETTLE__DATA__INIT;
+
+	RECORD_SET(&frame, session, link_session(world->acceptor.link));
+	RECORD_SET(&data, flow, FLOW);
+	RECORD_SET(&data, first, first);
+	RECORD_SET(&data, piece_at, (uint32_t)at);
+	RECORD_SET(&data, piece_total, (uint32_t)total);
+	data.n_records = 1;
+	data.records = &record;
+	frame.data = &data;
+	link_take(world->acceptor.link, &frame, world->now_ms);
+}
+
+/* Pieces (at, size, total) after the first one, which is 100 of 1000. */
+static void pieces_that_do_not_fit_end_the_session(void **test)
+{
+	static const size_t wrong[][3] = {
+		{ 101, 10, 1000 },               /* a gap */
+		{ 99, 10, 1000 },                /* an overlap */
+		{ 100, 901, 1000 },              /* more than there is */
+		{ 100, 10, 1001 },               /* another record */
+		{ 100, 0, 1000 },                /* nothing, for ever */
+		{ 0, 100, 999 },                 /* begun anew as another one */
+		{ 0, 100, LINK_PIECED_MAX + 1 }, /* endless */
+		{ UINT32_MAX - 9, 10, 1000 },    /* around the corner */
+	};
+
+	(void)test;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct world *world = new_world(i + 1);
+
+		open_link(world);
+		take_piece(world, 1, 0, 100, 1000);
+		assert_null(link_offence(world->acceptor.link));
+		take_piece(world, 1, wrong[i][0], wrong[i][1], wrong[i][2]);
+		assert_non_null(link_offence(world->acceptor.link));
+		assert_int_equal(world->sink.taken, 0);
+		free_world(world);
+	}
+}
+
+static void a_total_beyond_all_bounds_ends_the_session_at_once(void **test)
+{
+	struct world *world = *test;
+
+	open_link(world);
+	take_piece(world, 1, 0, 100, UINT32_MAX);
+	assert_non_null(link_offence(world->acceptor.link));
+}
+
+static void whole_records_after_half_a_record_end_the_session(void **test)
+{
+	struct world *world = *test;
+
+	open_link(world);
+	take_piece(world, 1, 0, 100, 1000);
+	take_data(world, FLOW, 1, 1);
+	assert_non_null(link_offence(world->acceptor.link));
+}
+
+static void pieces_count_against_the_credit_from_the_first_one_on(void **test)
+{
+	struct world *world = *test;
+	struct credit_pool pool = { .budget = 5000 };
+
+	grant(world, 100, 1000);
+	open_link(world);
+	link_set_pool(world->acceptor.link, &pool);
+	take_piece(world, 1, 0, 100, 2000);
+	assert_int_equal(pool.used, 2000);
+	take_piece(world, 1, 100, 1900, 2000 - 1);
+	assert_non_null(link_offence(world->acceptor.link));
+	link_free(world->acceptor.link);
+	world->acceptor.link = NULL;
+	assert_int_equal(pool.used, 0);
+}
+
+static void pieces_for_which_the_pool_has_no_room_end_the_session(void **test)
+{
+	struct world *world = *test;
+	struct credit_pool pool = { .budget = 5000 };
+
+	grant(world, 100, 10000);
+	open_link(world);
+	link_set_pool(world->acceptor.link, &pool);
+	take_piece(world, 1, 0, 100, 5001);
+	assert_non_null(link_offence(world->acceptor.link));
+	assert_int_equal(pool.used, 0);
+}
+
+/* ---- being connected anew ---- */
+
+static void a_nudge_makes_an_open_session_speak_within_a_moment(void **test)
+{
+	struct world *world = *test;
+	uint64_t next;
+
+	open_link(world);
+	pass(world, 1000);
+	link_nudge(world->dialler.link, world->now_ms);
+	next = link_tick(world->dialler.link, world->now_ms);
+	assert_true(next <= world->now_ms + 200);
+	world->now_ms = next;
+	pump(world);
+	assert_int_equal(world->to_acceptor.count, 1);
+	pass(world, 1000);
+	pump(world);
+	assert_int_equal(world->to_acceptor.count, 1);
+}
+
+static void a_nudge_brings_the_next_hello_forward(void **test)
+{
+	struct world *world = *test;
+
+	world->to_acceptor.is_cut = true;
+	for (int i = 0; i < 8; i++)
+		world->now_ms = link_tick(world->dialler.link, world->now_ms);
+	(void)link_tick(world->dialler.link, world->now_ms);
+	world->to_acceptor.is_cut = false;
+	link_nudge(world->dialler.link, world->now_ms);
+	pass(world, 200);
+	turn(world);
+	assert_true(link_is_open(world->dialler.link));
+}
+
 static void a_flow_that_was_not_declared_is_neither_sent_nor_woken(void **test)
 {
 	struct world *world = *test;
@@ -1107,6 +1300,7 @@ static void restart_something(struct world *world)
 		link_free(world->dialler.link);
 		world->dialler.link = link_new_dialler(&dialler_operations, &world->dialler,
 		    draw(world, UINT64_MAX), world->now_ms);
+		link_set_frame_max(world->dialler.link, LINK_FRAME_MAX);
 		break;
 	default: /* the connection, with all that is under way */
 		clear_wire(&world->to_acceptor);
@@ -1138,6 +1332,21 @@ static void lose_uncommitted(struct world *world)
 	link_rewind(world->acceptor.link, FLOW, world->sink.committed);
 }
 
+/* Who keeps to its credit is never blamed, but for pieces that were lost on the way. */
+static void end_broken_session(struct world *world)
+{
+	const char *offence = world->acceptor.link == NULL ? NULL
+	                                                   : link_offence(world->acceptor.link);
+
+	if (offence == NULL)
+		return;
+	assert_string_equal(offence, "the pieces of a record have a gap, or overlap");
+	send_reset(world, link_session(world->acceptor.link));
+	link_free(world->acceptor.link);
+	world->acceptor.link = NULL;
+	world->sink.taken = world->sink.committed;
+}
+
 static void step_by_chance(struct world *world)
 {
 	uint64_t chance = draw(world, 100);
@@ -1159,8 +1368,7 @@ static void step_by_chance(struct world *world)
 	if (draw(world, 2) == 0)
 		commit(world);
 	deliver_due(world, &world->to_dialler);
-	/* Who keeps to its credit is never blamed. */
-	assert_true(world->acceptor.link == NULL || link_offence(world->acceptor.link) == NULL);
+	end_broken_session(world);
 }
 
 static void heal(struct world *world)
@@ -1192,6 +1400,7 @@ static void one_seed(uint64_t seed, unsigned steps)
 	while (world->dialler.acked < world->dialler.head && turns++ < 600) {
 		pass(world, 1000);
 		turn(world);
+		end_broken_session(world);
 	}
 	if (world->dialler.acked < world->dialler.head)
 		fail_msg("seed %llu: %llu of %llu records after ten minutes without a fault",
@@ -1232,7 +1441,7 @@ int main(void)
 		TEST(sends_everything_once_and_in_order),
 		TEST(never_acknowledges_before_the_commit),
 		TEST(a_batch_ends_before_the_record_that_is_too_much),
-		TEST(the_largest_record_has_a_frame_for_itself),
+		TEST(the_largest_record_of_one_frame_has_it_for_itself),
 		TEST(a_frame_has_256_records_at_most),
 		TEST(transmit_that_is_full_sends_nothing_twice),
 		TEST(a_failing_read_is_tried_again),
@@ -1253,6 +1462,16 @@ int main(void)
 		TEST(a_host_that_lost_records_has_them_sent_again),
 		TEST(an_ack_beyond_what_was_sent_changes_nothing),
 		TEST(data_out_of_all_bounds_changes_nothing),
+		TEST(a_record_larger_than_a_frame_goes_in_pieces),
+		TEST(pieces_go_on_where_the_transport_was_full),
+		TEST(a_break_sends_a_record_from_its_first_piece),
+		cmocka_unit_test(pieces_that_do_not_fit_end_the_session),
+		TEST(a_total_beyond_all_bounds_ends_the_session_at_once),
+		TEST(whole_records_after_half_a_record_end_the_session),
+		TEST(pieces_count_against_the_credit_from_the_first_one_on),
+		TEST(pieces_for_which_the_pool_has_no_room_end_the_session),
+		TEST(a_nudge_makes_an_open_session_speak_within_a_moment),
+		TEST(a_nudge_brings_the_next_hello_forward),
 		TEST(a_flow_that_was_not_declared_is_neither_sent_nor_woken),
 		TEST(bytes_that_are_no_frame_are_refused),
 		TEST(a_record_may_be_empty),
