@@ -27,7 +27,7 @@
 enum { COLLECTORS_MAX = 32, RETRY_MS = 5000, COMMAND_WINDOW_BYTES = 4 * LINK_BATCH_BYTES };
 
 struct agent_settings {
-	char *server;
+	struct setting_list server;
 	char *server_key;
 	uint64_t spool_size;
 	uint64_t heartbeat;
@@ -35,8 +35,10 @@ struct agent_settings {
 	char *helper;
 };
 
-static const struct setting settings[] = { SETTING_TEXT(struct agent_settings, server,
-					       "tcp://127.0.0.1:7117", "the gateway to report to"),
+static const struct setting settings[] = {
+	SETTING_LIST(struct agent_settings, server, "tcp://127.0.0.1:7117",
+	    "the gateway to report to; of several, each agent begins with another, and goes on to "
+	    "the next where one is gone"),
 	SETTING_TEXT(struct agent_settings, server_key, "",
 	    "file with the server's public key; empty: keys/server.pub in the data directory"),
 	SETTING_SIZE(struct agent_settings, spool_size, 256ULL << 20, 1ULL << 20, 1ULL << 40,
@@ -49,7 +51,8 @@ static const struct setting settings[] = { SETTING_TEXT(struct agent_settings, s
 	    "what applies jobs: on (root keeps fettle-helper running), off (jobs are refused), "
 	    "later "
 	    "(they wait), or the path of the program"),
-	SETTING_END };
+	SETTING_END
+};
 
 const struct setting_section agent_section = { .name = "agent",
 	.settings = settings,
@@ -525,14 +528,19 @@ static enum status dial(struct agent *agent, const struct role_endpoints *endpoi
 {
 	const struct dialler_options options = { .loop = agent->host->loop,
 		.sockets = agent->sockets,
-		.endpoint = endpoints->gateway != NULL ? endpoints->gateway
-		                                       : agent->settings->server,
+		.endpoint = endpoints->gateway,
+		.endpoints = agent->settings->server.items,
+		.endpoints_count = endpoints->gateway == NULL ? agent->settings->server.count : 0,
 		.server_key = agent->server_key,
 		.public_key = agent->keys.public_key,
 		.secret_key = agent->keys.secret_key,
 		.operations = operations,
 		.self = agent };
 
+	if (options.endpoint == NULL && options.endpoints_count == 0) {
+		log_error("agent-server", "the setting agent.server names no gateway");
+		return STATUS_INVALID;
+	}
 	return dialler_new(&options, &agent->server);
 }
 

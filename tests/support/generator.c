@@ -18,6 +18,7 @@ enum {
 	TICK_MS = 1,
 	TEXT_SIZE = 96, /* of a key */
 	PROBES_AFTER_MS = 1000,
+	GATEWAYS_MAX = 8,
 	LINE_TAIL_MAX = 4096,
 };
 
@@ -419,19 +420,24 @@ static void start_handles(struct generator *generator)
 static enum status dial(struct generator *generator)
 {
 	struct dialler_options options = { .loop = generator->options.loop,
-		.endpoint = generator->options.endpoint,
 		.server_key = generator->server_key,
 		.public_key = generator->keys.public_key,
 		.secret_key = generator->keys.secret_key,
 		.operations = operations,
 		.self = generator };
+	char *gateways = text_copy(generator->options.endpoint), *rest = gateways;
+	char *endpoints[GATEWAYS_MAX];
 	enum status status = sockets_new(generator->options.sockets, generator->options.loop,
 	    on_round, generator, &generator->sockets);
 
-	if (status != STATUS_OK)
-		return status;
+	options.endpoints = endpoints;
 	options.sockets = generator->sockets;
-	return dialler_new(&options, &generator->server);
+	while (rest != NULL && options.endpoints_count < GATEWAYS_MAX)
+		endpoints[options.endpoints_count++] = strsep(&rest, ",");
+	if (status == STATUS_OK)
+		status = dialler_new(&options, &generator->server);
+	free(gateways);
+	return status;
 }
 
 enum status generator_new(const struct generator_options *options, struct generator **out)

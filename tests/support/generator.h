@@ -22,7 +22,7 @@ struct generator_options {
 	uv_loop_t *loop;
 	struct socket_context *sockets;
 	const char *directory;  /* keys/, spool/ and the journal */
-	const char *endpoint;   /* of the gateway; NULL: produce only, send nothing */
+	const char *endpoint;   /* of the gateway, or of several: "A,B"; NULL: produce only */
 	const char *server_key; /* Z85 */
 	const char *seed;       /* keys are test/SEED/NUMBER */
 	uint64_t count;         /* facts 0 to COUNT, of which 0 marks the beginning */
