@@ -15,6 +15,7 @@
 #include "core/keys.h"
 #include "core/link.h"
 #include "core/log.h"
+#include "core/peers.h"
 
 enum {
 	FRONT_HIGH_WATER_MARK = 32,
@@ -28,6 +29,7 @@ enum {
 struct gateway_settings {
 	char *listen;
 	char *log;
+	char *log_key;
 };
 
 static const struct setting settings[] = {
@@ -35,6 +37,8 @@ static const struct setting settings[] = {
 	    "where agents connect; tcp://0.0.0.0:7117 for all networks"),
 	SETTING_TEXT(struct gateway_settings, log, "tcp://127.0.0.1:7118",
 	    "the log's address for gateways, where it runs in another process"),
+	SETTING_TEXT(struct gateway_settings, log_key, "",
+	    "file of the log's public key; empty: keys/log.pub in the data directory"),
 	SETTING_END
 };
 
@@ -48,6 +52,8 @@ struct gateway {
 	struct socket *front, *back;
 	struct admission *admission;
 	struct key_pair keys;
+	struct peers_caller caller; /* towards the log, where it is another process */
+	char log_key[SOCKET_KEY_TEXT];
 	uv_timer_t retry;
 	struct buffer waiting_header, waiting_frame; /* a frame that the log had no room for */
 	bool is_waiting;
@@ -62,10 +68,26 @@ static enum status to_log(struct gateway *gateway, struct bytes header, struct b
 {
 	const struct bytes parts[] = { header, frame };
 
+	if (gateway->back == NULL)
+		return STATUS_AGAIN;
 	return socket_send(gateway->back, parts, 2);
 }
 
-/* By inproc libzmq does not connect again to a log of this process that was started again. */
+/* NOT_FOUND: the log has no key yet. */
+static enum status open_back(struct gateway *gateway, struct socket **out)
+{
+	enum status status = STATUS_OK;
+
+	if (gateway->caller.server_file != NULL)
+		status = peers_server_key(gateway->caller.server_file, gateway->log_key);
+	return status == STATUS_OK ? socket_open(gateway->sockets, &gateway->back_options, out)
+	                           : status;
+}
+
+/*
+ * By inproc libzmq does not connect again to a log of this process that was started again; and a
+ * log that never ran may have its key by now.
+ */
 static void reopen_if_stuck(struct gateway *gateway)
 {
 	uint64_t now_ms = clock_monotonic_ms();
@@ -74,8 +96,8 @@ static void reopen_if_stuck(struct gateway *gateway)
 	if (now_ms - gateway->waiting_since_ms < REOPEN_MS)
 		return;
 	gateway->waiting_since_ms = now_ms;
-	if (strncmp(gateway->back_options.endpoint, "inproc://", 9) != 0
-	    || socket_open(gateway->sockets, &gateway->back_options, &fresh) != STATUS_OK)
+	if ((gateway->back != NULL && !socket_is_inproc(gateway->back_options.endpoint))
+	    || open_back(gateway, &fresh) != STATUS_OK)
 		return;
 	socket_close(gateway->back);
 	gateway->back = fresh;
@@ -165,13 +187,24 @@ static enum status open_front(struct gateway *gateway, const char *endpoint)
 	return socket_open(gateway->sockets, &options, &gateway->front);
 }
 
-static enum status open_back(struct gateway *gateway, const char *endpoint)
+static enum status call_log(struct gateway *gateway, const struct role_host *host,
+    const char *endpoint, const char *key_file)
 {
+	enum status status = STATUS_OK;
+
 	gateway->back_options = (struct socket_options){ .type = SOCKET_DEALER,
 		.endpoint = endpoint,
 		.on_message = on_log_message,
 		.data = gateway };
-	return socket_open(gateway->sockets, &gateway->back_options, &gateway->back);
+	if (!socket_is_inproc(endpoint)) {
+		status = peers_call(host->data, "gateway", "log", key_file, &gateway->caller);
+		gateway->back_options.server_key = gateway->log_key;
+		gateway->back_options.public_key = gateway->caller.own.public_key;
+		gateway->back_options.secret_key = gateway->caller.own.secret_key;
+	}
+	if (status == STATUS_OK)
+		status = open_back(gateway, &gateway->back);
+	return status == STATUS_NOT_FOUND && key_file[0] == '\0' ? STATUS_OK : status;
 }
 
 static void stop(void *self)
@@ -193,6 +226,7 @@ static void finish(void *self)
 {
 	struct gateway *gateway = self;
 
+	peers_caller_fini(&gateway->caller);
 	buffer_fini(&gateway->waiting_header);
 	buffer_fini(&gateway->waiting_frame);
 	free(gateway);
@@ -220,8 +254,8 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 		status = open_front(gateway,
 		    endpoints->gateway != NULL ? endpoints->gateway : set->listen);
 	if (status == STATUS_OK)
-		status = open_back(gateway,
-		    endpoints->log_agents != NULL ? endpoints->log_agents : set->log);
+		status = call_log(gateway, host,
+		    endpoints->log_agents != NULL ? endpoints->log_agents : set->log, set->log_key);
 	if (status != STATUS_OK) {
 		*self = gateway; /* to be taken down */
 		return status;

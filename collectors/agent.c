@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "collectors/collectors.h"
+#include "collectors/healing.h"
 #include "collectors/jobs/job_runner.h"
 #include "collectors/plan.h"
 #include "core/clock.h"
@@ -31,6 +32,7 @@ struct agent_settings {
 	char *server_key;
 	uint64_t spool_size;
 	uint64_t heartbeat;
+	uint64_t digest;
 	struct setting_list skip;
 	char *helper;
 };
@@ -45,6 +47,8 @@ static const struct setting settings[] = {
 	    "how much may wait while the server cannot be reached"),
 	SETTING_DURATION(struct agent_settings, heartbeat, 60 * 1000, 1000, 24 * 3600 * 1000,
 	    "how often it says that it is there"),
+	SETTING_DURATION(struct agent_settings, digest, 3600 * 1000, 1000, 24 * 3600 * 1000,
+	    "how often what it observes is compared with what the server knows"),
 	SETTING_LIST(struct agent_settings, skip, "",
 	    "collectors that are not to run; `fettle collectors` lists them"),
 	SETTING_TEXT(struct agent_settings, helper, "on",
@@ -77,6 +81,7 @@ struct agent {
 	struct arena plan_arena;
 	struct plan *plan;
 	struct job_runner *jobs;
+	struct healing *healing;
 	uint64_t command_taken; /* to be acknowledged once it is committed */
 	bool has_failed, is_stopping;
 };
@@ -207,6 +212,10 @@ static void take_resync(struct agent *agent, struct bytes body, struct arena *ar
 
 	if (resync == NULL)
 		return;
+	if (resync->wants_digest || resync->buckets.len > 0) {
+		healing_resync(agent->healing, resync);
+		return;
+	}
 	if (resync->n_prefixes == 0)
 		status = spool_ledger_forget(agent->spool, BYTES_NONE);
 	for (size_t i = 0; status == STATUS_OK && i < resync->n_prefixes; i++)
@@ -321,8 +330,10 @@ static enum status on_welcome(void *self, const Fettle__Welcome *welcome)
 	if (status == STATUS_OK)
 		status = spool_welcome(agent->spool, welcome);
 	if (status == STATUS_AGAIN)
-		refresh_all(agent);
-	else if (status != STATUS_OK)
+		healing_anew(agent->healing, welcome->spread_ms);
+	else if (status == STATUS_OK)
+		healing_welcome(agent->healing, welcome->spread_ms);
+	else
 		on_spool_failure(agent, status);
 	return status;
 }
@@ -338,6 +349,14 @@ static const struct link_operations operations = {
 
 /* ---- heartbeats ---- */
 
+static bool is_open(void *self)
+{
+	const struct agent *agent = self;
+	struct link *link = agent->server == NULL ? NULL : dialler_link(agent->server);
+
+	return link != NULL && link_is_open(link);
+}
+
 static void on_heartbeat(uv_timer_t *timer)
 {
 	struct agent *agent = timer->data;
@@ -351,6 +370,9 @@ static void on_heartbeat(uv_timer_t *timer)
 		heartbeat.host_name = name;
 	heartbeat.agent_version = RECORD_TEXT(FETTLE_VERSION);
 	RECORD_SET(&heartbeat, facts, facts);
+	RECORD_SET(&heartbeat, every_ms, agent->settings->heartbeat);
+	if (is_open(agent) && spool_kept(agent->spool) == 0)
+		RECORD_SET(&heartbeat, is_prompt, true);
 	if (agent->plan != NULL)
 		RECORD_SET_BYTES(&heartbeat, plan, BYTES_OF(agent->plan->hash));
 	record_pack(&body, &heartbeat.base);
@@ -394,6 +416,7 @@ static void close_last(struct agent *agent)
 	uv_close((uv_handle_t *)&agent->prepare, NULL);
 	uv_close((uv_handle_t *)&agent->heartbeat, NULL);
 	uv_close((uv_handle_t *)&agent->retry, NULL);
+	healing_stop(agent->healing);
 }
 
 static void on_collector_stopped(void *data)
@@ -425,6 +448,7 @@ static void finish(void *self)
 
 	observer_free(agent->observer);
 	job_runner_free(agent->jobs);
+	healing_free(agent->healing);
 	spool_close(agent->spool);
 	arena_fini(&agent->plan_arena);
 	free(agent);
@@ -524,6 +548,30 @@ static void start_jobs(struct agent *agent)
 	agent->jobs = job_runner_new(&options);
 }
 
+static void refresh(void *self)
+{
+	refresh_all(self);
+}
+
+static void on_healing_failure(void *self, enum status status)
+{
+	on_spool_failure(self, status);
+}
+
+static void start_healing(struct agent *agent)
+{
+	const struct healing_options options = { .loop = agent->host->loop,
+		.spool = agent->spool,
+		.observer = agent->observer,
+		.digest_ms = agent->settings->digest,
+		.is_open = is_open,
+		.refresh = refresh,
+		.on_failure = on_healing_failure,
+		.self = agent };
+
+	agent->healing = healing_new(&options);
+}
+
 static enum status dial(struct agent *agent, const struct role_endpoints *endpoints)
 {
 	const struct dialler_options options = { .loop = agent->host->loop,
@@ -577,6 +625,7 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 	agent->observer = observer_new(agent->spool);
 	start_timers(agent);
 	start_jobs(agent);
+	start_healing(agent);
 	status = sockets_new(host->sockets, host->loop, on_round, agent, &agent->sockets);
 	if (status == STATUS_OK)
 		status = dial(agent, endpoints);

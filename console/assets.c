@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "console/commands.h"
+#include "console/freshness.h"
+#include "console/health.h"
 #include "console/looks.h"
 #include "console/store_access.h"
 #include "core/clock.h"
@@ -25,10 +27,11 @@ static const struct output_column columns[] = {
 	{ "not_run", NULL, 0, 0 },
 	{ "first_seen_at", NULL, 0, 0 },
 	{ "last_seen_at", NULL, 0, 0 },
+	{ "freshness", NULL, 0, 0 },
 	{ .name = NULL },
 };
 
-/* The same, and its looks. */
+/* The same, its looks, and how it stands with its reporting. */
 static const struct output_column columns_of_one[] = {
 	{ "asset", NULL, 0, 0 },
 	{ "asset_id", NULL, 0, 0 },
@@ -42,7 +45,10 @@ static const struct output_column columns_of_one[] = {
 	{ "not_run", NULL, 0, 0 },
 	{ "first_seen_at", NULL, 0, 0 },
 	{ "last_seen_at", NULL, 0, 0 },
+	{ "freshness", NULL, 0, 0 },
 	{ "looks", NULL, 0, 0 },
+	{ "digest", NULL, 0, 0 },
+	{ "health", NULL, 0, 0 },
 	{ .name = NULL },
 };
 
@@ -55,6 +61,7 @@ static const struct output_column table_columns[] = {
 	{ "failed", "FAILED", OUTPUT_RIGHT, 0 },
 	{ "not_run", "NOT RUN", OUTPUT_RIGHT, 0 },
 	{ "last_seen_at", "LAST SEEN", 0, 0 },
+	{ "freshness", "", 0, 0 },
 	{ .name = NULL },
 };
 
@@ -68,6 +75,8 @@ static const struct output_column *columns_for(const struct output_options *opti
 struct assets {
 	const struct console *console;
 	const struct asset_table *table;
+	struct query *query;
+	struct freshness freshness;
 	struct output *output;
 	uint64_t rows;
 	struct bytes only; /* id, or NONE */
@@ -82,6 +91,13 @@ static void output_age(struct output *output, uint64_t at_ms, uint64_t now_ms)
 	output_value(output, verdict_json_time(at_ms), age);
 }
 
+static const char *freshness_text(const struct assets *assets, const Fettle__AssetVerdict *asset)
+{
+	const struct asset_row row = { .last_seen_ms = asset->last_seen_ms };
+
+	return freshness_of(&assets->freshness, &row);
+}
+
 static void show_in_table(struct assets *assets, const Fettle__AssetVerdict *asset)
 {
 	struct output *output = assets->output;
@@ -94,6 +110,8 @@ static void show_in_table(struct assets *assets, const Fettle__AssetVerdict *ass
 	output_color(output, asset->failed > 0 ? OUTPUT_YELLOW : OUTPUT_GREEN);
 	output_number(output, asset->not_run);
 	output_age(output, asset->last_seen_ms, assets->console->now_ms);
+	output_text(output, freshness_text(assets, asset)[0] == 's' ? "stale" : "");
+	output_color(output, OUTPUT_YELLOW);
 }
 
 /* In a list without what costs a look into the processor's state. */
@@ -101,9 +119,14 @@ static json_t *asset_json(const struct assets *assets, const Fettle__AssetVerdic
 {
 	json_t *object = verdict_json_asset(asset);
 
-	if (assets->only.size > 0)
-		json_object_set_new(object, "looks",
-		    looks_json(assets->console, assets->only.data));
+	json_object_set_new(object, "freshness", json_string(freshness_text(assets, asset)));
+	if (assets->only.size == 0)
+		return object;
+	json_object_set_new(object, "looks", looks_json(assets->console, assets->only.data));
+	json_object_set_new(object, "digest",
+	    health_digest_json(assets->console, assets->only.data));
+	json_object_set_new(object, "health",
+	    health_json(assets->query, assets->table, assets->console->now_ms, assets->only.data));
 	return object;
 }
 
@@ -137,6 +160,11 @@ int assets_list_run(const struct console *console, int argc, char **argv)
 	if (exit_code != 0)
 		return exit_code;
 	assets.table = &access.assets;
+	assets.query = access.query;
+	if (!freshness_parse(console, &assets.freshness)) {
+		store_access_fini(&access);
+		return CONSOLE_USAGE;
+	}
 	assets.output = output_new(&console->output, columns_for(&console->output));
 	status = query_assets(access.query, show_asset, &assets);
 	if (status == STATUS_OK && assets.rows == 0)
@@ -178,7 +206,7 @@ static enum status show_results(void *visitor, const Fettle__ResultsVerdict *res
 	return output_row(assets->output);
 }
 
-/* JSON: the asset as in the list, and its looks.  Tables: the asset, its policies, its looks. */
+/* JSON: the asset as in the list, its looks and health.  Tables: also its policies. */
 int assets_show_run(const struct console *console, int argc, char **argv)
 {
 	struct output_options options = console->output;
@@ -196,8 +224,13 @@ int assets_show_run(const struct console *console, int argc, char **argv)
 		store_access_fini(&access);
 		return CONSOLE_NEGATIVE;
 	}
+	if (!freshness_parse(console, &assets.freshness)) {
+		store_access_fini(&access);
+		return CONSOLE_USAGE;
+	}
 	options.is_single = true;
 	assets.table = &access.assets;
+	assets.query = access.query;
 	assets.only = BYTES_OF(row->id);
 	assets.output = output_new(&options, columns_for(&options));
 	status = query_assets(access.query, show_asset, &assets);
@@ -211,6 +244,8 @@ int assets_show_run(const struct console *console, int argc, char **argv)
 			status = output_finish(&assets.output);
 		if (status == STATUS_OK)
 			status = looks_table(console, row->id);
+		if (status == STATUS_OK)
+			status = health_lines(console, access.query, row->id);
 	}
 	store_access_fini(&access);
 	return console_end(&assets.output, status);

@@ -15,7 +15,7 @@ enum { SECTIONS_MAX = 64 };
 
 static const struct setting_section *const parts[] = { &content_section, &gateway_section,
 	&log_section, &processor_section, &inventory_section, &detect_section, &dispatch_section,
-	&sink_section, &configuration_section, &agent_section };
+	&health_section, &sink_section, &configuration_section, &agent_section };
 
 const struct setting_section *sections_all(void)
 {

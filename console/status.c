@@ -7,6 +7,7 @@
 
 #include "brokers/log/dump.h"
 #include "console/commands.h"
+#include "console/health.h"
 #include "core/clock.h"
 #include "processors/state/reader.h"
 #include "sinks/store/query.h"
@@ -25,6 +26,8 @@ static const struct output_column columns[] = {
 	{ "unexpected_last_hour", NULL, 0, 0 },
 	{ "quarantined", NULL, 0, 0 },
 	{ "lost", NULL, 0, 0 },
+	{ "gaps", NULL, 0, 0 },
+	{ "health", NULL, 0, 0 },
 	{ "store", NULL, 0, 0 },
 	{ "processor", NULL, 0, 0 },
 	{ "log", NULL, 0, 0 },
@@ -38,6 +41,7 @@ struct report {
 	struct log_dump_counters log;
 	uint64_t assets, facts, newest_ms;
 	uint64_t changes, unexpected;
+	struct health_counts health;
 };
 
 /* ---- gathering ---- */
@@ -82,6 +86,8 @@ static enum status read_store(struct report *report, const struct console *conso
 		status = query_assets(query, count_asset, report);
 	if (status == STATUS_OK)
 		status = query_changes(query, &hour, count_change, report);
+	if (status == STATUS_OK)
+		status = health_count(query, console->now_ms, &report->health);
 	query_close(query);
 	return status;
 }
@@ -177,6 +183,17 @@ static json_t *jobs_json(const struct report *report)
 	return numbers_json(report->has_store, numbers);
 }
 
+static json_t *health_counts_json(const struct report *report)
+{
+	const struct health_counts *health = &report->health;
+
+	return numbers_json(report->has_store,
+	    (const struct number[]){ { "skewed", health->skewed }, { "stale", health->stale },
+		{ "cloned", health->cloned }, { "resyncing", health->resyncing },
+		{ "resyncs_last_day", health->resyncs },
+		{ "rolled_back_last_day", health->rolled_back }, { NULL, 0 } });
+}
+
 static json_t *store_json(const struct report *report)
 {
 	return numbers_json(report->has_store,
@@ -226,6 +243,8 @@ static int show_rows(const struct console *console, const struct report *report)
 	output_number(output, report->unexpected);
 	output_number(output, report->store.quarantined);
 	output_number(output, report->store.lost);
+	output_number(output, report->store.losses);
+	output_value(output, health_counts_json(report), "");
 	output_value(output, store_json(report), "");
 	output_value(output, processor_json(report), "");
 	output_value(output, log_json(report), "");
@@ -308,6 +327,31 @@ static void show_jobs(FILE *stream, const struct report *report)
 	    n(jobs[FETTLE__JOB_STATE__JOB_STATE_LOST]));
 }
 
+/* What is not as it should be; nothing, where all is. */
+static void show_health(FILE *stream, const struct report *report)
+{
+	const struct health_counts *health = &report->health;
+	const struct {
+		uint64_t count;
+		const char *what;
+	} counts[] = {
+		{ health->stale, "stale" },
+		{ health->skewed, "with a clock that is off" },
+		{ health->cloned, "cloned" },
+		{ health->resyncing, "being sent again" },
+		{ health->resyncs, "resyncs in the last day" },
+		{ health->rolled_back, "back from a backup in the last day" },
+	};
+	struct buffer text = { 0 };
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+		if (counts[i].count > 0)
+			buffer_append_format(&text, "%s%llu %s", text.size > 0 ? ", " : "",
+			    n(counts[i].count), counts[i].what);
+	line(stream, "reporting", "%s", text.size > 0 ? buffer_text(&text) : "as it should be");
+	buffer_fini(&text);
+}
+
 static void show_store(FILE *stream, const struct report *report, uint64_t now_ms)
 {
 	char age[CLOCK_TEXT_SIZE] = "never";
@@ -321,8 +365,10 @@ static void show_store(FILE *stream, const struct report *report, uint64_t now_m
 	show_jobs(stream, report);
 	line(stream, "changes", "%llu in the last hour, %llu of them explained", n(report->changes),
 	    n(report->changes - report->unexpected));
-	line(stream, "lost", "%llu records, %llu quarantined, %llu verdicts refused",
-	    n(report->store.lost), n(report->store.quarantined), n(report->store.refused));
+	line(stream, "lost", "%llu records in %llu gap%s, %llu quarantined, %llu verdicts refused",
+	    n(report->store.lost), n(report->store.losses), report->store.losses == 1 ? "" : "s",
+	    n(report->store.quarantined), n(report->store.refused));
+	show_health(stream, report);
 }
 
 static void show_log(FILE *stream, const struct report *report)

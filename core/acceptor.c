@@ -25,6 +25,7 @@ struct acceptor_session {
 	struct acceptor_peer peer;
 	struct route route;
 	uint64_t number;
+	char user[ZAP_USER_MAX]; /* whose frames may be of this session; "" without a door */
 	bool is_marked;
 	struct acceptor_session *next_marked;
 	UT_hash_handle by_number, by_identity;
@@ -142,7 +143,7 @@ static void send_reset(struct acceptor *acceptor, const struct route *route, uin
 }
 
 static void begin_session(struct acceptor *acceptor, struct bytes identity,
-    const struct route *route, const Fettle__Hello *hello)
+    const struct route *route, const char *user, const Fettle__Hello *hello)
 {
 	Fettle__Welcome welcome = FETTLE__WELCOME__INIT;
 	struct acceptor_peer *older;
@@ -163,6 +164,7 @@ static void begin_session(struct acceptor *acceptor, struct bytes identity,
 	}
 	session = memory_new(sizeof(*session));
 	session->route = *route;
+	snprintf(session->user, sizeof(session->user), "%s", user);
 	session->peer = (struct acceptor_peer){ .acceptor = acceptor,
 		.data = data,
 		.session = session,
@@ -203,27 +205,51 @@ static void end_offender(struct acceptor_session *session)
 	acceptor_drop(&session->peer, offence);
 }
 
+/* A key may not speak for another role, nor in another key's session; gateways share theirs. */
+static bool may_speak(const struct acceptor *acceptor, const char *user, struct bytes name,
+    const struct acceptor_session *session)
+{
+	if (acceptor->options.door == NULL || acceptor->options.is_relayed)
+		return true;
+	return session == NULL ? peers_may_be(user, name) : strcmp(session->user, user) == 0;
+}
+
+static void take_hello(struct acceptor *acceptor, struct bytes identity, const struct route *route,
+    const char *user, const Fettle__Hello *hello)
+{
+	if (identity.size == 0 || identity.size > ACCEPTOR_IDENTITY_MAX)
+		return;
+	if (may_speak(acceptor, user, identity, NULL))
+		begin_session(acceptor, identity, route, user, hello);
+	else
+		log_write(LOG_WARN, "hello-refused",
+		    LOG_FIELDS(LOG_TEXT("name", hello->name), LOG_TEXT("user", user)),
+		    "refused a peer: its key is not of the role that it says it has");
+}
+
 static void take_frame(struct acceptor *acceptor, const struct bytes *parts, size_t count,
-    const struct route *route, const Fettle__Frame *frame)
+    const struct route *route, const char *user, const Fettle__Frame *frame)
 {
 	struct bytes identity = identity_of(acceptor, parts, count, frame->hello);
 	struct acceptor_session *session;
 	uint64_t number = frame->session;
 
 	if (frame->hello != NULL) {
-		if (identity.size > 0 && identity.size <= ACCEPTOR_IDENTITY_MAX)
-			begin_session(acceptor, identity, route, frame->hello);
+		take_hello(acceptor, identity, route, user, frame->hello);
 		return;
 	}
 	HASH_FIND(by_number, acceptor->numbers, &number, sizeof(number), session);
 	if (session != NULL && acceptor->options.is_relayed
 	    && !bytes_equal(identity, BYTES(session->peer.identity, session->peer.identity_size)))
 		session = NULL;
+	if (session != NULL && !may_speak(acceptor, user, BYTES_NONE, session))
+		session = NULL;
 	if (session == NULL) {
 		send_reset(acceptor, route, number, "this session is not known here");
 		return;
 	}
 	session->route = *route;
+	snprintf(session->user, sizeof(session->user), "%s", user);
 	link_take(session->peer.link, frame, clock_monotonic_ms());
 	if (link_offence(session->peer.link) != NULL)
 		end_offender(session);
@@ -237,14 +263,26 @@ static void on_message(void *data, const struct bytes *parts, size_t count, cons
 	struct route route;
 	Fettle__Frame *frame;
 
-	(void)user;
+	if (acceptor->options.door != NULL && !peers_admit(acceptor->options.door, user))
+		return; /* its key was taken out of the lists since it connected */
 	arena_reset(&acceptor->arena);
 	frame = link_decode(parts[count - 1], &acceptor->arena);
 	if (count < 2 || frame == NULL || !route_of(parts, count, &route)) {
 		log_warn("link-frame", "dropped what is not a frame of the link protocol");
 		return;
 	}
-	take_frame(acceptor, parts, count, &route, frame);
+	take_frame(acceptor, parts, count, &route, user, frame);
+}
+
+void acceptor_recheck(struct acceptor *acceptor)
+{
+	struct acceptor_session *session, *next;
+
+	if (acceptor->options.door == NULL)
+		return;
+	HASH_ITER (by_number, acceptor->numbers, session, next)
+		if (!peers_admit(acceptor->options.door, session->user))
+			acceptor_drop(&session->peer, "its key is not admitted any more");
 }
 
 void acceptor_pump(struct acceptor *acceptor)
@@ -289,6 +327,13 @@ enum status acceptor_new(const struct acceptor_options *options, struct acceptor
 	enum status status;
 
 	acceptor->options = *options;
+	if (socket_is_inproc(options->endpoint))
+		acceptor->options.door = NULL;
+	if (acceptor->options.door != NULL) {
+		socket_options.is_curve_server = socket_options.faces_strangers = true;
+		socket_options.secret_key = peers_secret_key(options->door);
+		socket_options.domain = peers_domain(options->door);
+	}
 	acceptor->operations = options->operations;
 	acceptor->operations.transmit = transmit;
 	status = socket_open(options->sockets, &socket_options, &acceptor->socket);

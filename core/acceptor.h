@@ -10,6 +10,7 @@
 #define CORE_ACCEPTOR_H
 
 #include "core/link.h"
+#include "core/peers.h"
 #include "core/socket.h"
 
 enum { ACCEPTOR_IDENTITY_MAX = 64 };
@@ -31,6 +32,11 @@ struct acceptor_options {
 	uv_loop_t *loop;
 	struct sockets *sockets;
 	const char *endpoint;
+	/*
+	 * Who may call, by CURVE; ignored by inproc, and needed by all else.  What a direct peer
+	 * calls itself must begin with the role that its key has.
+	 */
+	const struct peers_door *door;
 	/*
 	 * Frames come through a gateway: a header of agent id and gateway's route stands before
 	 * each. Without it the peer is named by its hello.
@@ -64,6 +70,8 @@ struct acceptor_peer *acceptor_next(struct acceptor *acceptor, struct acceptor_p
 
 /* PEER has something to send: acceptor_pump will look at it. */
 void acceptor_mark(struct acceptor_peer *peer);
+/* The lists of the door were read anew: ends the sessions of those that are in none any more. */
+void acceptor_recheck(struct acceptor *acceptor);
 /* Sends what marked peers have; the host calls it at the end of each of its turns. */
 void acceptor_pump(struct acceptor *acceptor);
 /* Ends every session: each peer is told, and says hello again. */

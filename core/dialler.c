@@ -23,7 +23,9 @@ struct dialler {
 	unsigned tries;         /* since a session was open */
 	uint64_t next_after_ms; /* as drawn for this one */
 	uint64_t missing_ms;    /* since when it is not connected, or not open; 0: it is both */
-	struct socket *socket;
+	const struct peers_caller *caller;
+	char server_key[SOCKET_KEY_TEXT]; /* of who is called, read last */
+	struct socket *socket;            /* NULL: the key of who is called is not there yet */
 	struct link *link;
 	struct link_operations host_operations, operations;
 	void *host;
@@ -41,7 +43,8 @@ static const char *endpoint(const struct dialler *dialler)
 static enum status transmit(void *self, struct bytes frame)
 {
 	struct dialler *dialler = self;
-	enum status status = socket_send(dialler->socket, &frame, 1);
+	enum status status = dialler->socket == NULL ? STATUS_AGAIN
+	                                             : socket_send(dialler->socket, &frame, 1);
 
 	if (status == STATUS_OK)
 		dialler->blocked_ms = 0;
@@ -136,10 +139,24 @@ static void on_message(void *data, const struct bytes *parts, size_t count, cons
  */
 static bool wants_fresh_socket(const struct dialler *dialler, uint64_t now_ms)
 {
-	if (strncmp(endpoint(dialler), "inproc://", 9) == 0)
+	if (dialler->socket == NULL)
+		return true;
+	if (socket_is_inproc(endpoint(dialler)))
 		return dialler->blocked_ms > 0 && now_ms - dialler->blocked_ms >= REOPEN_INPROC_MS;
 	return now_ms - link_heard_ms(dialler->link) >= REOPEN_AFTER_MS
 	    && now_ms - dialler->opened_ms >= REOPEN_AFTER_MS;
+}
+
+/* NOT_FOUND: there is no key yet of who is called. */
+static enum status open_socket(struct dialler *dialler, struct socket **out)
+{
+	const struct peers_caller *caller = dialler->caller;
+	enum status status = STATUS_OK;
+
+	if (caller != NULL)
+		status = peers_server_key(caller->server_file, dialler->server_key);
+	return status == STATUS_OK ? socket_open(dialler->sockets, &dialler->socket_options, out)
+	                           : status;
 }
 
 static void reopen(struct dialler *dialler, uint64_t now_ms)
@@ -148,7 +165,7 @@ static void reopen(struct dialler *dialler, uint64_t now_ms)
 
 	dialler->opened_ms = now_ms;
 	dialler->blocked_ms = 0;
-	if (socket_open(dialler->sockets, &dialler->socket_options, &fresh) != STATUS_OK)
+	if (open_socket(dialler, &fresh) != STATUS_OK)
 		return;
 	socket_close(dialler->socket);
 	dialler->socket = fresh;
@@ -231,7 +248,9 @@ static void report_silence(struct dialler *dialler, uint64_t now_ms)
 		return;
 	dialler->was_reported = true;
 	log_write(LOG_WARN, "link-waiting", LOG_FIELDS(LOG_TEXT("endpoint", endpoint(dialler))),
-	    "no answer yet; everything is kept and will be sent once there is one");
+	    dialler->socket == NULL
+		? "its public key is not here yet; everything is kept until it has one"
+		: "no answer yet; everything is kept and will be sent once there is one");
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -300,8 +319,14 @@ enum status dialler_new(const struct dialler_options *options, struct dialler **
 		.on_message = on_message,
 		.on_connection = options->is_inner ? NULL : on_connection,
 		.data = dialler };
-	status = socket_open(options->sockets, &dialler->socket_options, &dialler->socket);
-	if (status != STATUS_OK) {
+	if (options->caller != NULL && !socket_is_inproc(endpoint(dialler))) {
+		dialler->caller = options->caller;
+		dialler->socket_options.server_key = dialler->server_key;
+		dialler->socket_options.public_key = options->caller->own.public_key;
+		dialler->socket_options.secret_key = options->caller->own.secret_key;
+	}
+	status = open_socket(dialler, &dialler->socket);
+	if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
 		free_endpoints(dialler);
 		free(dialler);
 		return status;

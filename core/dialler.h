@@ -10,6 +10,7 @@
 #define CORE_DIALLER_H
 
 #include "core/link.h"
+#include "core/peers.h"
 #include "core/socket.h"
 
 struct dialler;
@@ -25,6 +26,11 @@ struct dialler_options {
 	char *const *endpoints;
 	size_t endpoints_count;
 	const char *server_key, *public_key, *secret_key; /* CURVE; NULL: none (inproc) */
+	/*
+	 * In place of those three, between services: who calls (peers.h), which lives as long as
+	 * the dialler.  It calls once there is a key to call with.  Ignored by inproc.
+	 */
+	const struct peers_caller *caller;
 	/* `transmit` is the dialler's own and left NULL; the others get SELF. */
 	struct link_operations operations;
 	void *self;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "core/digest.h"
 #include "core/hashmap.h"
 #include "core/record.h"
 #include "core/spool.h"
@@ -19,7 +20,9 @@ struct scope {
 	char *collector;
 	uint8_t *prefix;
 	size_t prefix_size;
-	bool is_baseline; /* nobody has looked at all of it by this plan yet */
+	bool is_baseline;   /* nobody has looked at all of it by this plan yet */
+	bool is_complete;   /* a pass over it was completed since the agent started */
+	uint64_t forgotten; /* how often facts had been forgotten when that began */
 	struct scope *next;
 };
 
@@ -44,7 +47,7 @@ struct observer_pass {
 	uint8_t *prefix, *plan;
 	size_t prefix_size, plan_size;
 	struct seen *seen;
-	uint64_t facts, undone_before, evicted_before;
+	uint64_t facts, undone_before, evicted_before, forgotten_before;
 	enum status status; /* of the first that could not be taken */
 	struct scope *scope;
 	enum lane (*lane_of)(void *data, struct bytes key);
@@ -85,6 +88,16 @@ bool observer_wants_refresh(struct observer *observer)
 	observer->wants_refresh = false;
 	observer->evicted = evicted;
 	return wanted;
+}
+
+bool observer_is_complete(const struct observer *observer)
+{
+	const struct scope *scope = observer->scopes;
+
+	while (scope != NULL && scope->is_complete
+	       && scope->forgotten == spool_forgotten(observer->spool))
+		scope = scope->next;
+	return scope == NULL && observer->scopes != NULL;
 }
 
 void observer_on_undone(struct observer *observer)
@@ -175,13 +188,12 @@ static void pack_fact(struct observer *observer, const struct source *source,
 static void encode(struct observer *observer, const struct fact *fact, uint8_t hash[HASH_SIZE])
 {
 	uint8_t value_hash[HASH_SIZE];
-	const struct bytes parts[] = { BYTES_OF(value_hash), bytes_of_text(fact->reason) };
 
 	buffer_clear(&observer->value);
 	fact_value_encode(&observer->value, fact->fields, fact->fields_count);
 	fact_hash(fact->status, buffer_bytes(&observer->value), value_hash);
 	/* Content is addressed without the reason, but a new reason is worth telling. */
-	hash_parts(parts, 2, hash);
+	digest_told(value_hash, fact->reason, hash);
 }
 
 /* By bulk, which has the least room, whatever lane it will take. */
@@ -291,6 +303,7 @@ struct observer_pass *observer_pass_begin(struct observer *observer, const char 
 	pass->observer = observer;
 	pass->undone_before = spool_undone(observer->spool);
 	pass->evicted_before = spool_evicted(observer->spool);
+	pass->forgotten_before = spool_forgotten(observer->spool);
 	pass->collector = text_copy(collector);
 	pass->prefix = memory_new(prefix.size);
 	pass->prefix_size = prefix.size;
@@ -406,8 +419,13 @@ enum status observer_pass_end(struct observer_pass **pass)
 	struct observer *observer = (*pass)->observer;
 	enum status status = (*pass)->status;
 
-	/* What was undone meanwhile may be of this pass, whoever's failure it was. */
-	if (status == STATUS_OK && spool_undone(observer->spool) != (*pass)->undone_before)
+	/*
+	 * What was undone meanwhile may be of this pass, whoever's failure it was; so may what was
+	 * forgotten to be sent again.
+	 */
+	if (status == STATUS_OK
+	    && (spool_undone(observer->spool) != (*pass)->undone_before
+		|| spool_forgotten(observer->spool) != (*pass)->forgotten_before))
 		status = STATUS_AGAIN;
 	if (status == STATUS_OK)
 		status = unset_missing(*pass);
@@ -418,8 +436,11 @@ enum status observer_pass_end(struct observer_pass **pass)
 		status = append_mark(*pass);
 	if (status == STATUS_OK)
 		status = spool_commit(observer->spool);
-	if (status == STATUS_OK)
+	if (status == STATUS_OK) {
 		(*pass)->scope->is_baseline = false;
+		(*pass)->scope->is_complete = true;
+		(*pass)->scope->forgotten = (*pass)->forgotten_before;
+	}
 	observer_pass_abandon(pass);
 	return note_failure(observer, status);
 }

@@ -31,6 +31,11 @@ void observer_free(struct observer *observer); /* NULL is fine */
  * True once after an observation could not be taken, or was evicted: have every collector refresh.
  */
 bool observer_wants_refresh(struct observer *observer);
+/*
+ * True once everything that collectors pass over since the agent started was passed over since
+ * facts were last forgotten: what is not in the ledger now is not there.
+ */
+bool observer_is_complete(const struct observer *observer);
 /* What was not committed was undone: everything since may have to be observed again. */
 void observer_on_undone(struct observer *observer);
 
@@ -62,8 +67,8 @@ NODISCARD enum status observer_pass_set(struct observer_pass *pass, const struct
 /*
  * Takes the pass, commits it, and marks it complete.  FULL, NO_SPACE, IO as above, also where it is
  * something within the pass that could not be taken; AGAIN: what it had said was undone by
- * another's failure, or may have been evicted meanwhile.  The pass is not marked then, and a
- * refresh is wanted; nothing is unset, but where it was an eviction.
+ * another's failure, or may have been evicted or forgotten meanwhile.  The pass is not marked then,
+ * and a refresh is wanted; nothing is unset, but where it was an eviction.
  */
 NODISCARD enum status observer_pass_end(struct observer_pass **pass);
 /* The pass could not be finished: nothing is unset, no mark is made, what was seen stays. */

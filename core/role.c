@@ -14,7 +14,7 @@ struct role_thread {
 	struct role_endpoints endpoints;
 	pthread_t thread;
 	uv_loop_t loop;
-	uv_async_t stop;
+	uv_async_t stop, reload;
 	void *self;
 	char announced[256];
 
@@ -29,6 +29,7 @@ static void begin_stop(struct role_thread *thread)
 	if (uv_is_closing((uv_handle_t *)&thread->stop))
 		return;
 	uv_close((uv_handle_t *)&thread->stop, NULL);
+	uv_close((uv_handle_t *)&thread->reload, NULL);
 	if (thread->self != NULL)
 		thread->role->stop(thread->self);
 }
@@ -36,6 +37,15 @@ static void begin_stop(struct role_thread *thread)
 static void on_stop(uv_async_t *stop)
 {
 	begin_stop(stop->data);
+}
+
+static void on_reload(uv_async_t *reload)
+{
+	struct role_thread *thread = reload->data;
+
+	if (thread->self != NULL && thread->role->reload != NULL
+	    && !uv_is_closing((uv_handle_t *)&thread->stop))
+		thread->role->reload(thread->self);
 }
 
 void role_fail(const struct role_host *host, enum status status)
@@ -95,7 +105,8 @@ enum status role_start(const struct role *role, struct socket_context *sockets, 
 	pthread_cond_init(&thread->changed, NULL);
 	REQUIRE(uv_loop_init(&thread->loop) == 0);
 	REQUIRE(uv_async_init(&thread->loop, &thread->stop, on_stop) == 0);
-	thread->stop.data = thread;
+	REQUIRE(uv_async_init(&thread->loop, &thread->reload, on_reload) == 0);
+	thread->stop.data = thread->reload.data = thread;
 	if (pthread_create(&thread->thread, NULL, run, thread) != 0) {
 		log_error("thread", "cannot start a thread for the role %s", role->name);
 		free(thread);
@@ -116,6 +127,14 @@ void role_stop(struct role_thread *thread)
 	pthread_mutex_lock(&thread->lock);
 	if (!thread->has_ended)
 		uv_async_send(&thread->stop);
+	pthread_mutex_unlock(&thread->lock);
+}
+
+void role_reload(struct role_thread *thread)
+{
+	pthread_mutex_lock(&thread->lock);
+	if (!thread->has_ended)
+		uv_async_send(&thread->reload);
 	pthread_mutex_unlock(&thread->lock);
 }
 

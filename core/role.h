@@ -43,6 +43,8 @@ struct role {
 	 */
 	enum status (*start)(const struct role_host *host, const struct role_endpoints *endpoints,
 	    void **self);
+	/* SIGHUP: reads anew what may change while it runs.  May be NULL. */
+	void (*reload)(void *self);
 	/* Closes every handle of the role; the loop ends when none is left. */
 	void (*stop)(void *self);
 	/* After the loop has ended: closes environments, frees. */
@@ -53,6 +55,8 @@ struct role {
 NODISCARD enum status role_start(const struct role *role, struct socket_context *sockets,
     const char *data, const struct settings *settings, const struct role_endpoints *endpoints,
     struct role_thread **out);
+/* Asks it to reload; from any thread. */
+void role_reload(struct role_thread *thread);
 /* Asks it to stop; from any thread, more than once if you like. */
 void role_stop(struct role_thread *thread);
 /* Waits for its end and frees it.  OK, or why it failed. */

@@ -112,6 +112,16 @@ bool socket_key_decode(const char *text, uint8_t out[SOCKET_KEY_SIZE])
 	    && zmq_z85_decode(out, text) != NULL;
 }
 
+void socket_key_encode(const uint8_t key[SOCKET_KEY_SIZE], char out[SOCKET_KEY_TEXT])
+{
+	REQUIRE(zmq_z85_encode(out, key, SOCKET_KEY_SIZE) != NULL);
+}
+
+bool socket_is_inproc(const char *endpoint)
+{
+	return strncmp(endpoint, "inproc://", 9) == 0;
+}
+
 /* ---- receiving ---- */
 
 static bool has_input(const struct socket *socket)
@@ -325,7 +335,8 @@ static bool set_curve(void *zmq, const struct socket_options *options)
 	if (options->is_curve_server)
 		return set_int(zmq, ZMQ_CURVE_SERVER, 1)
 		    && set_text(zmq, ZMQ_CURVE_SECRETKEY, options->secret_key)
-		    && set_text(zmq, ZMQ_ZAP_DOMAIN, "fettle")
+		    && set_text(zmq, ZMQ_ZAP_DOMAIN,
+			options->domain == NULL ? "fettle" : options->domain)
 		    && set_int(zmq, ZAP_ENFORCE_DOMAIN, 1);
 	if (options->server_key == NULL)
 		return true;

@@ -29,8 +29,13 @@ void socket_context_free(struct socket_context *context); /* after all sockets a
 void socket_key_pair(char public_key[SOCKET_KEY_TEXT], char secret_key[SOCKET_KEY_TEXT]);
 /* The public key of a secret one; false if that is none. */
 bool socket_key_public(const char *secret_key, char public_key[SOCKET_KEY_TEXT]);
+/* Its text. */
+void socket_key_encode(const uint8_t key[SOCKET_KEY_SIZE], char out[SOCKET_KEY_TEXT]);
 /* The 32 bytes behind a Z85 text; false if it is not one. */
 bool socket_key_decode(const char *text, uint8_t out[SOCKET_KEY_SIZE]);
+
+/* Whether ENDPOINT is within the process, where nobody has to prove who they are. */
+bool socket_is_inproc(const char *endpoint);
 
 struct sockets;
 struct socket;
@@ -57,6 +62,7 @@ struct socket_options {
 	const char *public_key; /* CURVE client: its own pair */
 	const char *secret_key; /* CURVE, either side */
 	bool is_curve_server;
+	const char *domain; /* CURVE server: who decides over its peers (zap.h); NULL: "fettle" */
 	/*
 	 * Parts and USER (the peer's authenticated id, "" if there is none) are borrowed.  A
 	 * router's first part is the route that goes before an answer.

@@ -14,6 +14,7 @@
 #ifndef CORE_SPOOL_H
 #define CORE_SPOOL_H
 
+#include "core/digest.h"
 #include "core/fact.h"
 #include "core/kv.h"
 #include "core/lane.h"
@@ -72,6 +73,28 @@ NODISCARD enum status spool_ledger_visit(struct spool *spool, struct bytes prefi
 NODISCARD enum status spool_ledger_forget(struct spool *spool, struct bytes prefix);
 NODISCARD enum status spool_ledger_count(struct spool *spool, uint64_t *out);
 
+/* ---- digests: what the ledger says, to be compared with what the server knows ---- */
+
+/* Forgets the facts of BUCKETS, as spool_ledger_forget does. */
+NODISCARD enum status spool_ledger_forget_buckets(struct spool *spool,
+    const struct digest_set *buckets);
+/* How often facts were forgotten since the spool was opened. */
+uint64_t spool_forgotten(const struct spool *spool);
+const struct digest *spool_digest(const struct spool *spool);
+/*
+ * The server asks for BUCKETS again: forgets their facts, and remembers that this is to be
+ * completed.  As spool_commit.
+ */
+NODISCARD enum status spool_resync(struct spool *spool, const struct digest_set *buckets);
+/* False once a digest was appended that completes what was asked for. */
+NODISCARD enum status spool_is_resyncing(struct spool *spool, bool *out);
+/*
+ * Appends the digest's mark to every lane; the buckets WITH_BUCKETS.  IS_COMPLETE: whatever there
+ * is was looked at since facts were last forgotten, so what the server has of the buckets asked for
+ * and was not told since is gone.  FULL: a lane has no room; nothing was appended.
+ */
+NODISCARD enum status spool_append_digest(struct spool *spool, bool with_buckets, bool is_complete);
+
 /* ---- small things that a collector or the agent remembers, by name ---- */
 
 NODISCARD enum status spool_note_get(struct spool *spool, const char *name, struct buffer *out);
@@ -79,7 +102,7 @@ NODISCARD enum status spool_note_put(struct spool *spool, const char *name, stru
 
 /* ---- the link's side; used while nothing is uncommitted ---- */
 
-/* The spool's part of a hello: store, epoch, starts, lanes and the command flow. */
+/* The spool's part of a hello: store, epoch, starts, instance, lanes and the command flow. */
 void spool_hello(struct spool *spool, Fettle__Hello *hello, struct arena *arena);
 /*
  * The answer.  OK: the session may open.  AGAIN: what the log says does not fit what was sent (a

@@ -107,6 +107,9 @@ static void on_signal(uv_signal_t *handle, int number)
 	struct supervisor *supervisor = handle->data;
 
 	if (number == SIGHUP) {
+		for (size_t i = 0; i < supervisor->count; i++)
+			if (supervisor->children[i].thread != NULL)
+				role_reload(supervisor->children[i].thread);
 		if (supervisor->options.on_reload != NULL)
 			supervisor->options.on_reload(supervisor->options.callback_data);
 		return;

@@ -36,12 +36,15 @@ enum {
 
 struct processor_settings {
 	char *log;
+	char *log_key;
 	char *verdicts;
 };
 
 static const struct setting settings[] = {
 	SETTING_TEXT(struct processor_settings, log, "tcp://127.0.0.1:7119",
 	    "the log's address for processors, where it runs in another process"),
+	SETTING_TEXT(struct processor_settings, log_key, "",
+	    "file of the log's public key; empty: keys/log.pub in the data directory"),
 	SETTING_TEXT(struct processor_settings, verdicts, "tcp://127.0.0.1:7120",
 	    "where sinks connect"),
 	SETTING_END
@@ -59,8 +62,10 @@ struct processor {
 	struct sockets *sockets;
 	struct dialler *log;
 	struct acceptor *sinks;
-	uv_timer_t timer; /* for what is due without input */
-	uv_idle_t busy;   /* while there is more to do at once */
+	struct peers *peers;        /* NULL: the sinks are in this process */
+	struct peers_caller caller; /* towards the log, where that is not */
+	uv_timer_t timer;           /* for what is due without input */
+	uv_idle_t busy;             /* while there is more to do at once */
 	uint64_t gathering_since_ms;
 	uint64_t slowest_sink;
 	unsigned full_tries; /* batches in a row that did not fit */
@@ -443,6 +448,8 @@ static void stop(void *self)
 		drop_waiting(processor);
 	dialler_free(processor->log);
 	acceptor_free(processor->sinks);
+	peers_close(processor->peers);
+	processor->peers = NULL;
 	processor->log = NULL;
 	processor->sinks = NULL;
 	sockets_free(processor->sockets);
@@ -454,9 +461,36 @@ static void finish(void *self)
 {
 	struct processor *processor = self;
 
+	peers_caller_fini(&processor->caller);
 	host_free(processor->host);
 	kv_close(processor->kv);
 	free(processor);
+}
+
+static const char *const callers[] = { "sink", NULL };
+
+/* The keys of both ends; none where they are in this process. */
+static enum status load_keys(struct processor *processor, const struct processor_settings *set,
+    const struct role_endpoints *endpoints)
+{
+	const char *data = processor->role_host->data;
+	enum status status = STATUS_OK;
+
+	if (endpoints->verdicts == NULL)
+		status = peers_open(data, "processor", processor->sockets, &processor->peers);
+	if (status == STATUS_OK && endpoints->log_readers == NULL)
+		status = peers_call(data, "processor", "log", set->log_key, &processor->caller);
+	return status;
+}
+
+static void reload(void *self)
+{
+	struct processor *processor = self;
+
+	if (processor->peers == NULL)
+		return;
+	peers_reload(processor->peers);
+	acceptor_recheck(processor->sinks);
 }
 
 static enum status open_links(struct processor *processor, const struct processor_settings *set,
@@ -474,8 +508,14 @@ static enum status open_links(struct processor *processor, const struct processo
 		.endpoint = endpoints->log_readers != NULL ? endpoints->log_readers : set->log,
 		.operations = log_operations,
 		.self = processor,
+		.caller = &processor->caller,
 		.is_inner = true };
-	enum status status = acceptor_new(&sinks, &processor->sinks);
+	enum status status = load_keys(processor, set, endpoints);
+
+	if (status == STATUS_OK && processor->peers != NULL)
+		sinks.door = peers_add_door(processor->peers, "processor.verdicts", callers);
+	if (status == STATUS_OK)
+		status = acceptor_new(&sinks, &processor->sinks);
 
 	return status == STATUS_OK ? dialler_new(&log, &processor->log) : status;
 }
@@ -523,6 +563,7 @@ const struct role processor_role = {
 	.name = "processor",
 	.summary = "assesses what the log has, and says what is wrong",
 	.start = start,
+	.reload = reload,
 	.stop = stop,
 	.finish = finish,
 };

@@ -16,6 +16,7 @@ extern const struct stage *const processor_stages[];
 /* Sections of the configuration: the processor's own, and one a stage that has settings. */
 extern const struct setting_section processor_section;
 extern const struct setting_section detect_section;
+extern const struct setting_section health_section;
 extern const struct setting_section inventory_section;
 extern const struct setting_section dispatch_section;
 

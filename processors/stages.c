@@ -5,6 +5,7 @@
 #include "processors/assess/assess.h"
 #include "processors/dispatch/dispatch.h"
 #include "processors/detect/detect.h"
+#include "processors/health/health.h"
 #include "processors/inventory/inventory.h"
 #include "processors/match/match.h"
 #include "processors/plan/plan.h"
@@ -19,5 +20,6 @@ const struct stage *const processor_stages[] = {
 	&prioritize_stage,
 	&plan_stage,
 	&dispatch_stage,
+	&health_stage,
 	NULL,
 };

@@ -19,11 +19,14 @@ enum { WINDOW_RECORDS = 8192, WINDOW_BYTES = 4 * 1024 * 1024 };
 
 struct sink_settings {
 	char *processor;
+	char *processor_key;
 };
 
 static const struct setting settings[] = {
 	SETTING_TEXT(struct sink_settings, processor, "tcp://127.0.0.1:7120",
 	    "the processor's address for sinks, where it runs in another process"),
+	SETTING_TEXT(struct sink_settings, processor_key, "",
+	    "file of the processor's public key; empty: keys/processor.pub in the data directory"),
 	SETTING_END
 };
 
@@ -53,6 +56,7 @@ struct sinks_host {
 	const struct role_host *role_host;
 	const char *endpoint;
 	struct sockets *sockets;
+	struct peers_caller caller; /* where the processor is another process */
 	struct running *first;
 };
 
@@ -221,6 +225,7 @@ static void finish(void *self)
 		free(running->name);
 		free(running);
 	}
+	peers_caller_fini(&host->caller);
 	free(host);
 }
 
@@ -240,6 +245,7 @@ static enum status start_link(struct running *running)
 		.endpoint = running->host->endpoint,
 		.operations = operations,
 		.self = running,
+		.caller = &running->host->caller,
 		.is_inner = true };
 
 	return dialler_new(&options, &running->processor);
@@ -335,7 +341,12 @@ static enum status start(const struct role_host *role_host, const struct role_en
 	host->role_host = role_host;
 	host->endpoint = endpoints->verdicts != NULL ? endpoints->verdicts : set->processor;
 	*self = host;
-	status = sockets_new(role_host->sockets, role_host->loop, on_round, host, &host->sockets);
+	if (endpoints->verdicts == NULL)
+		status = peers_call(role_host->data, "sink", "processor", set->processor_key,
+		    &host->caller);
+	if (status == STATUS_OK)
+		status = sockets_new(role_host->sockets, role_host->loop, on_round, host,
+		    &host->sockets);
 	return status == STATUS_OK ? start_all(host) : status;
 }
 

@@ -300,6 +300,34 @@ const char *verdict_json_lane(uint32_t lane)
 	return lane < LANE_END ? names[lane] : NULL;
 }
 
+const char *verdict_json_health_what(uint32_t what)
+{
+	static const char *const texts[] = { "", "clock skew", "stale", "resync", "clone",
+		"rolled back", "quarantine full" };
+
+	return what < sizeof(texts) / sizeof(texts[0]) ? texts[what] : "";
+}
+
+json_t *verdict_json_health(const Fettle__HealthVerdict *verdict, const char *asset)
+{
+	json_t *object = json_object();
+
+	set_asset(object, verdict->asset, asset);
+	set(object, "what",
+	    verdict_json_optional(verdict_json_health_what((uint32_t)verdict->what)));
+	set(object, "is_over", json_boolean(verdict->is_over));
+	set(object, "since", verdict_json_time(verdict->since_ms));
+	set(object, "until", verdict_json_time(verdict->until_ms));
+	set(object, "skew_ms",
+	    verdict->has_skew_ms ? json_integer((json_int_t)verdict->skew_ms) : json_null());
+	set(object, "facts",
+	    verdict->has_facts ? json_integer((json_int_t)verdict->facts) : json_null());
+	set(object, "buckets",
+	    verdict->has_buckets ? json_integer((json_int_t)verdict->buckets) : json_null());
+	set(object, "detail", verdict_json_optional(verdict->detail));
+	return object;
+}
+
 json_t *verdict_json_loss(const Fettle__LossVerdict *verdict, const char *asset)
 {
 	json_t *object = json_object();

@@ -47,6 +47,9 @@ json_t *verdict_json_finding(const Fettle__FindingVerdict *verdict, const char *
 json_t *verdict_json_results(const Fettle__ResultsVerdict *verdict, const char *asset);
 /* "critical", "delta", "bulk"; NULL: none of them. */
 const char *verdict_json_lane(uint32_t lane);
+/* "clock skew", "stale", "resync", "clone", "rolled back", "quarantine full"; "" for others. */
+const char *verdict_json_health_what(uint32_t what);
+json_t *verdict_json_health(const Fettle__HealthVerdict *verdict, const char *asset);
 json_t *verdict_json_loss(const Fettle__LossVerdict *verdict, const char *asset);
 json_t *verdict_json_alert(const Fettle__AlertVerdict *verdict, const char *asset);
 json_t *verdict_json_job(const Fettle__JobVerdict *verdict, const char *asset);

@@ -95,7 +95,7 @@ static enum status add_heads(struct kv_txn *txn, struct log_dump_counters *out)
 			continue;
 		if (bytes_u32(key.data) == SUBLOG_INTENT)
 			out->intent = head->head;
-		else
+		else if (bytes_u32(key.data) >= SUBLOG_FIRST)
 			out->appended += head->head;
 	}
 	kv_cursor_close(cursor);

@@ -37,6 +37,7 @@ struct log_settings {
 	char *readers;
 	uint64_t keep;
 	uint64_t size_max;
+	uint32_t resync_rate;
 };
 
 static const struct setting settings[] = { SETTING_TEXT(struct log_settings, agents,
@@ -49,6 +50,8 @@ static const struct setting settings[] = { SETTING_TEXT(struct log_settings, age
 	    "read them"),
 	SETTING_SIZE(struct log_settings, size_max, 8ULL << 30, 16ULL << 20, 1ULL << 42,
 	    "above this the oldest that were read go earlier"),
+	SETTING_U32(struct log_settings, resync_rate, 10, 1, 100000,
+	    "how many agents a second send all facts anew after a restore"),
 	SETTING_END };
 
 const struct setting_section log_section = { .name = "log",
@@ -96,6 +99,7 @@ struct log_role {
 	const struct log_settings *settings;
 	struct log_store *store;
 	struct sockets *sockets;
+	struct peers *peers; /* NULL: all in this process */
 	struct acceptor *agents, *readers;
 	struct credit_pool uncommitted; /* of agents */
 	bool is_tight;                  /* they were told that only what is urgent may come */
@@ -505,16 +509,41 @@ static enum status describe_lanes(struct log_role *role, const uint8_t agent[16]
 struct greeting {
 	struct bytes agent;
 	const Fettle__Hello *hello;
-	uint64_t epoch; /* that is given */
+	struct log_greeting outcome;
 };
+
+/* Two machines speak with the agent's key. */
+static enum status shut_out(struct log_role *role, const struct greeting *greeting)
+{
+	char name[2 * AGENT_ID_SIZE + 1];
+
+	(void)role;
+	bytes_to_hex(greeting->agent, name);
+	log_write(LOG_WARN, "agent-cloned", LOG_FIELDS(LOG_TEXT("agent", name)),
+	    "two machines speak with the key of this agent, in turn; it is not let in");
+	return STATUS_OK;
+}
 
 static enum status write_greeting(struct log_role *role, void *data)
 {
 	struct greeting *greeting = data;
-	const Fettle__Hello *hello = greeting->hello;
+	enum status status = log_store_hello(role->store, greeting->agent.data, greeting->hello,
+	    clock_wall_ms(), &greeting->outcome);
 
-	return log_store_hello(role->store, greeting->agent.data, record_bytes(hello->store),
-	    hello->epoch, hello->start, clock_wall_ms(), &greeting->epoch);
+	return status == STATUS_OK && greeting->outcome.verdict == HELLO_CLONE
+	         ? shut_out(role, greeting)
+	         : status;
+}
+
+/* A fleet that begins anew sends so many agents' facts a second as the log is set to take. */
+static enum status spread_over(struct log_role *role, Fettle__Welcome *welcome)
+{
+	uint64_t agents;
+	enum status status = log_store_agents(role->store, &agents);
+
+	if (status == STATUS_OK)
+		RECORD_SET(welcome, spread_ms, agents * 1000 / role->settings->resync_rate);
+	return status;
 }
 
 static bool has_pending_of(const struct log_role *role, struct bytes agent)
@@ -543,7 +572,16 @@ static enum status on_agent_hello(void *host, struct bytes identity, const Fettl
 	 */
 	if (has_pending_of(role, identity))
 		flush(role);
+	greeting.outcome.is_here = acceptor_find(role->agents, identity) != NULL;
 	status = transact(role, write_greeting, &greeting);
+	if (status == STATUS_OK && greeting.outcome.verdict >= HELLO_SUPERSEDED)
+		wake_readers(role);
+	if (status == STATUS_OK && greeting.outcome.verdict == HELLO_CLONE) {
+		*reason = "two machines speak with this key";
+		return STATUS_REJECT;
+	}
+	if (status == STATUS_OK)
+		status = spread_over(role, welcome);
 	if (status == STATUS_OK)
 		status = describe_lanes(role, identity.data, welcome, arena);
 	if (status == STATUS_OK)
@@ -554,7 +592,7 @@ static enum status on_agent_hello(void *host, struct bytes identity, const Fettl
 		fail(role, status);
 		return status;
 	}
-	RECORD_SET(welcome, epoch, greeting.epoch);
+	RECORD_SET(welcome, epoch, greeting.outcome.epoch);
 	RECORD_SET(welcome, generation, log_store_generation(role->store));
 	RECORD_SET(welcome, server_ms, clock_wall_ms());
 	welcome->credit = link_new_credit(arena, grant_now(role));
@@ -564,7 +602,7 @@ static enum status on_agent_hello(void *host, struct bytes identity, const Fettl
 	welcome->sends[welcome->n_sends++] = command;
 	session = memory_new(sizeof(*session));
 	memcpy(session->writer, identity.data, AGENT_ID_SIZE);
-	session->epoch = greeting.epoch;
+	session->epoch = greeting.outcome.epoch;
 	*data = session;
 	return STATUS_OK;
 }
@@ -739,6 +777,7 @@ static void stop(void *self)
 	control_close(role->control);
 	acceptor_free(role->agents);
 	acceptor_free(role->readers);
+	peers_close(role->peers);
 	sockets_free(role->sockets);
 	uv_close((uv_handle_t *)&role->retain, NULL);
 	uv_close((uv_handle_t *)&role->commit_soon, NULL);
@@ -753,6 +792,28 @@ static void finish(void *self)
 	free(role);
 }
 
+/* Who may call at either end, where that is not this process itself. */
+static const char *const gateways[] = { "gateway", NULL };
+static const char *const readers[] = { "processor", "gateway", NULL };
+
+static enum status open_peers(struct log_role *role, const struct role_endpoints *endpoints)
+{
+	if (endpoints->log_agents != NULL && endpoints->log_readers != NULL)
+		return STATUS_OK;
+	return peers_open(role->host->data, "log", role->sockets, &role->peers);
+}
+
+static void reload(void *self)
+{
+	struct log_role *role = self;
+
+	if (role->peers == NULL)
+		return;
+	peers_reload(role->peers);
+	acceptor_recheck(role->agents);
+	acceptor_recheck(role->readers);
+}
+
 static enum status open_acceptors(struct log_role *role, const struct role_endpoints *endpoints)
 {
 	struct acceptor_options options = { .loop = role->host->loop,
@@ -763,15 +824,21 @@ static enum status open_acceptors(struct log_role *role, const struct role_endpo
 		.operations = operations,
 		.host = role,
 		.pool = &role->uncommitted };
-	enum status status;
+	enum status status = open_peers(role, endpoints);
 
+	if (status != STATUS_OK)
+		return status;
 	options.endpoint = endpoints->log_agents != NULL ? endpoints->log_agents
 	                                                 : role->settings->agents;
+	if (role->peers != NULL)
+		options.door = peers_add_door(role->peers, "log.agents", gateways);
 	status = acceptor_new(&options, &role->agents);
 	if (status != STATUS_OK)
 		return status;
 	options.endpoint = endpoints->log_readers != NULL ? endpoints->log_readers
 	                                                  : role->settings->readers;
+	if (role->peers != NULL)
+		options.door = peers_add_door(role->peers, "log.readers", readers);
 	options.is_relayed = false;
 	options.pool = NULL;
 	options.on_hello = on_reader_hello;
@@ -820,6 +887,7 @@ const struct role log_role = {
 	.name = "log",
 	.summary = "keeps every record until it has been read, and says so to its sender",
 	.start = start,
+	.reload = reload,
 	.stop = stop,
 	.finish = finish,
 };

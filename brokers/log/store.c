@@ -11,7 +11,7 @@
 
 static const char *const tables[] = { LOG_TABLE_NAMES };
 
-enum { KEYS_MAX = 400, COMMANDS_PASSED_OVER = 65536 };
+enum { KEYS_MAX = 400, COMMANDS_PASSED_OVER = 65536, INSTANCE_SIZE = 16, INSTANCES_MAX = 8 };
 static const uint64_t EPOCH_MAX = 1ULL << 48;
 
 struct heads {
@@ -353,40 +353,183 @@ static uint64_t last_epoch_before(const struct log_store *store)
 	return (store->generation - 1) << 32;
 }
 
+/* ---- hello ---- */
+
+/* Whether the spool has sent less of one lane than is committed, or something else. */
+static bool is_lane_behind(const struct log_cursor *cursor, const Fettle__Flow *flow)
+{
+	if (flow->head < cursor->sequence)
+		return true;
+	return flow->has_chain && flow->tail == cursor->sequence + 1
+	    && !bytes_equal(record_bytes(flow->chain), BYTES_OF(cursor->chain));
+}
+
+/* An agent that has no epoch knows of nothing that was sent. */
+static enum status is_behind(struct log_store *store, const uint8_t agent[AGENT_ID_SIZE],
+    const Fettle__Hello *hello, bool *out)
+{
+	*out = false;
+	for (size_t i = 0; !*out && i < hello->n_sends; i++) {
+		const Fettle__Flow *flow = hello->sends[i];
+		struct log_cursor cursor;
+		enum status status;
+
+		if (flow->flow < LANE_CRITICAL || flow->flow >= LANE_END)
+			continue;
+		status = log_store_cursor(store, agent, flow->flow, &cursor);
+		if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+			return status;
+		if (hello->epoch == cursor.epoch)
+			*out = is_lane_behind(&cursor, flow);
+		else
+			*out = hello->epoch == 0 && cursor.sequence > 0;
+	}
+	return STATUS_OK;
+}
+
+static bool is_instance(ProtobufCBinaryData a, ProtobufCBinaryData b)
+{
+	return a.len == INSTANCE_SIZE && bytes_equal(record_bytes(a), record_bytes(b));
+}
+
+static struct hello_facts compare_hello(const Fettle__LogAgent *known, const Fettle__Hello *hello)
+{
+	struct hello_facts facts = { .is_known = known->has_store,
+		.is_same_spool = bytes_equal(record_bytes(known->store),
+		    record_bytes(hello->store)),
+		.has_instance = known->n_instances > 0 && hello->instance.len == INSTANCE_SIZE,
+		.has_later_start = hello->start > known->starts,
+		.returns = known->returns };
+
+	facts.is_last_run = facts.has_instance && is_instance(known->instances[0], hello->instance);
+	for (size_t i = 1; i < known->n_instances && !facts.is_last_run; i++)
+		facts.is_older_run |= is_instance(known->instances[i], hello->instance);
+	return facts;
+}
+
+/* The newest first; those beyond INSTANCES_MAX are forgotten. */
+static void remember_instance(struct log_store *store, Fettle__LogAgent *known,
+    const Fettle__Hello *hello)
+{
+	ProtobufCBinaryData *list = arena_take(&store->arena, INSTANCES_MAX * sizeof(*list));
+	size_t count = 0;
+
+	if (hello->instance.len != INSTANCE_SIZE)
+		return;
+	list[count++] = hello->instance;
+	for (size_t i = 0; i < known->n_instances && count < INSTANCES_MAX; i++)
+		if (!is_instance(known->instances[i], hello->instance))
+			list[count++] = known->instances[i];
+	known->instances = list;
+	known->n_instances = count;
+}
+
+/* Once an operator has looked at a clone, whichever of its runs is left counts anew. */
+static void take_note(struct log_store *store, Fettle__LogAgent *known, const Fettle__Hello *hello,
+    enum hello_verdict verdict)
+{
+	if (verdict == HELLO_CLONE) {
+		known->n_instances = 0;
+		RECORD_SET(known, returns, 0);
+		return;
+	}
+	if (verdict == HELLO_RETURNED)
+		RECORD_SET(known, returns, known->returns + 1);
+	remember_instance(store, known, hello);
+}
+
+static enum status tell_verdict(struct log_store *store, const uint8_t agent[AGENT_ID_SIZE],
+    const struct log_greeting *greeting, uint64_t now_ms)
+{
+	static const struct {
+		Fettle__NoticeWhat what;
+		const char *detail;
+	} notices[] = {
+		[HELLO_SUPERSEDED] = { FETTLE__NOTICE_WHAT__NOTICE_WHAT_SUPERSEDED,
+		    "a newer session of the same machine took over while the older was open" },
+		[HELLO_ROLLED_BACK] = { FETTLE__NOTICE_WHAT__NOTICE_WHAT_ROLLED_BACK,
+		    "its spool is an older one than the log has seen, or a copy of it" },
+		[HELLO_CLONE] = { FETTLE__NOTICE_WHAT__NOTICE_WHAT_CLONE,
+		    "two machines speak with this key, in turn" },
+	};
+	Fettle__Notice notice = FETTLE__NOTICE__INIT;
+	unsigned verdict = greeting->verdict;
+
+	if (verdict >= sizeof(notices) / sizeof(notices[0]) || notices[verdict].detail == NULL
+	    || (verdict == HELLO_SUPERSEDED && !greeting->is_here))
+		return STATUS_OK;
+	RECORD_SET(&notice, what, notices[verdict].what);
+	RECORD_SET_BYTES(&notice, agent, BYTES(agent, AGENT_ID_SIZE));
+	notice.principal = RECORD_TEXT("log");
+	notice.detail = RECORD_TEXT(notices[verdict].detail);
+	return log_store_notice(store, &notice, now_ms);
+}
+
+/* The epoch after what the agent and this store know. */
+static uint64_t next_epoch(const struct log_store *store, const Fettle__LogAgent *known,
+    uint64_t epoch)
+{
+	/* Where a backup was copied here by hand the agent knows the later one, but no absurd one.
+	 */
+	if (epoch < known->epoch || epoch >= EPOCH_MAX)
+		epoch = known->epoch;
+	if (epoch < last_epoch_before(store))
+		epoch = last_epoch_before(store);
+	return epoch + 1;
+}
+
+static enum status write_hello(struct log_store *store, const uint8_t agent[AGENT_ID_SIZE],
+    Fettle__LogAgent *known, const Fettle__Hello *hello, bool is_new_epoch, uint64_t now_ms)
+{
+	enum status status;
+
+	if (is_new_epoch)
+		RECORD_SET(known, epoch, next_epoch(store, known, hello->epoch));
+	RECORD_SET_BYTES(known, store, record_bytes(hello->store));
+	RECORD_SET(known, starts, hello->start);
+	RECORD_SET(known, last_seen_ms, now_ms);
+	status = put_agent(store, agent, known);
+	return status == STATUS_OK && is_new_epoch ? begin_epoch(store, agent, known->epoch)
+	                                           : status;
+}
+
 enum status log_store_hello(struct log_store *store, const uint8_t agent[AGENT_ID_SIZE],
-    struct bytes spool, uint64_t epoch, uint64_t starts, uint64_t now_ms, uint64_t *epoch_out)
+    const Fettle__Hello *hello, uint64_t now_ms, struct log_greeting *greeting)
 {
 	Fettle__LogAgent fresh = FETTLE__LOG_AGENT__INIT, *known = &fresh;
-	enum status status = get_agent(store, agent, &known);
-	bool is_new_epoch;
+	struct hello_facts facts;
+	bool is_new_epoch, behind;
+	enum status status = is_behind(store, agent, hello, &behind);
 
+	if (status == STATUS_OK)
+		status = get_agent(store, agent, &known);
 	if (status == STATUS_NOT_FOUND) {
 		known = &fresh;
 		RECORD_SET(known, first_seen_ms, now_ms);
 	} else if (status != STATUS_OK) {
 		return status;
 	}
-	is_new_epoch = epoch <= last_epoch_before(store) || epoch != known->epoch
-	            || !bytes_equal(record_bytes(known->store), spool);
-	*epoch_out = known->epoch;
-	if (!is_new_epoch && known->starts == starts)
+	facts = compare_hello(known, hello);
+	facts.is_behind = behind;
+	greeting->verdict = hello_judge(&facts);
+	is_new_epoch = hello_begins_epoch(greeting->verdict) || hello->epoch != known->epoch
+	            || hello->epoch <= last_epoch_before(store);
+	greeting->epoch = known->epoch;
+	if (!is_new_epoch && known->starts == hello->start
+	    && (facts.is_last_run || hello->instance.len == 0))
 		return STATUS_OK;
-	/* Where a backup was copied here by hand the agent knows the later one, but no absurd one.
-	 */
-	if (is_new_epoch && (epoch < known->epoch || epoch >= EPOCH_MAX))
-		epoch = known->epoch;
-	if (is_new_epoch && epoch < last_epoch_before(store))
-		epoch = last_epoch_before(store);
-	if (is_new_epoch)
-		RECORD_SET(known, epoch, epoch + 1);
-	RECORD_SET_BYTES(known, store, spool);
-	RECORD_SET(known, starts, starts);
-	RECORD_SET(known, last_seen_ms, now_ms);
-	*epoch_out = known->epoch;
-	status = put_agent(store, agent, known);
-	if (status == STATUS_OK && is_new_epoch)
-		status = begin_epoch(store, agent, *epoch_out);
-	return status;
+	take_note(store, known, hello, greeting->verdict);
+	status = write_hello(store, agent, known, hello, is_new_epoch, now_ms);
+	greeting->epoch = known->epoch;
+	return status == STATUS_OK ? tell_verdict(store, agent, greeting, now_ms) : status;
+}
+
+enum status log_store_agents(struct log_store *store, uint64_t *out)
+{
+	struct kv_txn *txn;
+	enum status status = reading(store, &txn);
+
+	return status == STATUS_OK ? kv_count(txn, TABLE_AGENT, out) : status;
 }
 
 enum status log_store_end_epoch(struct log_store *store, const uint8_t agent[AGENT_ID_SIZE])

@@ -9,6 +9,7 @@
 #ifndef BROKERS_LOG_STORE_H
 #define BROKERS_LOG_STORE_H
 
+#include "brokers/log/hello.h"
 #include "core/link.h"
 #include "core/record.h"
 #include "core/status.h"
@@ -42,13 +43,21 @@ struct log_cursor {
 NODISCARD enum status log_store_cursor(struct log_store *store, const uint8_t writer[16],
     uint32_t flow, struct log_cursor *out);
 
+struct log_greeting {
+	bool is_here; /* to be set: a session of the agent is open */
+	enum hello_verdict verdict;
+	uint64_t epoch; /* in which it is from now on */
+};
 /*
- * Agent AGENT said hello with its spool's uuid and EPOCH: writes which epoch it is in from now on,
- * a new one where the spool is new, has none, or is another than before.  Where only the time is
- * new nothing is written: a fleet that comes back must not cost a commit each.  In a transaction.
+ * Agent AGENT said HELLO: judges it (brokers/log/hello.h), notes down what somebody has to know of,
+ * and gives the epoch, a new one where what came before does not go on.  Where only the time is new
+ * nothing is written: a fleet that comes back must not cost a commit each.  In a transaction.
  */
 NODISCARD enum status log_store_hello(struct log_store *store, const uint8_t agent[AGENT_ID_SIZE],
-    struct bytes spool, uint64_t epoch, uint64_t starts, uint64_t now_ms, uint64_t *epoch_out);
+    const Fettle__Hello *hello, uint64_t now_ms, struct log_greeting *greeting);
+
+/* How many agents have ever said hello. */
+NODISCARD enum status log_store_agents(struct log_store *store, uint64_t *out);
 
 /*
  * What AGENT sent does not follow what it sent before: its epoch is over, and its next hello begins

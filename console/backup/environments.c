@@ -94,8 +94,11 @@ static const struct shape {
 	{ "state", "assessed", ASSET, ASSET },
 	{ "state", "planned", ASSET, ASSET },
 	{ "state", "asset_jobs", ASSET, ASSET },
+	{ "state", "digest", ASSET, ASSET + 1 },
+	{ "state", "health", ASSET, ASSET },
 	{ "store", "assets", ID, ID },
 	{ "store", "findings", ID, ID },
+	{ "store", "health", ID + 1 + U64, ID + 1 + U64 },
 };
 
 const char *environments_shape(const char *name, const char *table, struct bytes key)

@@ -28,15 +28,20 @@ enum status spool_ledger_get(struct spool *spool, struct bytes key, uint8_t hash
 static enum status remember(struct spool *spool, struct bytes key, const uint8_t *hash)
 {
 	Fettle__LedgerEntry entry = FETTLE__LEDGER_ENTRY__INIT;
+	enum status status = spool_digest_toggle(spool, key);
 
+	if (status != STATUS_OK)
+		return spool_undo(spool, status);
 	if (hash == NULL)
 		return spool_undo(spool, kv_delete(spool->write, SPOOL_FACT, key));
 	RECORD_SET_BYTES(&entry, hash, BYTES(hash, HASH_SIZE));
 	RECORD_SET(&entry, revision, spool->now.revision);
 	buffer_clear(&spool->scratch);
 	record_pack(&spool->scratch, &entry.base);
-	return spool_undo(spool,
-	    kv_put(spool->write, SPOOL_FACT, key, buffer_bytes(&spool->scratch)));
+	status = kv_put(spool->write, SPOOL_FACT, key, buffer_bytes(&spool->scratch));
+	if (status == STATUS_OK)
+		status = spool_digest_toggle(spool, key);
+	return spool_undo(spool, status);
 }
 
 /*
@@ -121,6 +126,24 @@ static enum status forget_passes(struct spool *spool)
 	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
+/* KEYS as collect_key has gathered them. */
+static enum status forget_keys(struct spool *spool, const struct buffer *keys)
+{
+	enum status status = STATUS_OK;
+
+	for (size_t at = 0; status == STATUS_OK && at < keys->size;) {
+		uint16_t size = bytes_u16(keys->data + at);
+		struct bytes key = BYTES(keys->data + at + 2, size);
+
+		status = spool_digest_toggle(spool, key);
+		if (status == STATUS_OK)
+			status = kv_delete(spool->write, SPOOL_FACT, key);
+		at += 2U + size;
+	}
+	spool->forgotten++;
+	return status;
+}
+
 enum status spool_ledger_forget(struct spool *spool, struct bytes prefix)
 {
 	struct buffer keys = { 0 };
@@ -128,15 +151,41 @@ enum status spool_ledger_forget(struct spool *spool, struct bytes prefix)
 
 	if (status == STATUS_OK && prefix.size == 0)
 		status = forget_passes(spool);
-
-	for (size_t at = 0; status == STATUS_OK && at < keys.size;) {
-		uint16_t size = bytes_u16(keys.data + at);
-
-		status = kv_delete(spool->write, SPOOL_FACT, BYTES(keys.data + at + 2, size));
-		at += 2U + size;
-	}
+	if (status == STATUS_OK && prefix.size == 0)
+		status = spool_digest_forget(spool);
+	if (status == STATUS_OK)
+		status = forget_keys(spool, &keys);
 	buffer_fini(&keys);
-	return status == STATUS_OK ? status : spool_undo(spool, status);
+	return spool_undo(spool, status);
+}
+
+struct bucket_keys {
+	const struct digest_set *buckets;
+	struct buffer keys;
+};
+
+static enum status collect_key_of_bucket(void *data, struct bytes key)
+{
+	struct bucket_keys *wanted = data;
+
+	return wanted->buckets->has[digest_bucket(key)] ? collect_key(&wanted->keys, key)
+	                                                : STATUS_OK;
+}
+
+enum status spool_ledger_forget_buckets(struct spool *spool, const struct digest_set *buckets)
+{
+	struct bucket_keys wanted = { .buckets = buckets };
+	enum status status = spool_ledger_visit(spool, BYTES_NONE, collect_key_of_bucket, &wanted);
+
+	if (status == STATUS_OK)
+		status = forget_keys(spool, &wanted.keys);
+	buffer_fini(&wanted.keys);
+	return spool_undo(spool, status);
+}
+
+uint64_t spool_forgotten(const struct spool *spool)
+{
+	return spool->forgotten;
 }
 
 enum status spool_ledger_count(struct spool *spool, uint64_t *out)

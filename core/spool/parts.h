@@ -9,6 +9,7 @@
 #define CORE_SPOOL_PARTS_H
 
 #include "core/clock.h"
+#include "core/digest.h"
 #include "core/record.h"
 #include "core/spool.h"
 
@@ -33,6 +34,7 @@ struct spool_memory {
 	uint8_t store[16];
 	uint64_t epoch, starts, events, revision, command;
 	struct spool_lane lanes[LANE_END];
+	struct digest digest; /* of the ledger; not kept, but worked out when the spool is opened */
 };
 
 struct spool {
@@ -40,9 +42,9 @@ struct spool {
 	struct kv_txn *write, *read;
 	struct spool_memory now, committed;
 	uint64_t quota[LANE_END];
-	uint8_t boot_id[BOOT_ID_SIZE];
+	uint8_t boot_id[BOOT_ID_SIZE], instance[16];
 	bool was_full[LANE_END], was_evicting[LANE_END]; /* said in the log */
-	uint64_t undone;
+	uint64_t undone, forgotten;
 	struct buffer scratch;
 	struct arena arena;
 };
@@ -86,14 +88,14 @@ NODISCARD enum status spool_drop_record(struct spool *spool, enum lane lane, uin
 
 /*
  * Appends LANE and what a record of KIND is about, so that a newer one takes the place of an older:
- * the key of a fact, the scope of a pass, the heartbeat.  Appends nothing where it is about nothing
- * of the kind: such a record happened once, and cannot be observed again.
+ * the key of a fact, the scope of a pass, the heartbeat, the digest.  Appends nothing where it is
+ * about nothing of the kind: such a record happened once, and cannot be observed again.
  */
 void spool_subject(struct buffer *out, enum lane lane, uint32_t kind, struct bytes body,
     struct arena *arena);
 /* What the subjects begin with of all passes of COLLECTOR in LANE; a prefix of keys follows. */
 void spool_subject_passes(struct buffer *out, enum lane lane, const char *collector);
-/* A pass or a heartbeat, of which there need never wait more than the last. */
+/* A pass, a heartbeat or a digest, of which there need never wait more than the last. */
 bool spool_subject_is_periodic(struct bytes subject);
 /* Where the last record about SUBJECT is that has no number.  NOT_FOUND: there is none. */
 NODISCARD enum status spool_pending_get(struct spool *spool, struct bytes subject,
@@ -114,6 +116,16 @@ NODISCARD enum status spool_pending_rebuild(struct spool *spool);
 /* The server was never told what the record of KIND and REVISION said of KEY. */
 NODISCARD enum status spool_ledger_untold(struct spool *spool, uint32_t kind, struct bytes key,
     uint64_t revision);
+
+/* ---- digest.c ---- */
+
+/* Puts what the ledger has of KEY into the digest, or takes it out; does nothing where it has none.
+ */
+NODISCARD enum status spool_digest_toggle(struct spool *spool, struct bytes key);
+/* Works the digest out from the ledger. */
+NODISCARD enum status spool_digest_load(struct spool *spool, struct kv_txn *txn);
+/* All facts are forgotten: so is which of them were asked for again. */
+NODISCARD enum status spool_digest_forget(struct spool *spool);
 
 /* ---- eviction.c ---- */
 

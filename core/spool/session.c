@@ -16,6 +16,7 @@ void spool_hello(struct spool *spool, Fettle__Hello *hello, struct arena *arena)
 	RECORD_SET(hello, epoch, spool->now.epoch);
 	RECORD_SET(hello, start, spool->now.starts);
 	RECORD_SET_BYTES(hello, boot_id, BYTES_OF(spool->boot_id));
+	RECORD_SET_BYTES(hello, instance, BYTES_OF(spool->instance));
 	hello->sends = arena_take(arena, LANES * sizeof(*hello->sends));
 	for (unsigned lane = 1; lane < LANE_END; lane++) {
 		const struct spool_lane *state = &spool->now.lanes[lane];
@@ -113,12 +114,14 @@ static bool is_mark(struct spool *spool, struct bytes bytes)
 
 	arena_reset(&spool->arena);
 	return record_decode(bytes, &spool->arena, &record) == STATUS_OK
-	    && record->envelope->kind == FETTLE__KIND__KIND_PASS;
+	    && (record->envelope->kind == FETTLE__KIND__KIND_PASS
+		|| record->envelope->kind == FETTLE__KIND__KIND_DIGEST);
 }
 
 /*
  * A pass that was completed before the facts were forgotten would say, in the new epoch, that all
- * of them are gone: each is made again by the next pass.
+ * of them are gone: each is made again by the next pass.  A digest would speak of facts that were
+ * sent in the epoch before.
  */
 static enum status drop_marks(struct spool *spool)
 {

@@ -13,7 +13,12 @@
 /* A lane that empties for good is purged in few turns, none of which is long. */
 enum { PURGE_MAX = 4096 };
 
-enum subject { SUBJECT_FACT = 'f', SUBJECT_HEARTBEAT = 'h', SUBJECT_PASS = 'p' };
+enum subject {
+	SUBJECT_DIGEST = 'd',
+	SUBJECT_FACT = 'f',
+	SUBJECT_HEARTBEAT = 'h',
+	SUBJECT_PASS = 'p',
+};
 
 static void begin_subject(struct buffer *out, enum lane lane, enum subject what)
 {
@@ -53,6 +58,9 @@ void spool_subject(struct buffer *out, enum lane lane, uint32_t kind, struct byt
 	case FETTLE__KIND__KIND_HEARTBEAT:
 		begin_subject(out, lane, SUBJECT_HEARTBEAT);
 		break;
+	case FETTLE__KIND__KIND_DIGEST:
+		begin_subject(out, lane, SUBJECT_DIGEST);
+		break;
 	default:
 		break;
 	}
@@ -63,7 +71,8 @@ void spool_subject(struct buffer *out, enum lane lane, uint32_t kind, struct byt
 bool spool_subject_is_periodic(struct bytes subject)
 {
 	return subject.size > 1
-	    && (subject.data[1] == SUBJECT_PASS || subject.data[1] == SUBJECT_HEARTBEAT);
+	    && (subject.data[1] == SUBJECT_PASS || subject.data[1] == SUBJECT_HEARTBEAT
+		|| subject.data[1] == SUBJECT_DIGEST);
 }
 
 /* ---- the index ---- */

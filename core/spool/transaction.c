@@ -92,6 +92,8 @@ static enum status start(struct spool *spool)
 	if (status != STATUS_OK)
 		return status;
 	status = spool_meta_load(spool, txn);
+	if (status == STATUS_OK)
+		status = spool_digest_load(spool, txn);
 	kv_abort(&txn);
 	if (status == STATUS_NOT_FOUND)
 		hash_random(spool->now.store, sizeof(spool->now.store));
@@ -123,6 +125,7 @@ enum status spool_open(const char *directory, uint64_t size_max, struct spool **
 	for (unsigned lane = 1; lane < LANE_END; lane++)
 		spool->quota[lane] = size_max / 100 * lane_percent[lane];
 	clock_boot_id(spool->boot_id);
+	hash_random(spool->instance, sizeof(spool->instance));
 	*out = spool;
 	return STATUS_OK;
 }

@@ -10,6 +10,7 @@
 #include "processors/inventory/inventory.h"
 
 #include "core/lane.h"
+#include "processors/inventory/heal.h"
 #include "processors/roles.h"
 #include "processors/state/changed.h"
 #include "processors/state/facts.h"
@@ -21,15 +22,24 @@
  * what is new: what an endpoint may put into them is bounded, or a few records would cost the host
  * a gigabyte and a minute.
  */
-enum { ANNOUNCE_AFTER_MS = 2000, COLLECTOR_MAX = 64, TEXT_MAX = 255, PASSES_MAX = 256 };
+enum {
+	ANNOUNCE_AFTER_MS = 2000,
+	RESYNC_PAUSE_MS = 600 * 1000,
+	COLLECTOR_MAX = 64,
+	TEXT_MAX = 255,
+	PASSES_MAX = 256,
+};
 
 struct inventory_settings {
 	uint64_t announce_after;
+	uint64_t resync_pause;
 };
 
 static const struct setting settings[] = {
 	SETTING_DURATION(struct inventory_settings, announce_after, ANNOUNCE_AFTER_MS, 100,
 	    3600 * 1000, "how long an asset's counts and last contact may lag behind"),
+	SETTING_DURATION(struct inventory_settings, resync_pause, RESYNC_PAUSE_MS, 0,
+	    24 * 3600 * 1000, "how long an agent is not asked again for facts that differ"),
 	SETTING_END
 };
 
@@ -535,6 +545,78 @@ out:
 	return status;
 }
 
+/* ---- what an agent was asked to tell anew and did not mention is gone ---- */
+
+struct untold {
+	const struct digest_set *buckets;
+	uint64_t epoch, floor;
+	struct buffer keys; /* u16 size and key, u8 size and collector */
+};
+
+static enum status collect_untold(void *data, struct bytes key, const struct facts_entry *entry)
+{
+	struct untold *untold = data;
+	const Fettle__StateFact *fact = entry->record;
+	struct bytes collector = bytes_of_text(fact->collector);
+
+	/* In this epoch and later than that: it has been told since. */
+	if (fact->status == FACT_NONE || !untold->buckets->has[digest_bucket(key)]
+	    || !(fact->epoch < untold->epoch
+		 || (fact->epoch == untold->epoch && fact->revision < untold->floor)))
+		return STATUS_OK;
+	buffer_append_u16(&untold->keys, (uint16_t)key.size);
+	buffer_append(&untold->keys, key);
+	buffer_append_u8(&untold->keys, (uint8_t)collector.size);
+	buffer_append(&untold->keys, collector);
+	return STATUS_OK;
+}
+
+/* FLOOR is a revision that no fact has: a fact that was told since and is late still wins. */
+static enum status unset_untold(const struct heal *heal, const struct digest_set *buckets,
+    uint64_t floor)
+{
+	struct untold untold = { .buckets = buckets,
+		.epoch = heal->event->stamp->epoch,
+		.floor = floor };
+	enum status status = facts_visit(heal->io->txn, heal->asset, BYTES_NONE, collect_untold,
+	    &untold);
+
+	for (size_t at = 0; status == STATUS_OK && at < untold.keys.size;) {
+		const uint8_t *key = untold.keys.data + at;
+		uint16_t size = bytes_u16(key);
+		const uint8_t *collector = key + 2 + size;
+		struct update update = { .event = heal->event,
+			.asset = heal->asset,
+			.record = heal->record,
+			.key = BYTES(key + 2, size),
+			.epoch = untold.epoch,
+			.revision = floor,
+			.collector = arena_format(heal->io->arena, "%.*s", (int)collector[0],
+			    (const char *)collector + 1) };
+
+		status = apply(heal->io, &update);
+		at += 2U + size + 1U + collector[0];
+	}
+	buffer_fini(&untold.keys);
+	return status;
+}
+
+static enum status on_digest(struct stage_io *io, const struct event *event)
+{
+	const struct inventory_settings *set = io->settings;
+	struct asset_ref asset;
+	struct heal heal = { .io = io,
+		.event = event,
+		.asset = &asset,
+		.pause_ms = set == NULL ? RESYNC_PAUSE_MS : set->resync_pause,
+		.unset_untold = unset_untold };
+	enum status status = find_asset(io, event, &asset, &heal.record);
+
+	if (status == STATUS_OK)
+		status = heal_on_digest(&heal);
+	return status == STATUS_OK ? touch(io, event, &asset, heal.record) : status;
+}
+
 /* ---- heartbeats and gaps ---- */
 
 static enum status on_heartbeat(struct stage_io *io, const struct event *event)
@@ -592,6 +674,8 @@ static enum status on_event(struct stage_io *io, const struct event *event)
 		return on_heartbeat(io, event);
 	case EVENT_GAP:
 		return on_gap(io, event);
+	case EVENT_DIGEST:
+		return on_digest(io, event);
 	default:
 		return STATUS_OK;
 	}
@@ -601,7 +685,7 @@ const struct stage inventory_stage = {
 	.name = "inventory",
 	.summary = "keeps what agents observe, and says what changed",
 	.consumes = (const enum event_kind[]){ EVENT_FACT_SET, EVENT_FACT_UNSET, EVENT_PASS,
-	    EVENT_HEARTBEAT, EVENT_GAP, EVENT_NONE },
+	    EVENT_HEARTBEAT, EVENT_GAP, EVENT_DIGEST, EVENT_NONE },
 	.settings = settings,
 	.settings_size = sizeof(struct inventory_settings),
 	.on_event = on_event,

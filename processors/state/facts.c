@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "processors/state/facts.h"
 
+#include "core/digest.h"
 #include "core/record.h"
+#include "processors/state/agreement.h"
 #include "processors/state/content.h"
 #include "processors/state/tables.h"
 
@@ -60,14 +62,40 @@ static bool has_same_hash(const struct facts_entry *older, const uint8_t hash[HA
 	    && memcmp(older->record->hash.data, hash, HASH_SIZE) == 0;
 }
 
+void facts_told(const Fettle__StateFact *record, struct bytes value, uint8_t out[HASH_SIZE])
+{
+	uint8_t content[HASH_SIZE];
+
+	fact_hash((enum fact_status)record->status, value, content);
+	digest_told(content, record->reason, out);
+}
+
+/* What the agent's ledger has, so that the two can be compared. */
+static enum status count_in_digest(struct txn *txn, const struct asset_ref *asset, struct bytes key,
+    const struct facts_entry *older, const Fettle__StateFact *record, struct bytes value)
+{
+	bool was_there = older != NULL && older->record->status != FACT_NONE;
+	uint8_t before[HASH_SIZE], after[HASH_SIZE];
+
+	if (was_there)
+		facts_told(older->record, older->value, before);
+	if (record->status != FACT_NONE)
+		facts_told(record, value, after);
+	return agreement_count(txn, asset, key, was_there ? before : NULL,
+	    record->status != FACT_NONE ? after : NULL, record->epoch, record->revision);
+}
+
 enum status facts_put(struct txn *txn, const struct asset_ref *asset, struct bytes key,
     const struct facts_entry *older, Fettle__StateFact *record, struct bytes value)
 {
 	struct buffer row_key = { 0 }, row = { 0 };
 	uint8_t hash[HASH_SIZE];
 	bool is_large = value.size > FACTS_INLINE_MAX;
-	enum status status = STATUS_OK;
+	/* First, as what is older may be borrowed from the transaction. */
+	enum status status = count_in_digest(txn, asset, key, older, record, value);
 
+	if (status != STATUS_OK)
+		return status;
 	record->has_value = record->has_hash = 0;
 	if (is_large) {
 		hash_bytes(value, hash);

@@ -26,6 +26,9 @@ NODISCARD enum status facts_get(struct txn *txn, const struct asset_ref *asset, 
 NODISCARD enum status facts_put(struct txn *txn, const struct asset_ref *asset, struct bytes key,
     const struct facts_entry *older, Fettle__StateFact *record, struct bytes value);
 
+/* The hash of a fact as it goes into digests (core/digest.h). */
+void facts_told(const Fettle__StateFact *record, struct bytes value, uint8_t out[HASH_SIZE]);
+
 /* Calls VISIT for every fact under PREFIX, tombstones included. */
 NODISCARD enum status facts_visit(struct txn *txn, const struct asset_ref *asset,
     struct bytes prefix,

@@ -307,6 +307,46 @@ enum status state_reader_score(struct state_reader *reader, const uint8_t asset[
 	return status;
 }
 
+/* ---- digests ---- */
+
+static enum status digest_of_row(struct bytes row, struct state_digest *out)
+{
+	struct arena arena = { 0 };
+	const Fettle__StateDigest *digest = record_unpack(&fettle__state_digest__descriptor, row,
+	    &arena);
+
+	if (digest != NULL) {
+		out->agreed_ms = digest->agreed_ms;
+		out->agreed_facts = digest->agreed_facts;
+		if (digest->agreed_root.len == HASH_SIZE)
+			memcpy(out->root, digest->agreed_root.data, HASH_SIZE);
+		out->differs_ms = digest->differed_ms;
+		out->resyncs = digest->resyncs;
+	}
+	arena_fini(&arena);
+	return digest == NULL ? STATUS_CORRUPT : STATUS_OK;
+}
+
+enum status state_reader_digest(struct state_reader *reader, const uint8_t asset[ASSET_ID_SIZE],
+    struct state_digest *out)
+{
+	struct buffer key = { 0 };
+	struct kv_txn *txn = NULL;
+	struct bytes row;
+	enum status status = find_asset(reader, asset, &key);
+
+	*out = (struct state_digest){ 0 };
+	if (status == STATUS_OK)
+		status = kv_read_begin(reader->kv, &txn);
+	if (status == STATUS_OK)
+		status = kv_get(txn, STATE_DIGEST, buffer_bytes(&key), &row);
+	if (status == STATUS_OK)
+		status = digest_of_row(row, out);
+	kv_abort(&txn);
+	buffer_fini(&key);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
 /* ---- policies ---- */
 
 typedef enum status visit_policy(void *data, const struct state_policy *policy);
@@ -367,7 +407,7 @@ static enum status read_positions(struct kv_txn *txn, struct state_counters *out
 			continue;
 		if (bytes_u64(key.data) == SUBLOG_INTENT)
 			out->intent_read = bytes_u64(value.data);
-		else
+		else if (bytes_u64(key.data) >= SUBLOG_FIRST)
 			out->observations_read += bytes_u64(value.data);
 	}
 	kv_cursor_close(cursor);

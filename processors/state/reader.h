@@ -73,6 +73,17 @@ struct state_score {
 NODISCARD enum status state_reader_score(struct state_reader *reader,
     const uint8_t asset[ASSET_ID_SIZE], struct state_score *out);
 
+/* How far the facts are compared with the agent's; all zeroes where they never were. */
+struct state_digest {
+	uint64_t agreed_ms;      /* when both held the same, last */
+	uint64_t agreed_facts;   /* how many those were */
+	uint8_t root[HASH_SIZE]; /* of them */
+	uint64_t differs_ms;     /* since when they do not; 0: they do */
+	uint64_t resyncs;        /* how often facts were asked for again, ever */
+};
+NODISCARD enum status state_reader_digest(struct state_reader *reader,
+    const uint8_t asset[ASSET_ID_SIZE], struct state_digest *out);
+
 /* How far it is, and what it did. */
 struct state_counters {
 	uint64_t batches, verdicts; /* heads of both */

@@ -28,6 +28,9 @@
  *   job_of      job id -> key in `job`
  *   asset_jobs  slot, asset -> StateJobs: which of them are open, and the last token
  *   planned     slot, asset -> hash of the plan last sent
+ *   digest      slot, asset -> StateDigest; slot, asset, bucket -> its hash, u64 epoch and u64
+ *               revision of the newest fact in it
+ *   health      slot, asset -> StateHealth
  */
 #ifndef PROCESSORS_STATE_TABLES_H
 #define PROCESSORS_STATE_TABLES_H
@@ -58,6 +61,8 @@ enum state_table {
 	STATE_JOB_OF,
 	STATE_PLANNED,
 	STATE_ASSET_JOBS,
+	STATE_DIGEST,
+	STATE_HEALTH,
 	STATE_TABLES,
 };
 
@@ -65,6 +70,6 @@ enum state_table {
 	HOST_TABLE_NAMES, "agent", "asset", "fact", "value", "posting", "pass", "policy", \
 	    "result", "result_set", "result_of", "finding", "assessed", "priority", "memo", \
 	    "detection", "watchlist", "suspect", "alert", "alert_of", "job", "job_of", "planned", \
-	    "asset_jobs", NULL
+	    "asset_jobs", "digest", "health", NULL
 
 #endif

@@ -29,6 +29,7 @@ const char *const layout_tables[] = {
 	[LAYOUT_JOBS_BY_TIME] = "jobs_by_time",
 	[LAYOUT_JOBS_BY_STATE] = "jobs_by_state",
 	[LAYOUT_JOBS_BY_ASSET] = "jobs_by_asset",
+	[LAYOUT_HEALTH] = "health",
 	NULL,
 };
 
@@ -132,6 +133,13 @@ void layout_alert_key(struct buffer *out, const Fettle__AlertVerdict *alert,
 	buffer_append_u8(out, (uint8_t)standing);
 	buffer_append_u8(out, (uint8_t)rank_of_severity(alert->severity));
 	layout_timed_key(out, alert->opened_ms, record_bytes(alert->id));
+}
+
+void layout_health_key(struct buffer *out, const Fettle__HealthVerdict *health)
+{
+	buffer_append(out, record_bytes(health->asset));
+	buffer_append_u8(out, (uint8_t)health->what);
+	buffer_append_u64(out, health->since_ms);
 }
 
 void layout_results_key(struct buffer *out, struct bytes asset, const char *policy)

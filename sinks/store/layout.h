@@ -34,6 +34,7 @@ enum layout_table {
 	LAYOUT_JOBS_BY_TIME,     /* proposed_ms u64 | id */
 	LAYOUT_JOBS_BY_STATE,    /* state u8 | proposed_ms u64 | id */
 	LAYOUT_JOBS_BY_ASSET,    /* asset | proposed_ms u64 | id */
+	LAYOUT_HEALTH,           /* asset | what u8 | since_ms u64 */
 };
 
 extern const char *const layout_tables[]; /* names by the numbers above; ends with NULL */
@@ -64,6 +65,8 @@ void layout_due_key(struct buffer *out, const Fettle__FindingVerdict *finding);
 /* By rank; with its asset in front: by asset. */
 void layout_alert_key(struct buffer *out, const Fettle__AlertVerdict *alert,
     enum standing_alert standing);
+/* Of one asset by kind and time: what is over replaces its own beginning. */
+void layout_health_key(struct buffer *out, const Fettle__HealthVerdict *health);
 void layout_results_key(struct buffer *out, struct bytes asset, const char *policy);
 
 #endif

@@ -47,6 +47,7 @@ static const struct view changes_by_asset_view = { .table = LAYOUT_CHANGES,
 static const struct view results_view = { .table = LAYOUT_RESULTS };
 static const struct view quarantined_view = { .table = LAYOUT_QUARANTINED };
 static const struct view losses_view = { .table = LAYOUT_LOSSES };
+static const struct view health_view = { .table = LAYOUT_HEALTH };
 static const struct view alerts_view = { .table = LAYOUT_ALERTS };
 static const struct view alerts_by_rank_view = { .table = LAYOUT_ALERTS,
 	.has_index = true,
@@ -277,6 +278,7 @@ MESSAGE_VISIT(visit_asset, Fettle__AssetVerdict)
 MESSAGE_VISIT(visit_results, Fettle__ResultsVerdict)
 MESSAGE_VISIT(visit_quarantined, Fettle__QuarantinedVerdict)
 MESSAGE_VISIT(visit_loss, Fettle__LossVerdict)
+MESSAGE_VISIT(visit_health, Fettle__HealthVerdict)
 
 static enum status visit_table(struct query *query, const struct view *view, struct bytes prefix,
     const struct message_visit *with)
@@ -324,6 +326,16 @@ enum status query_losses(struct query *query,
 	return visit_table(query, &losses_view, BYTES_NONE,
 	    &(struct message_visit){ .descriptor = &fettle__loss_verdict__descriptor,
 		.visit = visit_loss,
+		.function = (void (*)(void))visit,
+		.visitor = visitor });
+}
+
+enum status query_health(struct query *query, struct bytes asset,
+    enum status (*visit)(void *visitor, const Fettle__HealthVerdict *health), void *visitor)
+{
+	return visit_table(query, &health_view, asset,
+	    &(struct message_visit){ .descriptor = &fettle__health_verdict__descriptor,
+		.visit = visit_health,
 		.function = (void (*)(void))visit,
 		.visitor = visitor });
 }

@@ -76,6 +76,10 @@ NODISCARD enum status query_quarantined(struct query *query,
 NODISCARD enum status query_losses(struct query *query,
     enum status (*visit)(void *visitor, const Fettle__LossVerdict *loss), void *visitor);
 
+/* Of ASSET, or where it is NONE of all: by asset, kind and time. */
+NODISCARD enum status query_health(struct query *query, struct bytes asset,
+    enum status (*visit)(void *visitor, const Fettle__HealthVerdict *health), void *visitor);
+
 /* All zeroes: everything. */
 struct query_alerts {
 	struct bytes asset;     /* id */

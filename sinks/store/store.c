@@ -197,6 +197,20 @@ static enum status apply_loss(struct store *store, struct bytes body, uint64_t n
 	return status == STATUS_EXISTS ? STATUS_OK : status;
 }
 
+static enum status apply_health(struct store *store, struct bytes body, uint64_t now_ms)
+{
+	const Fettle__HealthVerdict *health = record_unpack(&fettle__health_verdict__descriptor,
+	    body, &store->arena);
+
+	(void)now_ms;
+	if (health == NULL || !is_id(health->asset) || health->what <= 0
+	    || health->what > UINT8_MAX)
+		return STATUS_REJECT;
+	layout_health_key(fresh(&store->key), health);
+	txn_put(store->txn, LAYOUT_HEALTH, buffer_bytes(&store->key), body);
+	return STATUS_OK;
+}
+
 /* ---- alerts ---- */
 
 static bool is_alert(const Fettle__AlertVerdict *alert, enum standing_alert *standing)
@@ -345,6 +359,7 @@ static const struct {
 	{ FETTLE__KIND__KIND_LOSS, apply_loss },
 	{ FETTLE__KIND__KIND_ALERT, apply_alert },
 	{ FETTLE__KIND__KIND_JOB, apply_job },
+	{ FETTLE__KIND__KIND_HEALTH, apply_health },
 };
 
 /* ---- the transaction ---- */

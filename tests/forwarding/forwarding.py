@@ -57,12 +57,12 @@ def event_id(number):
 class Feed:
     """verdict_feed, in the place of a processor."""
 
-    def __init__(self, assets=20, *more):
+    def __init__(self, data, assets=20, *more):
         self.port = free_port()
         self.acked = {}
         self._process = subprocess.Popen(
             [os.path.join(BUILD, "tests", "forwarding", "verdict_feed"),
-             f"tcp://127.0.0.1:{self.port}", str(assets), *more],
+             f"tcp://127.0.0.1:{self.port}", data, str(assets), *more],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout.readline() == "listening\n"
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -102,7 +102,7 @@ class Case(unittest.TestCase):
             json.dump(sections, file)
 
     def begin_feed(self, assets=20, *more):
-        self.feed = Feed(assets, *more)
+        self.feed = Feed(self.at("data"), assets, *more)
         self.addCleanup(self.feed.end)
 
     def command(self, *arguments):

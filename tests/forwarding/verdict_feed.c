@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * verdict_feed ENDPOINT ASSETS [mixed] - serves verdicts to sinks as a processor does, as many as
- * it is told to: each line on standard input ("5000", or "5000 4001") is the newest verdict's
- * number and the first that is still kept.  Verdict N is a finding of asset N modulo ASSETS, titled
- * "N".  Mixed: of six in a row two are findings, the others an alert that opens, a job that begins,
- * the alert undone, and the job failed; alerts are titled "N" as well, and a job's reason is "N".
- * Writes "listening", and "acked NAME N" as sinks acknowledge.
+ * verdict_feed ENDPOINT DATA ASSETS [mixed] - serves verdicts to sinks as a processor does that
+ * has its keys in DATA/keys, as many as it is told to: each line on standard input ("5000", or
+ * "5000 4001") is the newest verdict's number and the first that is still kept.  Verdict N is a
+ * finding of asset N modulo ASSETS, titled "N".  Mixed: of six in a row two are findings, the
+ * others an alert that opens, a job that begins, the alert undone, and the job failed; alerts are
+ * titled "N" as well, and a job's reason is "N". Writes "listening", and "acked NAME N" as sinks
+ * acknowledge.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -239,22 +240,27 @@ static void on_round(void *data, bool has_more)
 int main(int argc, char **argv)
 {
 	static struct feed feed = { .tail = 1 };
+	static const char *const callers[] = { "sink", NULL };
 	struct socket_context *context;
+	struct peers *peers;
 	struct acceptor_options options = { .loop = &feed.loop,
 		.on_hello = on_hello,
 		.operations = { .read = read_verdicts, .release = release, .on_acked = on_acked },
 		.host = &feed };
 
-	if (argc < 3)
+	if (argc < 4)
 		return 2;
-	feed.is_mixed = argc > 3 && strcmp(argv[3], "mixed") == 0;
+	feed.is_mixed = argc > 4 && strcmp(argv[4], "mixed") == 0;
 	options.endpoint = argv[1];
-	feed.assets = strtoull(argv[2], NULL, 10);
+	feed.assets = strtoull(argv[3], NULL, 10);
 	REQUIRE(uv_loop_init(&feed.loop) == 0 && feed.assets > 0);
 	if (socket_context_new(&context) != STATUS_OK
 	    || sockets_new(context, &feed.loop, on_round, &feed, &feed.sockets) != STATUS_OK)
 		return 74;
 	options.sockets = feed.sockets;
+	if (peers_open(argv[2], "processor", feed.sockets, &peers) != STATUS_OK)
+		return 74;
+	options.door = peers_add_door(peers, "processor.verdicts", callers);
 	if (acceptor_new(&options, &feed.sinks) != STATUS_OK)
 		return 74;
 	uv_pipe_init(&feed.loop, &feed.commands, 0);

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every role a process of its own, over tcp: the same judgement as all of them in one."""
+import json
 import os
 import shutil
 import signal
+import socket
+import struct
 
 import support
 
@@ -28,6 +31,8 @@ class Apart(support.Case):
         # One of them by its environment variable instead of the file.
         self.variables = {"FETTLE_SINK_PROCESSOR": ports["sinks"]}
         self.server = ports["agents"]
+        self.inner_ports = [int(ports[name].rsplit(":", 1)[1])
+                            for name in ("gateways", "readers", "sinks")]
         self.processes = {}
 
     def start(self, role):
@@ -38,7 +43,7 @@ class Apart(support.Case):
 
     def start_agent(self):
         config = self.place.at("agent.yaml")
-        support.write_whole(config, "{}\n")
+        support.write_whole(config, json.dumps({"agent": {"skip": support.QUIET}}))
         self.place.config, saved = config, self.place.config
         try:
             process = self.place.start(
@@ -133,6 +138,68 @@ class Failing(Apart):
         assets = support.until(lambda: (lambda rows: len(rows) == 2 and rows)(
             self.place.rows("assets", "list")), "a second asset")
         self.assertIn(first, [asset["asset_id"] for asset in assets])
+
+
+class Strangers(Apart):
+    """Services with keys of their own, on data directories of their own, and peers without any."""
+    DOORS = {"gateway": ("log", "log.agents"), "processor": ("log", "log.readers"),
+             "sink": ("processor", "processor.verdicts")}
+
+    def start_stranger(self, role):
+        callee, _ = self.DOORS[role]
+        variables = {f"FETTLE_{role.upper()}_{callee.upper()}_KEY":
+                     self.place.at("data", "keys", f"{callee}.pub"),
+                     "FETTLE_GATEWAY_LISTEN": "tcp://127.0.0.1:*",
+                     "FETTLE_PROCESSOR_VERDICTS": "tcp://127.0.0.1:*", **self.variables}
+        return self.place.start(role, data=self.place.at("stranger"), **variables)
+
+    def test_who_is_in_no_list_gets_nothing(self):
+        self.start_all()
+        for role, (callee, door) in self.DOORS.items():
+            stranger = self.start_stranger(role)
+            if role == "gateway":  # it calls the log when an agent calls it; a connection suffices
+                stranger.wait_for("gateway-ready")
+            refused = self.processes[callee].wait_for("peer-refused", endpoint=door)
+            with open(self.place.at("stranger", "keys", f"{role}.pub"), encoding="utf-8") as file:
+                self.assertEqual(refused["key"], file.read().strip())
+            self.assertIsNone(stranger.said("link-open"))
+            stranger.stop()
+
+    def test_who_is_put_into_a_list_comes_in_and_who_is_taken_out_goes(self):
+        self.start_all()
+        stranger = self.start_stranger("sink")
+        self.processes["processor"].wait_for("peer-refused")
+        listed = self.place.at("data", "keys", "peers", "sink", "stranger.pub")
+        os.makedirs(os.path.dirname(listed))
+        shutil.copy(self.place.at("stranger", "keys", "sink.pub"), listed)
+        self.processes["processor"].signal(signal.SIGHUP)
+        stranger.wait_for("link-open")
+        os.remove(listed)
+        self.processes["processor"].signal(signal.SIGHUP)
+        stranger.wait_for("link-lost")
+        stranger.stop()
+
+    def test_a_peer_in_the_clear_gets_nothing(self):
+        self.start_all()
+        greeting = bytes([0xff] + [0] * 8 + [0x7f, 3]).ljust(12, b"\0")
+        ready = b"\x05READY\x0bSocket-Type" + struct.pack(">I", 6) + b"DEALER"
+        for port in self.inner_ports:
+            for mechanism in (b"NULL", b"PLAIN", b"CURVE"):
+                with socket.create_connection(("127.0.0.1", port), support.PATIENCE) as peer:
+                    peer.settimeout(support.PATIENCE)
+                    peer.sendall(greeting + mechanism.ljust(52, b"\0")
+                                 + bytes([4, len(ready)]) + ready + b"\0\x02hi")
+                    self.assertLessEqual(len(read_all(peer)), 64, mechanism)  # its greeting
+
+
+def read_all(peer):
+    data = b""
+    try:
+        while chunk := peer.recv(4096):
+            data += chunk
+    except ConnectionResetError:
+        pass
+    return data
 
 
 if __name__ == "__main__":

@@ -90,6 +90,8 @@ class Failing(Gateways):
             self.start_gateway(used)
             used = self.other(used)
         self.assertEqual(process.wait(), 0, process.text())
+        support.until(lambda: self.place.status()["facts"] == self.COUNT + 1, "every fact",
+                      state=self.place.status)
         self.place.wait_quiet()
         produced = check.read_journal(journal)
         left = check.collect(os.path.join(support.BUILD, "fettle"), self.place.data)

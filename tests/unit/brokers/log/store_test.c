@@ -93,14 +93,16 @@ static struct bytes make_record(struct fixture *at, uint32_t kind, const char *k
 
 static uint64_t hello(struct fixture *at, const uint8_t *uuid, uint64_t epoch)
 {
-	uint64_t given = 0;
+	Fettle__Hello message = FETTLE__HELLO__INIT;
+	struct log_greeting greeting = { 0 };
 
+	RECORD_SET_BYTES(&message, store, BYTES(uuid, 16));
+	RECORD_SET(&message, epoch, epoch);
+	RECORD_SET(&message, start, 1);
 	begin(at);
-	assert_int_equal(
-	    log_store_hello(at->store, agent, BYTES(uuid, 16), epoch, 1, NOW_MS, &given),
-	    STATUS_OK);
+	assert_int_equal(log_store_hello(at->store, agent, &message, NOW_MS, &greeting), STATUS_OK);
 	commit(at);
-	return given;
+	return greeting.epoch;
 }
 
 /* Records FIRST to FIRST + COUNT - 1, whose bodies are their numbers. */
