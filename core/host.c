@@ -277,6 +277,16 @@ uint64_t host_due_ms(const struct host *host)
 
 /* ---- input ---- */
 
+/* A queue that never runs empty must not grow for ever. */
+static void make_compact(struct host_queue *queue)
+{
+	if (queue->at == 0 || queue->at < queue->bytes.size / 2)
+		return;
+	memmove(queue->bytes.data, queue->bytes.data + queue->at, queue->bytes.size - queue->at);
+	queue->bytes.size -= queue->at;
+	queue->at = 0;
+}
+
 void host_take(struct host *host, uint32_t flow, uint64_t first, const struct bytes *records,
     size_t count)
 {
@@ -290,6 +300,7 @@ void host_take(struct host *host, uint32_t flow, uint64_t first, const struct by
 		queue->first = first;
 	}
 	REQUIRE(first == queue->first + queue->count);
+	make_compact(queue);
 	for (size_t i = 0; i < count; i++) {
 		buffer_append_u32(&queue->bytes, (uint32_t)records[i].size);
 		buffer_append(&queue->bytes, records[i]);
@@ -647,6 +658,22 @@ static bool is_put_off(const struct host *host, uint32_t flow, size_t taken)
 	    && host->is_long(host->is_long_data);
 }
 
+/* Intent and the critical sub-logs first; the others take turns where a batch was too long. */
+static uint32_t flow_in_order(const struct host *host, uint32_t place)
+{
+	const uint32_t others = sublog_flow(0, LANE_DELTA);
+
+	return place < others ? place
+	                      : others + (place - others + host->turn) % (SUBLOG_END - others);
+}
+
+static void give_turn(struct host *host, uint32_t flow, bool is_over)
+{
+	const uint32_t others = sublog_flow(0, LANE_DELTA);
+
+	host->turn = is_over ? (flow + 1 - others) % (SUBLOG_END - others) : 0;
+}
+
 /* Takes what waits, flow by flow: intent first, then the critical sub-logs, and so on. */
 static enum status take_waiting(struct host *host, Fettle__BatchRecord *batch,
     Fettle__BatchRange *ranges)
@@ -654,8 +681,10 @@ static enum status take_waiting(struct host *host, Fettle__BatchRecord *batch,
 	enum status status = STATUS_OK;
 	size_t taken = 0, bytes = 0;
 	bool is_over = false;
+	uint32_t last = 0;
 
-	for (uint32_t flow = 0; status == STATUS_OK && !is_over && flow < SUBLOG_END; flow++) {
+	for (uint32_t place = 0; status == STATUS_OK && !is_over && place < SUBLOG_END; place++) {
+		uint32_t flow = flow_in_order(host, place);
 		struct host_queue *queue = &host->queues[flow];
 		Fettle__BatchRange *range = &ranges[batch->n_ranges];
 
@@ -678,7 +707,9 @@ static enum status take_waiting(struct host *host, Fettle__BatchRecord *batch,
 		}
 		RECORD_SET(range, last, host->now.positions[flow]);
 		batch->ranges[batch->n_ranges++] = range;
+		last = flow;
 	}
+	give_turn(host, last, is_over);
 	return status;
 }
 

@@ -51,6 +51,7 @@ struct host {
 	uint64_t next_timer_ms;
 	bool (*is_long)(void *data);
 	void *is_long_data;
+	uint32_t turn; /* which of the flows that are not critical is the first of them */
 
 	/* during a batch */
 	struct txn *txn;
