@@ -352,10 +352,12 @@ static void probe(struct generator *generator)
 	uint64_t now_ms = clock_monotonic_ms();
 	enum status status;
 
+	if (!link_is_open(dialler_link(generator->server)))
+		return;
 	/* What comes before the pass has ended is no change. */
 	if (generator->probe_at_ms == 0)
 		generator->probe_at_ms = now_ms + PROBES_AFTER_MS;
-	if (now_ms < generator->probe_at_ms || !link_is_open(dialler_link(generator->server)))
+	if (now_ms < generator->probe_at_ms)
 		return;
 	generator->probe_at_ms = now_ms + generator->options.probe_ms;
 	snprintf(key, sizeof(key), "test/%s/probe/%" PRIu64, generator->seed, clock_wall_ms());
