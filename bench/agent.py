@@ -53,6 +53,9 @@ def main():
     directory = tempfile.mkdtemp(prefix="fettle-bench-", dir=arguments.directory)
     server = Server(arguments, ("log", "sink", "processor", "gateway"))
     agent = start_agent(arguments, server, directory)
+    while not os.path.exists(os.path.join(directory, "keys/agent.pub")):
+        time.sleep(0.01)
+    server.admit(directory)
     wait_until_settled(agent.pid)
     first = cpu_ticks(agent.pid)
     time.sleep(arguments.seconds)

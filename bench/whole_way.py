@@ -50,7 +50,8 @@ class Server:
             f"tcp://127.0.0.1:{port}" for port in free_ports(4))
         config = os.path.join(self.directory, "fettle.yaml")
         with open(config, "w", encoding="ascii") as out:
-            out.write(f"gateway: {{listen: '{self.gateway}', log: '{agents}'}}\n"
+            out.write(f"gateway: {{listen: '{self.gateway}', log: '{agents}', "
+                      f"readers: '{readers}', enrolment: ''}}\n"
                       f"log: {{agents: '{agents}', readers: '{readers}'}}\n"
                       f"processor: {{log: '{readers}', verdicts: '{verdicts}'}}\n"
                       f"sink: {{processor: '{verdicts}'}}\n")
@@ -58,12 +59,19 @@ class Server:
             self.roles = {role: subprocess.Popen(
                 [self.fettle, "--data", self.data, "--config", config, role], stderr=log)
                 for role in roles}
-        while not os.path.exists(self.key()):
+        socket = os.path.join(self.data, "control.sock")
+        while not (os.path.exists(self.key()) and os.path.exists(socket)):
             time.sleep(0.01)
         self.wait_until_quiet()
 
     def key(self):
         return os.path.join(self.data, "keys/server.pub")
+
+    def admit(self, *directories):
+        """The agents of these data directories, which have their keys already."""
+        subprocess.run([self.fettle, "--data", self.data, "--quiet", "agents", "admit",
+                        *(os.path.join(directory, "keys/agent.pub") for directory in directories)],
+                       check=True)
 
     def ticks(self):
         return {role: cpu_ticks(process.pid) for role, process in self.roles.items()}
@@ -125,6 +133,8 @@ def measure(arguments, roles, *values):
     """(events a second until all was acknowledged, and until the last process was done)"""
     spools = fill_spools(arguments, values)
     server = Server(arguments, roles)
+    server.admit(*(os.path.join(spools, name) for name in os.listdir(spools))
+                 if arguments.agents > 1 else (spools,))
     try:
         before, begin = server.ticks(), time.monotonic()
         subprocess.run(generator(arguments, spools, "--only", "send", "--server", server.gateway,

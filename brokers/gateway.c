@@ -3,14 +3,18 @@
  * gateway - faces the endpoints: authenticates them, bounds what they send, and relays.
  *
  * It reads no frame and remembers no session, so its death loses nothing.  To the log it says who
- * sent a frame (the authenticated agent) and by which route an answer finds back.  When the log has
- * no room it stops reading; when an agent has none, the frame is dropped and counted, because every
- * frame to an agent is one that the link sends again.
+ * sent a frame (the authenticated agent) and by which route an answer finds back; where the agent's
+ * id would stand are zeroes when the gateway itself speaks, of machines that want to be let in.
+ * When the log has no room it stops reading; when an agent has none, the frame is dropped and
+ * counted, because every frame to an agent is one that the link sends again.
  */
 #include <stdlib.h>
 
 #include "brokers/admission.h"
+#include "brokers/enrolment.h"
+#include "brokers/member_reader.h"
 #include "brokers/roles.h"
+#include "brokers/self_test.h"
 #include "core/clock.h"
 #include "core/keys.h"
 #include "core/link.h"
@@ -29,7 +33,9 @@ enum {
 struct gateway_settings {
 	char *listen;
 	char *log;
+	char *readers;
 	char *log_key;
+	char *enrolment;
 };
 
 static const struct setting settings[] = {
@@ -37,6 +43,10 @@ static const struct setting settings[] = {
 	    "where agents connect; tcp://0.0.0.0:7117 for all networks"),
 	SETTING_TEXT(struct gateway_settings, log, "tcp://127.0.0.1:7118",
 	    "the log's address for gateways, where it runs in another process"),
+	SETTING_TEXT(struct gateway_settings, readers, "tcp://127.0.0.1:7119",
+	    "the log's address for readers, by which the gateway learns who is admitted"),
+	SETTING_TEXT(struct gateway_settings, enrolment, "tcp://127.0.0.1:7121",
+	    "where machines ask to be let in; empty: nowhere"),
 	SETTING_TEXT(struct gateway_settings, log_key, "",
 	    "file of the log's public key; empty: keys/log.pub in the data directory"),
 	SETTING_END
@@ -51,6 +61,8 @@ struct gateway {
 	struct sockets *sockets;
 	struct socket *front, *back;
 	struct admission *admission;
+	struct member_reader *members;
+	struct enrolment *enrolment; /* NULL: there is none */
 	struct key_pair keys;
 	struct peers_caller caller; /* towards the log, where it is another process */
 	char log_key[SOCKET_KEY_TEXT];
@@ -59,7 +71,7 @@ struct gateway {
 	bool is_waiting;
 	uint64_t waiting_since_ms;
 	struct socket_options back_options;
-	uint64_t relayed, answered, anonymous, undelivered;
+	uint64_t relayed, answered, anonymous, undelivered, shut_out;
 };
 
 /* ---- towards the log ---- */
@@ -131,16 +143,49 @@ static void wait_for_log(struct gateway *gateway, struct bytes header, struct by
 	uv_timer_start(&gateway->retry, on_retry, RETRY_MS, 0);
 }
 
+/* Its first message by a key that it offered in a rotation: the log waits to hear of that. */
+static void tell_of_first(struct gateway *gateway, const struct member *member)
+{
+	static const uint8_t header[HEADER_ID + 1]; /* nobody, and no route back */
+	Fettle__EnrolRelay message = FETTLE__ENROL_RELAY__INIT;
+	struct buffer packed = { 0 };
+
+	RECORD_SET_BYTES(&message, key, BYTES_OF(member->key));
+	record_pack(&packed, &message.base);
+	if (to_log(gateway, BYTES_OF(header), buffer_bytes(&packed)) == STATUS_OK)
+		member_list_told(admission_members(gateway->admission), member);
+	buffer_fini(&packed);
+}
+
+/* The id of the agent that this message is of; false: of none that is admitted, and it ends. */
+static bool take_agent(struct gateway *gateway, const char *user, uint8_t id[HEADER_ID])
+{
+	int connection = socket_source(gateway->front);
+	const struct member *member = admission_check(gateway->admission, user, connection);
+
+	if (member == NULL) {
+		gateway->shut_out++;
+		socket_disconnect(connection);
+		return false;
+	}
+	if (member->is_awaited)
+		tell_of_first(gateway, member);
+	memcpy(id, member->agent, HEADER_ID);
+	return true;
+}
+
 static void on_agent_message(void *data, const struct bytes *parts, size_t count, const char *user)
 {
 	struct gateway *gateway = data;
 	uint8_t header[HEADER_ID + ROUTE_MAX];
 	struct bytes slice;
 
-	if (count != 2 || parts[0].size > ROUTE_MAX || !bytes_from_hex(user, header, HEADER_ID)) {
+	if (!take_agent(gateway, user, header))
+		return;
+	if (count != 2 || parts[0].size > ROUTE_MAX) {
 		if (gateway->anonymous++ == 0)
-			log_warn("gateway-anonymous", "dropped a message of a peer that is not "
-						      "authenticated or not of our protocol");
+			log_warn("gateway-anonymous", "dropped a message that is not of our "
+						      "protocol");
 		return;
 	}
 	memcpy(header + HEADER_ID, parts[0].data, parts[0].size);
@@ -153,6 +198,26 @@ static void on_agent_message(void *data, const struct bytes *parts, size_t count
 
 /* ---- towards the agents ---- */
 
+/* Stands where an agent's id would, for what is the gateway's own. */
+static const uint8_t nobody[HEADER_ID];
+
+static enum status relay_enrolment(void *data, struct bytes route, struct bytes relay)
+{
+	struct gateway *gateway = data;
+	uint8_t header[HEADER_ID + ENROLMENT_ROUTE_MAX] = { 0 };
+
+	memcpy(header + HEADER_ID, route.data, route.size);
+	return to_log(gateway, BYTES(header, HEADER_ID + route.size), relay);
+}
+
+static void on_shut(void *data, int connection)
+{
+	struct gateway *gateway = data;
+
+	gateway->shut_out++;
+	socket_disconnect(connection);
+}
+
 static void on_log_message(void *data, const struct bytes *parts, size_t count, const char *user)
 {
 	struct gateway *gateway = data;
@@ -163,6 +228,11 @@ static void on_log_message(void *data, const struct bytes *parts, size_t count, 
 		return;
 	out[0] = BYTES(parts[0].data + HEADER_ID, parts[0].size - HEADER_ID);
 	out[1] = parts[1];
+	if (bytes_start_with(parts[0], BYTES_OF(nobody))) {
+		if (gateway->enrolment != NULL)
+			enrolment_answer(gateway->enrolment, out[0], out[1]);
+		return;
+	}
 	if (socket_send(gateway->front, out, 2) == STATUS_OK)
 		gateway->answered++;
 	else
@@ -207,6 +277,31 @@ static enum status call_log(struct gateway *gateway, const struct role_host *hos
 	return status == STATUS_NOT_FOUND && key_file[0] == '\0' ? STATUS_OK : status;
 }
 
+/* Who is admitted, and from where to be told of it. */
+static enum status open_members(struct gateway *gateway, const struct role_host *host,
+    const char *endpoint)
+{
+	const struct member_reader_options options = { .loop = host->loop,
+		.sockets = gateway->sockets,
+		.endpoint = endpoint,
+		.caller = &gateway->caller,
+		.list = admission_members(gateway->admission) };
+
+	return member_reader_open(&options, &gateway->members);
+}
+
+static enum status open_enrolment(struct gateway *gateway, const char *endpoint)
+{
+	const struct enrolment_options options = { .sockets = gateway->sockets,
+		.zap = admission_zap(gateway->admission),
+		.endpoint = endpoint,
+		.secret_key = gateway->keys.secret_key,
+		.relay = relay_enrolment,
+		.data = gateway };
+
+	return endpoint[0] == '\0' ? STATUS_OK : enrolment_open(&options, &gateway->enrolment);
+}
+
 static void stop(void *self)
 {
 	struct gateway *gateway = self;
@@ -215,8 +310,13 @@ static void stop(void *self)
 	    LOG_FIELDS(LOG_NUMBER("relayed", gateway->relayed),
 		LOG_NUMBER("answered", gateway->answered),
 		LOG_NUMBER("anonymous", gateway->anonymous),
-		LOG_NUMBER("undelivered", gateway->undelivered)),
+		LOG_NUMBER("undelivered", gateway->undelivered),
+		LOG_NUMBER("shut_out", gateway->shut_out),
+		LOG_NUMBER("refused",
+		    gateway->admission == NULL ? 0 : admission_refused(gateway->admission))),
 	    "stopped");
+	enrolment_close(gateway->enrolment);
+	member_reader_close(gateway->members);
 	admission_close(gateway->admission);
 	sockets_free(gateway->sockets);
 	uv_close((uv_handle_t *)&gateway->retry, NULL);
@@ -232,6 +332,36 @@ static void finish(void *self)
 	free(gateway);
 }
 
+static void on_round(void *data, bool has_more)
+{
+	struct gateway *gateway = data;
+
+	(void)has_more;
+	if (gateway->members != NULL)
+		member_reader_pump(gateway->members);
+}
+
+static enum status open_all(struct gateway *gateway, const struct role_host *host,
+    const struct role_endpoints *endpoints, const struct gateway_settings *set)
+{
+	enum status status = admission_open(gateway->sockets, on_shut, gateway,
+	    &gateway->admission);
+
+	if (status == STATUS_OK)
+		status = open_front(gateway,
+		    endpoints->gateway != NULL ? endpoints->gateway : set->listen);
+	if (status == STATUS_OK)
+		status = self_test(host->loop, gateway->sockets, gateway->admission,
+		    socket_endpoint(gateway->front), gateway->keys.public_key);
+	if (status == STATUS_OK)
+		status = call_log(gateway, host,
+		    endpoints->log_agents != NULL ? endpoints->log_agents : set->log, set->log_key);
+	if (status == STATUS_OK)
+		status = open_members(gateway, host,
+		    endpoints->log_readers != NULL ? endpoints->log_readers : set->readers);
+	return status == STATUS_OK ? open_enrolment(gateway, set->enrolment) : status;
+}
+
 static enum status start(const struct role_host *host, const struct role_endpoints *endpoints,
     void **self)
 {
@@ -242,20 +372,15 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 
 	free(keys);
 	if (status == STATUS_OK)
-		status = sockets_new(host->sockets, host->loop, NULL, NULL, &gateway->sockets);
+		status = sockets_new(host->sockets, host->loop, on_round, gateway,
+		    &gateway->sockets);
 	if (status != STATUS_OK) {
 		free(gateway);
 		return status;
 	}
 	uv_timer_init(host->loop, &gateway->retry);
 	gateway->retry.data = gateway;
-	status = admission_open(gateway->sockets, &gateway->admission);
-	if (status == STATUS_OK)
-		status = open_front(gateway,
-		    endpoints->gateway != NULL ? endpoints->gateway : set->listen);
-	if (status == STATUS_OK)
-		status = call_log(gateway, host,
-		    endpoints->log_agents != NULL ? endpoints->log_agents : set->log, set->log_key);
+	status = open_all(gateway, host, endpoints, set);
 	if (status != STATUS_OK) {
 		*self = gateway; /* to be taken down */
 		return status;
@@ -263,10 +388,20 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 	role_announce(host, socket_endpoint(gateway->front));
 	log_write(LOG_INFO, "gateway-ready",
 	    LOG_FIELDS(LOG_TEXT("listen", socket_endpoint(gateway->front)),
+		LOG_TEXT("enrolment",
+		    gateway->enrolment == NULL ? "" : enrolment_endpoint(gateway->enrolment)),
 		LOG_TEXT("server_key", gateway->keys.public_key)),
 	    "agents may connect");
 	*self = gateway;
 	return STATUS_OK;
+}
+
+void gateway_addresses(const struct settings *in_use, const char **listen, const char **enrolment)
+{
+	const struct gateway_settings *set = settings_of(in_use, "gateway");
+
+	*listen = set->listen;
+	*enrolment = set->enrolment;
 }
 
 const struct role gateway_role = {

@@ -14,4 +14,8 @@ extern const struct role log_role;
 extern const struct setting_section gateway_section;
 extern const struct setting_section log_section;
 
+/* Where agents connect, and where they ask to be let in; "" where they cannot. */
+void gateway_addresses(const struct settings *settings, const char **listen,
+    const char **enrolment);
+
 #endif

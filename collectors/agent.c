@@ -12,12 +12,14 @@
 #include <unistd.h>
 
 #include "collectors/collectors.h"
+#include "collectors/enrol.h"
 #include "collectors/healing.h"
 #include "collectors/jobs/job_runner.h"
 #include "collectors/plan.h"
+#include "collectors/rotation.h"
+#include "collectors/standing.h"
 #include "core/clock.h"
 #include "core/dialler.h"
-#include "core/keys.h"
 #include "core/log.h"
 #include "core/record.h"
 #include "core/spool.h"
@@ -25,7 +27,14 @@
 #include "proto/command.pb-c.h"
 #include "proto/observation.pb-c.h"
 
-enum { COLLECTORS_MAX = 32, RETRY_MS = 5000, COMMAND_WINDOW_BYTES = 4 * LINK_BATCH_BYTES };
+enum {
+	COLLECTORS_MAX = 32,
+	RETRY_MS = 5000,
+	COMMAND_WINDOW_BYTES = 4 * LINK_BATCH_BYTES,
+	OTHER_KEY_MS = 60 * 1000, /* of silence, until the key before the last is tried */
+};
+
+static const char default_server[] = "tcp://127.0.0.1:7117";
 
 struct agent_settings {
 	struct setting_list server;
@@ -38,9 +47,10 @@ struct agent_settings {
 };
 
 static const struct setting settings[] = {
-	SETTING_LIST(struct agent_settings, server, "tcp://127.0.0.1:7117",
+	SETTING_LIST(struct agent_settings, server, "",
 	    "the gateway to report to; of several, each agent begins with another, and goes on to "
-	    "the next where one is gone"),
+	    "the next where one is gone; empty: as its enrolment said, else "
+	    "tcp://127.0.0.1:7117"),
 	SETTING_TEXT(struct agent_settings, server_key, "",
 	    "file with the server's public key; empty: keys/server.pub in the data directory"),
 	SETTING_SIZE(struct agent_settings, spool_size, 256ULL << 20, 1ULL << 20, 1ULL << 40,
@@ -66,7 +76,13 @@ const struct setting_section agent_section = { .name = "agent",
 struct agent {
 	const struct role_host *host;
 	const struct agent_settings *settings;
-	struct key_pair keys;
+	struct rotation *rotation;
+	const struct key_pair *keys;    /* in use */
+	struct enrolment_file enrolled; /* what is known of the server; empty: nothing */
+	struct standing *standing;
+	const char *gateway; /* where there is but one */
+	const char *const *gateways;
+	size_t gateways_count;
 	char server_key[SOCKET_KEY_TEXT];
 	uint8_t secret[COLLECTOR_SECRET_SIZE];
 	struct spool *spool;
@@ -84,6 +100,7 @@ struct agent {
 	struct healing *healing;
 	uint64_t command_taken; /* to be acknowledged once it is committed */
 	bool has_failed, is_stopping;
+	bool offers_key, wants_dial; /* at the end of this turn */
 };
 
 static void fail(struct agent *agent, enum status status)
@@ -159,10 +176,34 @@ static void on_round(void *data, bool has_more)
 		dialler_pump(agent->server);
 }
 
+static enum status dial(struct agent *agent);
+
+/* What a turn wants done to the link, once nothing of that turn stands on it. */
+static void renew_link(struct agent *agent)
+{
+	if (agent->is_stopping || agent->server == NULL)
+		return;
+	if (agent->wants_dial) {
+		enum status status;
+
+		dialler_free(agent->server);
+		agent->server = NULL;
+		status = dial(agent);
+		if (status != STATUS_OK)
+			fail(agent, status);
+	} else if (agent->offers_key) {
+		link_restart(dialler_link(agent->server), clock_monotonic_ms(),
+		    "a new key is offered");
+		dialler_pump(agent->server);
+	}
+	agent->wants_dial = agent->offers_key = false;
+}
+
 /* What timers did in this turn must not wait for the poll to end. */
 static void on_prepare(uv_prepare_t *prepare)
 {
 	on_round(prepare->data, false);
+	renew_link(prepare->data);
 }
 
 /* ---- commands ---- */
@@ -224,6 +265,15 @@ static void take_resync(struct agent *agent, struct bytes body, struct arena *ar
 		refresh_all(agent);
 }
 
+/* On the disk before the command is acknowledged; offered in the next hello. */
+static enum status take_rotate(struct agent *agent)
+{
+	enum status status = rotation_begin(agent->rotation);
+
+	agent->offers_key |= status == STATUS_OK;
+	return status;
+}
+
 /* What a job may have changed is seen soon, and not when it is next looked for. */
 static void refresh_packages(void *data)
 {
@@ -256,6 +306,8 @@ static enum status take_command(struct agent *agent, struct bytes bytes)
 		status = job_runner_lease(agent->jobs, record_bytes(record->body));
 	} else if (record->envelope->kind == FETTLE__KIND__KIND_JOB_CANCEL) {
 		status = job_runner_cancel(agent->jobs, record_bytes(record->body));
+	} else if (record->envelope->kind == FETTLE__KIND__KIND_ROTATE) {
+		status = take_rotate(agent);
 	} else {
 		log_write(LOG_WARN, "command-unknown",
 		    LOG_FIELDS(LOG_NUMBER("kind", record->envelope->kind)),
@@ -320,6 +372,7 @@ static void on_hello(void *self, Fettle__Hello *hello, struct arena *arena)
 		spool_abort(agent->spool);
 	hello->name = RECORD_TEXT("agent");
 	spool_hello(agent->spool, hello, arena);
+	rotation_hello(agent->rotation, hello, arena);
 }
 
 static enum status on_welcome(void *self, const Fettle__Welcome *welcome)
@@ -335,7 +388,15 @@ static enum status on_welcome(void *self, const Fettle__Welcome *welcome)
 		healing_welcome(agent->healing, welcome->spread_ms);
 	else
 		on_spool_failure(agent, status);
+	agent->wants_dial |= rotation_welcome(agent->rotation, welcome);
 	return status;
+}
+
+static void on_open(void *self)
+{
+	struct agent *agent = self;
+
+	rotation_opened(agent->rotation);
 }
 
 static const struct link_operations operations = {
@@ -345,6 +406,7 @@ static const struct link_operations operations = {
 	.on_data = on_data,
 	.on_hello = on_hello,
 	.on_welcome = on_welcome,
+	.on_open = on_open,
 };
 
 /* ---- heartbeats ---- */
@@ -386,12 +448,26 @@ static void on_heartbeat(uv_timer_t *timer)
 	    0);
 }
 
+/* A server that says nothing may have been restored, or may not let this agent in any more. */
+static void watch_silence(struct agent *agent)
+{
+	uint64_t now_ms = clock_monotonic_ms(), silent_ms;
+
+	if (agent->server == NULL || agent->is_stopping)
+		return;
+	silent_ms = now_ms - link_heard_ms(dialler_link(agent->server));
+	if (silent_ms >= OTHER_KEY_MS && rotation_silent(agent->rotation))
+		agent->wants_dial = true;
+	standing_tick(agent->standing, agent->keys, silent_ms, now_ms);
+}
+
 /* Once there is room again: what the spool refused is counted, what it lacks is looked for. */
 static void on_retry(uv_timer_t *timer)
 {
 	struct agent *agent = timer->data;
 	enum status status;
 
+	watch_silence(agent);
 	if (agent->has_failed || !spool_has_room(agent->spool))
 		return;
 	status = spool_refused(agent->spool) > 0 ? spool_report_refused(agent->spool) : STATUS_OK;
@@ -410,6 +486,7 @@ static void close_last(struct agent *agent)
 	agent->is_stopping = true;
 	dialler_free(agent->server);
 	agent->server = NULL;
+	standing_free(agent->standing);
 	sockets_free(agent->sockets);
 	if (agent->jobs != NULL)
 		job_runner_stop(agent->jobs);
@@ -451,6 +528,8 @@ static void finish(void *self)
 	healing_free(agent->healing);
 	spool_close(agent->spool);
 	arena_fini(&agent->plan_arena);
+	enrolment_file_fini(&agent->enrolled);
+	rotation_free(agent->rotation);
 	free(agent);
 }
 
@@ -459,12 +538,16 @@ static enum status load_identity(struct agent *agent)
 	char *keys = text_format("%s/keys", agent->host->data);
 	char *beside = text_format("%s/server.pub", keys);
 	const char *named = agent->settings->server_key;
-	enum status status = keys_load(keys, "agent", &agent->keys);
+	enum status status = rotation_open(keys, &agent->rotation);
 
 	if (status == STATUS_OK)
 		status = keys_secret(keys, "redaction", agent->secret);
 	if (status == STATUS_OK)
 		status = keys_load_public(named[0] != '\0' ? named : beside, agent->server_key);
+	if (status == STATUS_OK) {
+		status = enrol_server(agent->host->data, &agent->enrolled);
+		status = status == STATUS_NOT_FOUND ? STATUS_OK : status;
+	}
 	free(keys);
 	free(beside);
 	return status;
@@ -572,23 +655,34 @@ static void start_healing(struct agent *agent)
 	agent->healing = healing_new(&options);
 }
 
-static enum status dial(struct agent *agent, const struct role_endpoints *endpoints)
+/* Borrowed from the settings, or from what its enrolment said; the dialler chooses among several.
+ */
+static void choose_gateways(struct agent *agent, const struct role_endpoints *endpoints)
 {
-	const struct dialler_options options = { .loop = agent->host->loop,
+	const struct setting_list *set = &agent->settings->server;
+	bool is_set = set->count > 0;
+
+	agent->gateway = endpoints->gateway != NULL ? endpoints->gateway : default_server;
+	if (endpoints->gateway != NULL)
+		return;
+	agent->gateways = is_set ? (const char *const *)set->items : agent->enrolled.gateways;
+	agent->gateways_count = is_set ? set->count : agent->enrolled.gateways_count;
+}
+
+static enum status dial(struct agent *agent)
+{
+	struct dialler_options options = { .loop = agent->host->loop,
 		.sockets = agent->sockets,
-		.endpoint = endpoints->gateway,
-		.endpoints = agent->settings->server.items,
-		.endpoints_count = endpoints->gateway == NULL ? agent->settings->server.count : 0,
+		.endpoint = agent->gateway,
+		.endpoints = agent->gateways,
+		.endpoints_count = agent->gateways_count,
 		.server_key = agent->server_key,
-		.public_key = agent->keys.public_key,
-		.secret_key = agent->keys.secret_key,
 		.operations = operations,
 		.self = agent };
 
-	if (options.endpoint == NULL && options.endpoints_count == 0) {
-		log_error("agent-server", "the setting agent.server names no gateway");
-		return STATUS_INVALID;
-	}
+	agent->keys = rotation_dial(agent->rotation);
+	options.public_key = agent->keys->public_key;
+	options.secret_key = agent->keys->secret_key;
 	return dialler_new(&options, &agent->server);
 }
 
@@ -625,10 +719,13 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 	agent->observer = observer_new(agent->spool);
 	start_timers(agent);
 	start_jobs(agent);
+	choose_gateways(agent, endpoints);
 	start_healing(agent);
 	status = sockets_new(host->sockets, host->loop, on_round, agent, &agent->sockets);
-	if (status == STATUS_OK)
-		status = dial(agent, endpoints);
+	if (status == STATUS_OK) {
+		agent->standing = standing_new(host->loop, agent->sockets, &agent->enrolled);
+		status = dial(agent);
+	}
 	if (status == STATUS_OK)
 		status = start_collectors(agent);
 	if (status != STATUS_OK) {
@@ -636,7 +733,7 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 		return status;
 	}
 	log_write(LOG_INFO, "agent-ready",
-	    LOG_FIELDS(LOG_TEXT("public_key", agent->keys.public_key)), "observing this machine");
+	    LOG_FIELDS(LOG_TEXT("public_key", agent->keys->public_key)), "observing this machine");
 	*self = agent;
 	return STATUS_OK;
 }

@@ -11,7 +11,10 @@
 
 #include "collectors/agent.h"
 #include "collectors/collectors.h"
+#include "collectors/enrol_command.h"
+#include "collectors/enrol.h"
 #include "core/log.h"
+#include "core/quantity.h"
 #include "core/require.h"
 #include "core/supervisor.h"
 #include "core/version.h"
@@ -25,12 +28,18 @@ enum {
 	OPTION_DATA,
 	OPTION_CONFIG,
 	OPTION_SET,
-	OPTION_LOG_FORMAT
+	OPTION_LOG_FORMAT,
+	OPTION_ENROL,
+	OPTION_WAIT,
+	OPTION_NEW_KEY
 };
 
 struct arguments {
 	char *server, *server_key; /* as flags of the settings; NULL: not given */
 	const char *data, *config;
+	const char *enrol; /* a file; NULL: run */
+	uint64_t wait_ms;
+	bool wants_new_key;
 	const char *sets[SETS_MAX];
 	size_t sets_count;
 	unsigned verbosity;
@@ -47,6 +56,11 @@ static const struct argp_option options[] = {
 	{ "set", OPTION_SET, "SECTION.NAME=VALUE", 0, "a setting, above all other places of it",
 	    0 },
 	{ "log-format", OPTION_LOG_FORMAT, "logfmt|json|journal", 0, "of the log lines", 0 },
+	{ "enrol", OPTION_ENROL, "FILE", 0,
+	    "have this machine let in by an enrolment file (-: standard input), and end", 0 },
+	{ "wait", OPTION_WAIT, "DURATION", 0, "with --enrol: how long to wait for an approval", 0 },
+	{ "new-key", OPTION_NEW_KEY, NULL, 0,
+	    "with --enrol: put the key that is here aside, and make another", 0 },
 	{ "verbose", 'v', NULL, 0, "say more", 0 },
 	{ 0 },
 };
@@ -76,6 +90,16 @@ static error_t parse(int key, char *value, struct argp_state *state)
 	case OPTION_LOG_FORMAT:
 		if (!log_format_parse(value, &arguments->log_format))
 			argp_error(state, "`%s` is none of logfmt, json and journal", value);
+		return 0;
+	case OPTION_ENROL:
+		arguments->enrol = value;
+		return 0;
+	case OPTION_WAIT:
+		if (!quantity_parse(QUANTITY_DURATION, value, &arguments->wait_ms))
+			argp_error(state, "`%s` is no duration, such as 10m", value);
+		return 0;
+	case OPTION_NEW_KEY:
+		arguments->wants_new_key = true;
 		return 0;
 	case 'v':
 		arguments->verbosity++;
@@ -163,15 +187,51 @@ static void save_memory(void)
 	(void)mallopt(M_TRIM_THRESHOLD, 64 * 1024);
 }
 
-int main(int argc, char **argv)
+static int run(const char *data, const struct settings *settings)
 {
 	const struct role *const roles[] = { &agent_role, NULL };
-	struct arguments arguments = { .log_format = LOG_LOGFMT };
-	struct supervisor_options run = { .roles = roles };
+	const struct supervisor_options chosen = { .roles = roles,
+		.data = data,
+		.settings = settings };
 	struct supervisor *supervisor = NULL;
-	struct settings *settings;
+	enum status status = enrol_at_start(data, "");
+
+	/* Started again and again, it would be the same: a person has to do something. */
+	if (status == STATUS_DENIED || status == STATUS_NOT_FOUND || status == STATUS_INVALID)
+		return BAD_CONFIGURATION;
+	if (status == STATUS_OK)
+		status = supervisor_start(&chosen, &supervisor);
+	if (status == STATUS_OK)
+		status = supervisor_run(supervisor);
+	supervisor_free(supervisor);
+	return status_exit_code(status);
+}
+
+static int load_and_run(const struct arguments *arguments, const char *data)
+{
+	struct settings *settings = load(arguments);
+	int exit_code = settings == NULL ? BAD_CONFIGURATION : run(data, settings);
+
+	settings_free(settings);
+	return exit_code;
+}
+
+static int enrol_by(const struct arguments *arguments, const char *data)
+{
+	const struct enrol_command command = { .program = "fettle-agent",
+		.data = data,
+		.path = arguments->enrol,
+		.wait_ms = arguments->wait_ms,
+		.wants_new_key = arguments->wants_new_key };
+
+	return enrol_command(&command);
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = { .log_format = LOG_LOGFMT };
 	char *data;
-	enum status status;
+	int exit_code;
 
 	save_memory();
 	argp_program_version = "fettle-agent " FETTLE_VERSION;
@@ -179,19 +239,13 @@ int main(int argc, char **argv)
 	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments) != 0)
 		return BAD_USAGE;
 	log_configure(arguments.verbosity > 0 ? LOG_DEBUG : LOG_INFO, arguments.log_format);
-	settings = load(&arguments);
-	if (settings == NULL)
-		return BAD_CONFIGURATION;
 	data = arguments.data != NULL ? text_copy(arguments.data) : default_data();
-	run.data = data;
-	run.settings = settings;
-	status = supervisor_start(&run, &supervisor);
-	if (status == STATUS_OK)
-		status = supervisor_run(supervisor);
-	supervisor_free(supervisor);
-	settings_free(settings);
+	if (arguments.enrol != NULL)
+		exit_code = enrol_by(&arguments, data);
+	else
+		exit_code = load_and_run(&arguments, data);
 	free(data);
 	free(arguments.server);
 	free(arguments.server_key);
-	return status_exit_code(status);
+	return exit_code;
 }

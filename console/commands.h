@@ -36,6 +36,14 @@ int log_dump_run(const struct console *console, int argc, char **argv);
 int data_verify_run(const struct console *console, int argc, char **argv);
 int data_backup_run(const struct console *console, int argc, char **argv);
 int data_restore_run(const struct console *console, int argc, char **argv);
+int agents_list_run(const struct console *console, int argc, char **argv);
+int agents_approve_run(const struct console *console, int argc, char **argv);
+int agents_revoke_run(const struct console *console, int argc, char **argv);
+int agents_rotate_run(const struct console *console, int argc, char **argv);
+int agent_enrol_run(const struct console *console, int argc, char **argv);
+int enrolment_list_run(const struct console *console, int argc, char **argv);
+int enrolment_create_run(const struct console *console, int argc, char **argv);
+int enrolment_revoke_run(const struct console *console, int argc, char **argv);
 int collectors_run(const struct console *console, int argc, char **argv);
 int serve_run(const struct console *console, int argc, char **argv);
 int scan_run(const struct console *console, int argc, char **argv);
@@ -48,6 +56,7 @@ int siem_test_run(const struct console *console, int argc, char **argv);
 int webhook_list_run(const struct console *console, int argc, char **argv);
 int webhook_test_run(const struct console *console, int argc, char **argv);
 int webhook_dead_run(const struct console *console, int argc, char **argv);
+int agents_admit_run(const struct console *console, int argc, char **argv);
 int completion_run(const struct console *console, int argc, char **argv);
 int settings_page_run(const struct console *console, int argc, char **argv);
 
@@ -65,5 +74,11 @@ extern const struct argp_option changes_options[];
 extern const struct argp_option results_options[];
 extern const struct argp_option policy_check_options[];
 extern const struct argp_option log_dump_options[];
+extern const struct argp_option agents_admit_options[];
+extern const struct argp_option agents_options[];
+extern const struct argp_option agents_decide_options[];
+extern const struct argp_option agents_rotate_options[];
+extern const struct argp_option agent_enrol_options[];
+extern const struct argp_option enrolment_create_options[];
 
 #endif

@@ -101,34 +101,41 @@ static Fettle__ControlReply *receive_reply(int fd, struct arena *arena)
 	         : NULL;
 }
 
-enum status control_send(const char *data, const Fettle__ControlRequest *request, uint64_t *written)
+enum status control_ask(const char *data, const Fettle__ControlRequest *request,
+    struct arena *arena, Fettle__ControlReply **out)
 {
 	char *path = text_format("%s/control.sock", data);
 	size_t size = protobuf_c_message_get_packed_size(&request->base);
 	struct buffer message = { 0 };
-	struct arena arena = { 0 };
 	Fettle__ControlReply *reply = NULL;
-	enum status status = STATUS_OK;
+	enum status status;
 	int fd = dial(path);
 
 	buffer_append_u32(&message, (uint32_t)size);
 	record_pack(&message, &request->base);
 	if (fd >= 0 && send_all(fd, buffer_bytes(&message)))
-		reply = receive_reply(fd, &arena);
-	if (reply == NULL) {
-		status = report(path, errno);
-	} else {
-		status = (enum status)reply->status;
-		*written = reply->written;
-	}
+		reply = receive_reply(fd, arena);
+	status = reply == NULL ? report(path, errno) : (enum status)reply->status;
 	if (reply != NULL && status != STATUS_OK)
 		fprintf(stderr, "fettle: the log refused: %s\n",
 		    reply->message == NULL ? status_text(status) : reply->message);
 	if (fd >= 0)
 		close(fd);
 	buffer_fini(&message);
-	arena_fini(&arena);
 	free(path);
+	*out = reply;
+	return status;
+}
+
+enum status control_send(const char *data, const Fettle__ControlRequest *request, uint64_t *written)
+{
+	struct arena arena = { 0 };
+	Fettle__ControlReply *reply;
+	enum status status = control_ask(data, request, &arena, &reply);
+
+	if (reply != NULL)
+		*written = reply->written;
+	arena_fini(&arena);
 	return status;
 }
 

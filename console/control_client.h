@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "core/bytes.h"
 #include "core/status.h"
 #include "proto/control.pb-c.h"
 
@@ -17,6 +18,10 @@
  */
 NODISCARD enum status control_send(const char *data, const Fettle__ControlRequest *request,
     uint64_t *written);
+
+/* The same, and what was answered, in ARENA; it may hold a secret. */
+NODISCARD enum status control_ask(const char *data, const Fettle__ControlRequest *request,
+    struct arena *arena, Fettle__ControlReply **out);
 
 /* Whether a log runs on the data directory DATA in this moment. */
 bool control_is_running(const char *data);

@@ -11,6 +11,7 @@
 #include "brokers/log/dump.h"
 #include "brokers/roles.h"
 #include "collectors/agent.h"
+#include "collectors/identity.h"
 #include "collectors/collectors.h"
 #include "console/commands.h"
 #include "console/control_client.h"
@@ -199,13 +200,13 @@ static enum status find_asset(struct scan *scan)
 {
 	char *keys = text_format("%s/keys", scan->service.console->paths.data);
 	struct key_pair pair;
-	uint8_t key[SOCKET_KEY_SIZE], agent[HASH_SIZE];
+	uint8_t agent[HASH_SIZE];
 	enum status status = keys_load(keys, "agent", &pair);
 
-	if (status == STATUS_OK && socket_key_decode(pair.public_key, key)) {
-		keys_agent_id(key, agent);
+	if (status == STATUS_OK)
+		status = identity_agent_id(keys, pair.public_key, agent);
+	if (status == STATUS_OK)
 		asset_id_of_agent(agent, scan->summary.asset);
-	}
 	free(keys);
 	return status;
 }
@@ -213,8 +214,10 @@ static enum status find_asset(struct scan *scan)
 static int run(struct scan *scan, const struct supervisor_options *options)
 {
 	struct service *service = &scan->service;
-	enum status status = find_asset(scan);
+	enum status status = service_settle_agent(service);
 
+	if (status == STATUS_OK)
+		status = find_asset(scan);
 	if (status == STATUS_OK)
 		status = supervisor_start(options, &service->supervisor);
 	if (status == STATUS_OK)
@@ -251,7 +254,8 @@ int scan_run(const struct console *console, int argc, char **argv)
 	/* Nobody else is to connect, a `serve` elsewhere keeps its port, and who looks changes
 	 * nothing. */
 	const char *const flags[] = { "gateway.listen=tcp://127.0.0.1:*",
-		"inventory.announce_after=100ms", "agent.helper=later", NULL };
+		"gateway.enrolment=", "inventory.announce_after=100ms", "agent.helper=later",
+		NULL };
 	struct scan scan = { .started_ms = clock_monotonic_ms(),
 		.since_ms = clock_wall_ms(),
 		.shows_progress = isatty(STDERR_FILENO) && !console->is_quiet };

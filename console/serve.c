@@ -51,7 +51,9 @@ static enum status serve(struct service *service, const struct supervisor_option
 	enum status status;
 
 	serve_tally_take(&before, service->console->paths.data);
-	status = run(service, options, greet);
+	status = service_settle_agent(service);
+	if (status == STATUS_OK)
+		status = run(service, options, greet);
 	if (status == STATUS_OK)
 		serve_page(service->console, service->settings, &before);
 	return status;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "collectors/identity.h"
 #include "console/configuration.h"
 #include "core/log.h"
 
@@ -55,6 +56,16 @@ int service_load(struct service *service, const struct console *console, const c
 	}
 	yaml_errors_fini(&errors);
 	return code;
+}
+
+enum status service_settle_agent(const struct service *service)
+{
+	const char *data = service->console->paths.data;
+	bool was_copied;
+	enum status status = identity_settle(data, "", &was_copied);
+
+	/* A server's own agent needs no enrolment. */
+	return status == STATUS_OK && was_copied ? identity_enrolled(data) : status;
 }
 
 enum status service_publish(struct service *service)

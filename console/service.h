@@ -24,6 +24,11 @@ struct service {
  */
 int service_load(struct service *service, const struct console *console, const char *const *flags,
     bool wants_content);
+/*
+ * Before the log lets this machine's own agent in: where the data directory was copied from another
+ * machine, that one's key and spool are put aside.  As identity_settle.
+ */
+NODISCARD enum status service_settle_agent(const struct service *service);
 /* Writes the policies to the running log.  Says so where it cannot. */
 enum status service_publish(struct service *service);
 /* SIGHUP: reads the policies anew; keeps those in force where any is broken. */

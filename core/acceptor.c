@@ -257,6 +257,27 @@ static void take_frame(struct acceptor *acceptor, const struct bytes *parts, siz
 		acceptor_mark(&session->peer);
 }
 
+/* True where the header names no agent: then the gateway itself speaks. */
+static bool is_of_gateway(const struct acceptor *acceptor, const struct bytes *parts, size_t count)
+{
+	static const uint8_t nobody[AGENT_ID_SIZE];
+
+	return acceptor->options.on_gateway != NULL && acceptor->options.is_relayed && count == 3
+	    && bytes_start_with(parts[1], BYTES_OF(nobody));
+}
+
+static void take_of_gateway(struct acceptor *acceptor, const struct bytes *parts, size_t count)
+{
+	struct buffer reply = { 0 };
+	struct route route;
+
+	if (route_of(parts, count, &route))
+		acceptor->options.on_gateway(acceptor->options.host, parts[count - 1], &reply);
+	if (reply.size > 0)
+		(void)send_on(acceptor, &route, buffer_bytes(&reply));
+	buffer_fini(&reply);
+}
+
 static void on_message(void *data, const struct bytes *parts, size_t count, const char *user)
 {
 	struct acceptor *acceptor = data;
@@ -265,6 +286,10 @@ static void on_message(void *data, const struct bytes *parts, size_t count, cons
 
 	if (acceptor->options.door != NULL && !peers_admit(acceptor->options.door, user))
 		return; /* its key was taken out of the lists since it connected */
+	if (is_of_gateway(acceptor, parts, count)) {
+		take_of_gateway(acceptor, parts, count);
+		return;
+	}
 	arena_reset(&acceptor->arena);
 	frame = link_decode(parts[count - 1], &acceptor->arena);
 	if (count < 2 || frame == NULL || !route_of(parts, count, &route)) {

@@ -50,6 +50,11 @@ struct acceptor_options {
 	    Fettle__Welcome *welcome, struct arena *arena, void **data, const char **reason);
 	/* The session of PEER ends; its data may be freed.  May be NULL. */
 	void (*on_gone)(void *host, struct acceptor_peer *peer);
+	/*
+	 * A message of the gateway's own, whose header bears no agent: what is written to REPLY, if
+	 * anything, goes back by the same way.  NULL: there are none.
+	 */
+	void (*on_gateway)(void *host, struct bytes message, struct buffer *reply);
 	/* With `transmit` left NULL; `self` is the struct acceptor_peer. */
 	struct link_operations operations;
 	void *host;

@@ -23,7 +23,7 @@ struct dialler_options {
 	 * Several that lead to the same other side: which comes first is drawn from the public key,
 	 * so that many dialers spread over them; who finds one silent or gone goes on to the next.
 	 */
-	char *const *endpoints;
+	const char *const *endpoints;
 	size_t endpoints_count;
 	const char *server_key, *public_key, *secret_key; /* CURVE; NULL: none (inproc) */
 	/*

@@ -80,9 +80,19 @@ void hash_keyed(struct bytes key, struct bytes bytes, uint8_t out[HASH_KEYED_SIZ
 	sodium_memzero(&state, sizeof(state));
 }
 
+void hash_long(struct bytes bytes, uint8_t out[HASH_LONG_SIZE])
+{
+	crypto_generichash(out, HASH_LONG_SIZE, bytes.data, bytes.size, NULL, 0);
+}
+
 void hash_sha256(struct bytes bytes, uint8_t out[HASH_SHA256_SIZE])
 {
 	crypto_hash_sha256(out, bytes.data, bytes.size);
+}
+
+bool hash_is_same_secret(const uint8_t *a, const uint8_t *b, size_t size)
+{
+	return sodium_memcmp(a, b, size) == 0;
 }
 
 void hash_random(uint8_t *out, size_t size)

@@ -28,9 +28,18 @@ enum { HASH_KEYED_SIZE = 32 };
 /* HMAC-SHA-256 (RFC 2104) by libsodium, at a quarter of the speed that others have. */
 void hash_keyed(struct bytes key, struct bytes bytes, uint8_t out[HASH_KEYED_SIZE]);
 
+enum { HASH_LONG_SIZE = 32 };
+
+/* BLAKE2b-256, where what one party hashes stands for what others hold. */
+void hash_long(struct bytes bytes, uint8_t out[HASH_LONG_SIZE]);
+
 enum { HASH_SHA256_SIZE = 32 };
 /* SHA-256 (FIPS 180-4): only where a format outside of here asks for it. */
 void hash_sha256(struct bytes bytes, uint8_t out[HASH_SHA256_SIZE]);
+
+/* Whether two secrets of SIZE bytes are the same, in a time that does not tell where they differ.
+ */
+bool hash_is_same_secret(const uint8_t *a, const uint8_t *b, size_t size);
 
 /* Random bytes for identifiers and challenges. */
 void hash_random(uint8_t *out, size_t size);

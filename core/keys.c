@@ -27,7 +27,7 @@ static enum status report(const char *path, enum status status, const char *what
  * One line of text; what has no room in OUT is not cut short but reads as nothing, which is no key.
  * NOT_FOUND is not logged: the caller may want to make the file.
  */
-static enum status read_line(const char *path, char *out, size_t size)
+enum status keys_read_line(const char *path, char *out, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char line[256];
@@ -52,7 +52,7 @@ static enum status read_line(const char *path, char *out, size_t size)
 }
 
 /* A name is on the disk once its directory is. */
-static enum status sync_directory(const char *path)
+enum status keys_sync_directory(const char *path)
 {
 	char *copy = text_copy(path);
 	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -80,7 +80,7 @@ static enum status write_line(const char *path, mode_t mode, const char *line)
 	if (fd >= 0)
 		close(fd);
 	free(fresh);
-	return status == STATUS_OK ? sync_directory(path) : status;
+	return status == STATUS_OK ? keys_sync_directory(path) : status;
 }
 
 static enum status make_directory(const char *directory)
@@ -128,7 +128,7 @@ static enum status check_key(const char *path, const char *text)
 static enum status load_public_beside(const char *path, struct key_pair *pair)
 {
 	char kept[SOCKET_KEY_TEXT];
-	enum status status = read_line(path, kept, sizeof(kept));
+	enum status status = keys_read_line(path, kept, sizeof(kept));
 
 	if (!socket_key_public(pair->secret_key, pair->public_key))
 		return report(path, STATUS_CORRUPT, "no public key follows from the secret one");
@@ -145,7 +145,7 @@ enum status keys_load(const char *directory, const char *name, struct key_pair *
 {
 	char *secret_path = text_format("%s/%s.key", directory, name);
 	char *public_path = text_format("%s/%s.pub", directory, name);
-	enum status status = read_line(secret_path, out->secret_key, SOCKET_KEY_TEXT);
+	enum status status = keys_read_line(secret_path, out->secret_key, SOCKET_KEY_TEXT);
 
 	if (status == STATUS_NOT_FOUND)
 		status = make_pair(directory, secret_path, public_path, out);
@@ -160,13 +160,13 @@ enum status keys_load(const char *directory, const char *name, struct key_pair *
 
 enum status keys_load_public(const char *path, char out[SOCKET_KEY_TEXT])
 {
-	enum status status = read_line(path, out, SOCKET_KEY_TEXT);
+	enum status status = keys_read_line(path, out, SOCKET_KEY_TEXT);
 
 	if (status == STATUS_NOT_FOUND)
 		return report(path, status,
-		    "the server's public key is not here; copy "
-		    "keys/server.pub from the server's data directory to "
-		    "this file");
+		    "the server's public key is not here: this machine has not been enrolled; "
+		    "`fettle-agent --enrol FILE` does that, by a file that `fettle "
+		    "enrolment create` makes on the server");
 	return status == STATUS_OK ? check_key(path, out) : status;
 }
 
@@ -179,7 +179,7 @@ enum status keys_secret(const char *directory, const char *name, uint8_t out[32]
 {
 	char *path = text_format("%s/%s.secret", directory, name);
 	char text[65];
-	enum status status = read_line(path, text, sizeof(text));
+	enum status status = keys_read_line(path, text, sizeof(text));
 
 	if (status == STATUS_NOT_FOUND) {
 		hash_random(out, 32);
@@ -194,4 +194,13 @@ enum status keys_secret(const char *directory, const char *name, uint8_t out[32]
 	}
 	free(path);
 	return status;
+}
+
+enum status keys_write_line(const char *path, unsigned mode, const char *line)
+{
+	char *copy = text_copy(path);
+	enum status status = make_directory(dirname(copy));
+
+	free(copy);
+	return status == STATUS_OK ? write_line(path, (mode_t)mode, line) : status;
 }

@@ -29,4 +29,14 @@ void keys_agent_id(const uint8_t public_key[SOCKET_KEY_SIZE], uint8_t out[HASH_S
 /* 32 random bytes kept in DIRECTORY/NAME.secret (0600), made at the first call.  As keys_load. */
 NODISCARD enum status keys_secret(const char *directory, const char *name, uint8_t out[32]);
 
+/*
+ * One line of text, for what stands beside keys: read without its end, "" where it has no room in
+ * OUT (NOT_FOUND is not logged, all else is); written whole and synced under its name, or not at
+ * all, making directories on the way.
+ */
+NODISCARD enum status keys_read_line(const char *path, char *out, size_t size);
+NODISCARD enum status keys_write_line(const char *path, unsigned mode, const char *line);
+/* A name that was made, moved or removed is so on the disk. */
+NODISCARD enum status keys_sync_directory(const char *path_in_it);
+
 #endif

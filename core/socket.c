@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <zmq.h>
 
 #include "core/log.h"
@@ -39,7 +40,9 @@ struct socket {
 	struct sockets *sockets;
 	void *zmq;
 	uv_poll_t poll;
-	bool is_closing, is_paused;
+	bool is_closing, is_paused, faces_strangers;
+	int source; /* see socket_source */
+	const char *peer_address;
 	void (*on_message)(void *data, const struct bytes *parts, size_t count, const char *user);
 	void (*on_connection)(void *data, bool is_connected);
 	void *data;
@@ -175,6 +178,14 @@ static const char *user_of(zmq_msg_t *payload)
 	return user == NULL ? "" : user;
 }
 
+/* No protocol of ours has messages of so many parts: a stranger who sends them is not heard again.
+ */
+static void refuse_excess(const struct socket *socket)
+{
+	if (socket->faces_strangers)
+		socket_disconnect(socket->source);
+}
+
 static bool receive_one(struct socket *socket)
 {
 	zmq_msg_t messages[SOCKET_PARTS_MAX];
@@ -189,8 +200,14 @@ static bool receive_one(struct socket *socket)
 		return false;
 	for (size_t i = 0; i < count; i++)
 		parts[i] = BYTES(zmq_msg_data(&messages[i]), zmq_msg_size(&messages[i]));
+	socket->source = zmq_msg_get(&messages[count - 1], ZMQ_SRCFD);
+	socket->peer_address = zmq_msg_gets(&messages[count - 1], "Peer-Address");
 	if (is_whole)
 		socket->on_message(socket->data, parts, count, user_of(&messages[count - 1]));
+	else
+		refuse_excess(socket);
+	socket->source = -1;
+	socket->peer_address = NULL;
 	close_parts(messages, count);
 	return true;
 }
@@ -330,6 +347,16 @@ static bool set_text(void *zmq, int option, const char *value)
 	return zmq_setsockopt(zmq, option, value, strlen(value)) == 0;
 }
 
+/* Read back: a build that does not honour it may still take it. */
+static bool enforce_domain(void *zmq)
+{
+	int value = 0;
+	size_t size = sizeof(value);
+
+	return set_int(zmq, ZAP_ENFORCE_DOMAIN, 1)
+	    && zmq_getsockopt(zmq, ZAP_ENFORCE_DOMAIN, &value, &size) == 0 && value == 1;
+}
+
 static bool set_curve(void *zmq, const struct socket_options *options)
 {
 	if (options->is_curve_server)
@@ -337,7 +364,7 @@ static bool set_curve(void *zmq, const struct socket_options *options)
 		    && set_text(zmq, ZMQ_CURVE_SECRETKEY, options->secret_key)
 		    && set_text(zmq, ZMQ_ZAP_DOMAIN,
 			options->domain == NULL ? "fettle" : options->domain)
-		    && set_int(zmq, ZAP_ENFORCE_DOMAIN, 1);
+		    && enforce_domain(zmq);
 	if (options->server_key == NULL)
 		return true;
 	return set_text(zmq, ZMQ_CURVE_SERVERKEY, options->server_key)
@@ -529,6 +556,8 @@ enum status socket_open(struct sockets *sockets, const struct socket_options *op
 	socket->sockets = sockets;
 	socket->on_message = options->on_message;
 	socket->data = options->data;
+	socket->faces_strangers = options->faces_strangers;
+	socket->source = -1;
 	socket->zmq = zmq_socket(sockets->context, zmq_types[options->type]);
 	if (socket->zmq == NULL || !set_options(socket->zmq, options)) {
 		log_write(LOG_ERROR, "socket", LOG_FIELDS(LOG_TEXT("endpoint", options->endpoint)),
@@ -565,9 +594,31 @@ void socket_pause(struct socket *socket, bool is_paused)
 		uv_idle_start(&socket->sockets->idle, on_idle);
 }
 
+bool socket_has_input(const struct socket *socket)
+{
+	return has_input(socket);
+}
+
 const char *socket_endpoint(const struct socket *socket)
 {
 	return socket->endpoint;
+}
+
+int socket_source(const struct socket *socket)
+{
+	return socket->source;
+}
+
+const char *socket_peer_address(const struct socket *socket)
+{
+	return socket->peer_address == NULL ? "" : socket->peer_address;
+}
+
+/* libzmq owns the descriptor and finds its end; what is none any more, or no socket, is let be. */
+void socket_disconnect(int source)
+{
+	if (source >= 0)
+		(void)shutdown(source, SHUT_RDWR);
 }
 
 /* ---- sending ---- */

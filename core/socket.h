@@ -87,6 +87,17 @@ void socket_close(struct socket *socket); /* NULL is fine; safe within on_messag
 /* A paused socket hands over nothing: its peers' messages wait, and then their senders. */
 void socket_pause(struct socket *socket, bool is_paused);
 
+/* Whether messages wait that it may hand over: never of a paused one. */
+bool socket_has_input(const struct socket *socket);
+
+/* Within on_message: the descriptor of the connection that it came by; -1: of none. */
+int socket_source(const struct socket *socket);
+/* Ends that connection; its peer may dial again.  -1 is fine. */
+void socket_disconnect(int source);
+
+/* Within on_message: the address of the peer, without its port; "" by inproc. */
+const char *socket_peer_address(const struct socket *socket);
+
 /* The address bound to, with the port that the system chose for tcp://…:0 or :*. */
 const char *socket_endpoint(const struct socket *socket);
 

@@ -78,7 +78,7 @@ NODISCARD enum status spool_ledger_count(struct spool *spool, uint64_t *out);
 /* Forgets the facts of BUCKETS, as spool_ledger_forget does. */
 NODISCARD enum status spool_ledger_forget_buckets(struct spool *spool,
     const struct digest_set *buckets);
-/* How often facts were forgotten since the spool was opened. */
+/* How often facts were forgotten, or evicted, since the spool was opened. */
 uint64_t spool_forgotten(const struct spool *spool);
 const struct digest *spool_digest(const struct spool *spool);
 /*
@@ -86,8 +86,6 @@ const struct digest *spool_digest(const struct spool *spool);
  * completed.  As spool_commit.
  */
 NODISCARD enum status spool_resync(struct spool *spool, const struct digest_set *buckets);
-/* False once a digest was appended that completes what was asked for. */
-NODISCARD enum status spool_is_resyncing(struct spool *spool, bool *out);
 /*
  * Appends the digest's mark to every lane; the buckets WITH_BUCKETS.  IS_COMPLETE: whatever there
  * is was looked at since facts were last forgotten, so what the server has of the buckets asked for

@@ -66,6 +66,7 @@ static void on_written(uv_write_t *write, int status)
 	struct reply *reply = (struct reply *)write;
 
 	(void)status; /* a caller that has gone needs no answer */
+	explicit_bzero(reply->bytes.data, reply->bytes.size); /* it may hold a secret */
 	buffer_fini(&reply->bytes);
 	free(reply);
 }

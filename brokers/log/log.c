@@ -8,9 +8,13 @@
  * again.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "brokers/log/control.h"
+#include "brokers/log/orders.h"
+#include "brokers/log/own_agent.h"
 #include "brokers/log/store.h"
+#include "brokers/rate.h"
 #include "brokers/roles.h"
 #include "core/acceptor.h"
 #include "core/clock.h"
@@ -113,6 +117,8 @@ struct log_role {
 	uint64_t woken[SUBLOG_END]; /* head that the readers were told last */
 	size_t pending_records, pending_bytes;
 	uint64_t pending_since_ms;
+	struct orders_answer answer; /* to the last order */
+	struct rate *enrolments;     /* how often machines may ask to be let in */
 	bool has_failed;
 };
 
@@ -171,8 +177,12 @@ static void on_acked(void *self, uint32_t flow, uint64_t committed)
 	struct acceptor_peer *peer = self;
 	struct log_role *role = acceptor_host(peer->acceptor);
 	const struct session *session = peer->data;
-	struct read_ack *ack = arena_take(&role->arena, sizeof(*ack));
+	struct read_ack *ack;
 
+	/* Gateways read it anew whenever they start, and it is kept whoever has read it. */
+	if (flow == SUBLOG_MEMBER)
+		return;
+	ack = arena_take(&role->arena, sizeof(*ack));
 	ack->is_command = peer->acceptor == role->agents;
 	memcpy(ack->agent, session->writer, sizeof(ack->agent));
 	memcpy(ack->reader, peer->identity, peer->identity_size);
@@ -509,6 +519,7 @@ static enum status describe_lanes(struct log_role *role, const uint8_t agent[16]
 struct greeting {
 	struct bytes agent;
 	const Fettle__Hello *hello;
+	bool is_admitted, has_next_admitted; /* the agent; the key that it offers */
 	struct log_greeting outcome;
 };
 
@@ -517,19 +528,29 @@ static enum status shut_out(struct log_role *role, const struct greeting *greeti
 {
 	char name[2 * AGENT_ID_SIZE + 1];
 
-	(void)role;
 	bytes_to_hex(greeting->agent, name);
 	log_write(LOG_WARN, "agent-cloned", LOG_FIELDS(LOG_TEXT("agent", name)),
 	    "two machines speak with the key of this agent, in turn; it is not let in");
-	return STATUS_OK;
+	return log_members_quarantine(role->store, greeting->agent.data,
+	    "two machines speak with its key, in turn", clock_wall_ms());
 }
 
 static enum status write_greeting(struct log_role *role, void *data)
 {
 	struct greeting *greeting = data;
-	enum status status = log_store_hello(role->store, greeting->agent.data, greeting->hello,
-	    clock_wall_ms(), &greeting->outcome);
+	const Fettle__Hello *hello = greeting->hello;
+	uint64_t now_ms = clock_wall_ms();
+	/* The gateway has let it in; but that may have been before it was shut out. */
+	enum status status = log_members_is_admitted(role->store, greeting->agent.data, now_ms,
+	    &greeting->is_admitted);
 
+	if (status == STATUS_OK && greeting->is_admitted && hello->has_next_key)
+		status = log_members_rotate(role->store, greeting->agent.data,
+		    record_bytes(hello->next_key), now_ms, &greeting->has_next_admitted);
+	if (status != STATUS_OK || !greeting->is_admitted)
+		return status;
+	status = log_store_hello(role->store, greeting->agent.data, hello, now_ms,
+	    &greeting->outcome);
 	return status == STATUS_OK && greeting->outcome.verdict == HELLO_CLONE
 	         ? shut_out(role, greeting)
 	         : status;
@@ -574,8 +595,11 @@ static enum status on_agent_hello(void *host, struct bytes identity, const Fettl
 		flush(role);
 	greeting.outcome.is_here = acceptor_find(role->agents, identity) != NULL;
 	status = transact(role, write_greeting, &greeting);
-	if (status == STATUS_OK && greeting.outcome.verdict >= HELLO_SUPERSEDED)
-		wake_readers(role);
+	if (status == STATUS_OK && !greeting.is_admitted) {
+		*reason = "this agent is not admitted";
+		return STATUS_DENIED;
+	}
+	wake_readers(role);
 	if (status == STATUS_OK && greeting.outcome.verdict == HELLO_CLONE) {
 		*reason = "two machines speak with this key";
 		return STATUS_REJECT;
@@ -596,6 +620,9 @@ static enum status on_agent_hello(void *host, struct bytes identity, const Fettl
 	RECORD_SET(welcome, generation, log_store_generation(role->store));
 	RECORD_SET(welcome, server_ms, clock_wall_ms());
 	welcome->credit = link_new_credit(arena, grant_now(role));
+	if (greeting.has_next_admitted)
+		RECORD_SET_BYTES(welcome, next_key,
+		    arena_bytes(arena, record_bytes(hello->next_key)));
 	command = link_new_flow(arena, LANE_END);
 	RECORD_SET(command, head, head);
 	welcome->sends = arena_take(arena, sizeof(*welcome->sends));
@@ -609,7 +636,7 @@ static enum status on_agent_hello(void *host, struct bytes identity, const Fettl
 
 static bool is_readable_flow(uint32_t flow)
 {
-	return flow == SUBLOG_INTENT || flow == SUBLOG_NOTICE
+	return flow == SUBLOG_INTENT || flow == SUBLOG_NOTICE || flow == SUBLOG_MEMBER
 	    || (flow >= SUBLOG_FIRST && flow < SUBLOG_END);
 }
 
@@ -695,6 +722,86 @@ static const struct link_operations operations = {
 	.on_data = on_data,
 };
 
+/* ---- what gateways say ---- */
+
+/* A whole site may enrol from behind one address. */
+static const struct rate_options enrolments = {
+	.per_second = 50, .burst = 200, .address_per_second = 5, .address_burst = 50
+};
+
+struct told {
+	const Fettle__EnrolRelay *relay;
+	Fettle__EnrolReply reply;
+	uint8_t agent[AGENT_ID_SIZE];
+};
+
+static enum status write_told(struct log_role *role, void *data)
+{
+	struct told *told = data;
+	const Fettle__EnrolRelay *relay = told->relay;
+
+	if (relay->has_request)
+		return log_enrolments_ask(role->store, relay, clock_wall_ms(), &told->reply,
+		    told->agent);
+	return relay->key.len == SOCKET_KEY_SIZE
+	         ? log_members_connected(role->store, relay->key.data, clock_wall_ms())
+	         : STATUS_OK;
+}
+
+static bool is_too_often(struct log_role *role, struct told *told)
+{
+	const char *address = told->relay->address == NULL ? "" : told->relay->address;
+	uint64_t wait_ms = rate_take(role->enrolments, address, clock_monotonic_ms());
+
+	if (wait_ms == 0)
+		return false;
+	RECORD_SET(&told->reply, outcome, FETTLE__ENROL_OUTCOME__ENROL_OUTCOME_BUSY);
+	RECORD_SET(&told->reply, retry_ms, wait_ms + clock_jitter_ms(1000));
+	told->reply.reason = RECORD_TEXT("too many machines ask at once");
+	return true;
+}
+
+/* A machine wants to be let in; or, without a request, a key was connected with. */
+static void on_gateway(void *host, struct bytes message, struct buffer *reply)
+{
+	struct log_role *role = host;
+	struct arena arena = { 0 };
+	struct told told = { .relay = record_unpack(&fettle__enrol_relay__descriptor, message,
+				 &arena),
+		.reply = FETTLE__ENROL_REPLY__INIT };
+	enum status status = STATUS_OK;
+
+	if (told.relay != NULL && !role->has_failed
+	    && !(told.relay->has_request && is_too_often(role, &told))) {
+		flush(role);
+		status = transact(role, write_told, &told);
+		if (status != STATUS_OK)
+			fail(role, status);
+		wake_readers(role);
+	}
+	if (told.relay != NULL && told.relay->has_request && status == STATUS_OK)
+		record_pack(reply, &told.reply.base);
+	arena_fini(&arena);
+}
+
+/* ---- this machine's own agent ---- */
+
+static enum status write_own_agent(struct log_role *role, void *data)
+{
+	return own_agent_admit(role->store, data, clock_wall_ms());
+}
+
+/* One machine alone needs no enrolment: whoever has its data directory has both keys. */
+static enum status admit_own_agent(struct log_role *role, const struct role_endpoints *endpoints)
+{
+	uint8_t key[SOCKET_KEY_SIZE];
+	enum status status = own_agent_key(role->host->data, endpoints->log_agents != NULL, key);
+
+	if (status == STATUS_OK)
+		status = transact(role, write_own_agent, key);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
 /* ---- intent ---- */
 
 struct intent {
@@ -724,6 +831,87 @@ static enum status write_intent(struct log_role *role, void *data)
 	return status;
 }
 
+/* ---- orders ---- */
+
+struct ordered {
+	const Fettle__ControlRequest *request;
+	const struct control_principal *principal;
+};
+
+static void note_command(void *data, const struct log_command *command)
+{
+	struct log_role *role = data;
+	struct commanded *commanded = arena_take(&role->arena, sizeof(*commanded));
+
+	commanded->command = *command;
+	commanded->next = role->commanded;
+	role->commanded = commanded;
+}
+
+static enum status write_order(struct log_role *role, void *data)
+{
+	const struct ordered *ordered = data;
+
+	role->commanded = NULL;
+	return orders_execute(role->store, ordered->request, ordered->principal->name,
+	    clock_wall_ms(), note_command, role, &role->answer);
+}
+
+/* Those whom an order has shut out go at once; the gateway's list ends their connections. */
+static void drop_if_shut_out(struct log_role *role, struct bytes agent)
+{
+	struct acceptor_peer *peer = acceptor_find(role->agents, agent);
+	bool is_admitted;
+
+	if (peer == NULL)
+		return;
+	if (log_members_is_admitted(role->store, agent.data, clock_wall_ms(), &is_admitted)
+		== STATUS_OK
+	    && !is_admitted)
+		acceptor_drop(peer, "this agent is not admitted");
+	log_store_release(role->store);
+}
+
+static bool is_refusal(enum status status)
+{
+	return status == STATUS_INVALID || status == STATUS_NOT_FOUND || status == STATUS_DENIED;
+}
+
+static void answer_order(const struct orders_answer *answer, enum status status,
+    Fettle__ControlReply *reply)
+{
+	RECORD_SET(reply, status, (uint32_t)status);
+	reply->message = RECORD_TEXT(
+	    answer->message[0] != '\0' ? answer->message : status_text(status));
+	RECORD_SET(reply, written, status == STATUS_OK ? answer->written : 0);
+	if (status == STATUS_OK && answer->has_made) {
+		RECORD_SET_BYTES(reply, id, BYTES_OF(answer->made.id));
+		RECORD_SET_BYTES(reply, secret, BYTES_OF(answer->made.secret));
+	} else if (status == STATUS_OK && answer->has_id) {
+		RECORD_SET_BYTES(reply, id, BYTES_OF(answer->id));
+	}
+}
+
+static void on_order(struct log_role *role, const Fettle__ControlRequest *request,
+    const struct control_principal *principal, Fettle__ControlReply *reply)
+{
+	struct ordered ordered = { .request = request, .principal = principal };
+	enum status status = role->has_failed ? STATUS_CLOSED
+	                                      : transact(role, write_order, &ordered);
+
+	if (status != STATUS_OK && !is_refusal(status))
+		fail(role, status);
+	answer_order(&role->answer, status, reply);
+	if (status == STATUS_OK) {
+		wake_readers(role);
+		wake_agents(role);
+		for (size_t i = 0; request->member != NULL && i < request->member->n_agents; i++)
+			drop_if_shut_out(role, record_bytes(request->member->agents[i]));
+		pump(role);
+	}
+	forget_pending(role);
+}
+
 static void on_control(void *host, const Fettle__ControlRequest *request,
     const struct control_principal *principal, Fettle__ControlReply *reply)
 {
@@ -732,6 +920,11 @@ static void on_control(void *host, const Fettle__ControlRequest *request,
 	enum status status;
 
 	flush(role);
+	explicit_bzero(&role->answer, sizeof(role->answer));
+	if (orders_has(request)) {
+		on_order(role, request, principal, reply);
+		return;
+	}
 	status = role->has_failed ? STATUS_CLOSED : transact(role, write_intent, &intent);
 	if (status != STATUS_OK && status != STATUS_REJECT)
 		fail(role, status);
@@ -788,6 +981,7 @@ static void finish(void *self)
 	struct log_role *role = self;
 
 	log_store_close(role->store);
+	rate_free(role->enrolments);
 	arena_fini(&role->arena);
 	free(role);
 }
@@ -821,6 +1015,7 @@ static enum status open_acceptors(struct log_role *role, const struct role_endpo
 		.is_relayed = true,
 		.on_hello = on_agent_hello,
 		.on_gone = on_gone,
+		.on_gateway = on_gateway,
 		.operations = operations,
 		.host = role,
 		.pool = &role->uncommitted };
@@ -865,7 +1060,10 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 	uv_timer_init(host->loop, &role->retain);
 	uv_timer_init(host->loop, &role->commit_soon);
 	role->retain.data = role->commit_soon.data = role;
-	status = sockets_new(host->sockets, host->loop, on_round, role, &role->sockets);
+	role->enrolments = rate_new(&enrolments);
+	status = admit_own_agent(role, endpoints);
+	if (status == STATUS_OK)
+		status = sockets_new(host->sockets, host->loop, on_round, role, &role->sockets);
 	if (status == STATUS_OK)
 		status = open_acceptors(role, endpoints);
 	if (status == STATUS_OK)

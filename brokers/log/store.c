@@ -270,6 +270,11 @@ void log_store_release(struct log_store *store)
 	kv_abort(&store->read);
 }
 
+enum status log_store_txn(struct log_store *store, struct kv_txn **out)
+{
+	return reading(store, out);
+}
+
 /* ---- cursors and epochs ---- */
 
 enum status log_store_cursor(struct log_store *store, const uint8_t writer[16], uint32_t flow,
@@ -723,30 +728,51 @@ enum status log_store_intent(struct log_store *store, struct bytes record, const
 }
 
 /* The log is its own writer here: its uuid stands where an agent's or a person's id would. */
-enum status log_store_notice(struct log_store *store, Fettle__Notice *notice, uint64_t now_ms)
+static void pack_own(struct buffer *out, uint32_t kind, const ProtobufCMessage *body,
+    uint64_t now_ms)
 {
 	Fettle__Record record = FETTLE__RECORD__INIT;
 	Fettle__Envelope envelope = FETTLE__ENVELOPE__INIT;
-	Fettle__Stamp stamp;
-	struct buffer body = { 0 }, packed = { 0 };
+	struct buffer packed = { 0 };
 	uint8_t event_id[EVENT_ID_SIZE];
-	enum status status;
 
-	RECORD_SET(notice, at_ms, now_ms);
-	record_pack(&body, &notice->base);
+	record_pack(&packed, body);
 	hash_random(event_id, sizeof(event_id));
 	RECORD_SET_BYTES(&envelope, event_id, BYTES_OF(event_id));
-	RECORD_SET(&envelope, kind, FETTLE__KIND__KIND_NOTICE);
+	RECORD_SET(&envelope, kind, kind);
 	RECORD_SET(&envelope, schema, 1);
 	RECORD_SET(&envelope, wall_ms, now_ms);
 	record.envelope = &envelope;
-	RECORD_SET_BYTES(&record, body, buffer_bytes(&body));
-	record_pack(&packed, &record.base);
+	RECORD_SET_BYTES(&record, body, buffer_bytes(&packed));
+	record_pack(out, &record.base);
+	buffer_fini(&packed);
+}
+
+enum status log_store_say(struct log_store *store, uint32_t flow, uint32_t kind,
+    const ProtobufCMessage *body, uint64_t now_ms, uint64_t older, uint64_t *offset)
+{
+	Fettle__Stamp stamp;
+	struct buffer packed = { 0 };
+	enum status status = STATUS_OK;
+
+	if (older != 0)
+		status = kv_delete(store->write, TABLE_RECORD, record_key(store, flow, older));
+	pack_own(&packed, kind, body, now_ms);
 	fill_stamp(&stamp, log_store_uuid(store).data, now_ms);
-	status = append_record(store, SUBLOG_NOTICE, buffer_bytes(&packed), &stamp);
-	buffer_fini(&body);
+	if (status == STATUS_OK)
+		status = append_record(store, flow, buffer_bytes(&packed), &stamp);
+	*offset = store->now.head[flow];
 	buffer_fini(&packed);
 	return status;
+}
+
+enum status log_store_notice(struct log_store *store, Fettle__Notice *notice, uint64_t now_ms)
+{
+	uint64_t offset;
+
+	RECORD_SET(notice, at_ms, now_ms);
+	return log_store_say(store, SUBLOG_NOTICE, FETTLE__KIND__KIND_NOTICE, &notice->base, now_ms,
+	    0, &offset);
 }
 
 /* The next number of an agent's command stream. */

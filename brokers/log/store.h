@@ -10,6 +10,7 @@
 #define BROKERS_LOG_STORE_H
 
 #include "brokers/log/hello.h"
+#include "core/kv.h"
 #include "core/link.h"
 #include "core/record.h"
 #include "core/status.h"
@@ -31,6 +32,17 @@ void log_store_abort(struct log_store *store);
 uint64_t log_store_generation(const struct log_store *store);
 /* This store's uuid. */
 struct bytes log_store_uuid(const struct log_store *store);
+
+/* ---- for those who keep tables of their own in it (members.h) ---- */
+
+/* The write transaction, if there is one; else a read transaction, until log_store_release. */
+NODISCARD enum status log_store_txn(struct log_store *store, struct kv_txn **out);
+/*
+ * Appends a record of the log's own to FLOW, and, where OLDER is not 0, deletes the one of that
+ * offset, whose place it takes.  *offset is the new one's.  In a transaction.
+ */
+NODISCARD enum status log_store_say(struct log_store *store, uint32_t flow, uint32_t kind,
+    const ProtobufCMessage *body, uint64_t now_ms, uint64_t older, uint64_t *offset);
 
 /* ---- agents ---- */
 

@@ -10,6 +10,9 @@
  * command:     agent, number -> record with stamp
  * command_key: agent, key -> number
  * reader:      flow, name -> offset
+ * member:      key of an agent -> Member
+ * member_of:   agent, key -> nothing
+ * enrolment:   id -> Enrolment
  */
 #ifndef BROKERS_LOG_TABLES_H
 #define BROKERS_LOG_TABLES_H
@@ -24,10 +27,13 @@ enum log_table {
 	TABLE_COMMAND,
 	TABLE_COMMAND_KEY,
 	TABLE_READER,
+	TABLE_MEMBER,
+	TABLE_MEMBER_OF,
+	TABLE_ENROLMENT,
 };
 
 #define LOG_TABLE_NAMES \
 	"meta", "record", "head", "cursor", "agent", "intent_key", "command", "command_key", \
-	    "reader", NULL
+	    "reader", "member", "member_of", "enrolment", NULL
 
 #endif

@@ -123,16 +123,6 @@ enum status spool_resync(struct spool *spool, const struct digest_set *asked)
 	return status;
 }
 
-enum status spool_is_resyncing(struct spool *spool, bool *out)
-{
-	struct buffer note = { 0 };
-	enum status status = get_note(spool, &note);
-
-	*out = status == STATUS_OK && note.data[NOTE_TOLD] == 0;
-	buffer_fini(&note);
-	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-}
-
 /* ---- marks ---- */
 
 /* Of one digest in every lane the same; of a later one higher, byte by byte. */

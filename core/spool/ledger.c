@@ -64,6 +64,7 @@ enum status spool_ledger_untold(struct spool *spool, uint32_t kind, struct bytes
 	entry = record_unpack(&fettle__ledger_entry__descriptor, value, &spool->arena);
 	if (entry == NULL)
 		return STATUS_CORRUPT;
+	spool->forgotten += entry->revision == revision;
 	return entry->revision == revision ? remember(spool, key, unknown) : STATUS_OK;
 }
 

@@ -125,6 +125,27 @@ static enum status make_loss(struct bytes body, struct names *names, struct aren
 	return STATUS_OK;
 }
 
+static enum rank rank_of_health(const Fettle__HealthVerdict *verdict)
+{
+	if (verdict->is_over && verdict->what != FETTLE__HEALTH_WHAT__HEALTH_WHAT_ROLLED_BACK)
+		return RANK_INFO;
+	return verdict->what == FETTLE__HEALTH_WHAT__HEALTH_WHAT_CLONE ? RANK_HIGH : RANK_MEDIUM;
+}
+
+static enum status make_health(struct bytes body, struct names *names, struct arena *arena,
+    struct made *out)
+{
+	const Fettle__HealthVerdict *verdict = record_unpack(&fettle__health_verdict__descriptor,
+	    body, arena);
+
+	if (verdict == NULL)
+		return STATUS_REJECT;
+	out->asset = record_bytes(verdict->asset);
+	out->body = verdict_json_health(verdict, names_find(names, out->asset));
+	out->rank = rank_of_health(verdict);
+	return STATUS_OK;
+}
+
 static enum status make_quarantined(struct bytes body, struct names *names, struct arena *arena,
     struct made *out)
 {
@@ -152,6 +173,7 @@ static const struct kind {
 	{ FETTLE__KIND__KIND_RESULTS, "results", make_results },
 	{ FETTLE__KIND__KIND_LOSS, "gap", make_loss },
 	{ FETTLE__KIND__KIND_QUARANTINED, "quarantined", make_quarantined },
+	{ FETTLE__KIND__KIND_HEALTH, "health", make_health },
 };
 
 enum { KINDS = sizeof(kinds_all) / sizeof(kinds_all[0]) };

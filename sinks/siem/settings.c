@@ -15,7 +15,7 @@ const struct setting siem_settings[] = { SETTING_TEXT(struct siem_settings, name
 	SETTING_TEXT(struct siem_settings, format, "json",
 	    "json, or rfc5424: the same with structured data in front of it"),
 	SETTING_LIST(struct siem_settings, events, "finding, alert",
-	    "what is sent: finding, alert, job, change, asset, results, gap, quarantined"),
+	    "what is sent: finding, alert, job, change, asset, results, gap, quarantined, health"),
 	SETTING_TEXT(struct siem_settings, facility, "local0",
 	    "the facility of the messages, by name or number"),
 	SETTING_TEXT(struct siem_settings, sd_id, "fettle@32473",

@@ -11,7 +11,7 @@ const struct setting webhook_settings[] = { SETTING_TEXT(struct webhook_settings
 	SETTING_TEXT(struct webhook_settings, format, "cloudevents",
 	    "cloudevents (all in the body), or cloudevents-binary (attributes as headers)"),
 	SETTING_LIST(struct webhook_settings, events, "finding, alert",
-	    "what is sent: finding, alert, job, change, asset, results, gap, quarantined"),
+	    "what is sent: finding, alert, job, change, asset, results, gap, quarantined, health"),
 	SETTING_TEXT(struct webhook_settings, token_file, "",
 	    "a file with the token of the header `Authorization: Bearer`"),
 	SETTING_TEXT(struct webhook_settings, ca_file, "",

@@ -43,7 +43,8 @@ class Healing(support.Case):
                                           for i, path in enumerate(self.files)})
         ports = {name: f"tcp://127.0.0.1:{support.free_port()}"
                  for name in ("agents", "gateways", "readers", "sinks")}
-        self.place.configure(gateway={"listen": ports["agents"], "log": ports["gateways"]},
+        self.place.configure(gateway={"listen": ports["agents"], "log": ports["gateways"],
+                                      "readers": ports["readers"]},
                              log={"agents": ports["gateways"], "readers": ports["readers"]},
                              processor={"log": ports["readers"], "verdicts": ports["sinks"]},
                              sink={"processor": ports["sinks"]},
@@ -79,6 +80,8 @@ class Healing(support.Case):
             self.place.config = config
         agent.wait_for("agent-ready")
         support.running.append(agent)
+        if data == "agent":  # a copy has the same key
+            self.place.admit(self.place.at(data))
         return agent
 
     def begin(self, **options):
@@ -151,8 +154,31 @@ class Healing(support.Case):
         return {"stored": sum(len(numbers) for numbers in lanes.values()),
                 "gaps": gaps, "lost": status["lost"], "health": status["health"]}
 
-    def report(self, case, **numbers):
+    def check_spool(self, agent):
+        """Within one epoch: produced = sent + in gaps + merged + waiting, lane by lane."""
+        agent.stop()
+        self.place.wait_quiet()
+        out = subprocess.run([os.path.join(support.BUILD, "tests/faults/fettle-spool-counts"),
+                              self.place.at("agent", "spool")], stdout=subprocess.PIPE, check=True)
+        lanes = dict(zip(("critical", "delta", "bulk"), json.loads(out.stdout)["lanes"]))
+        sums = dict.fromkeys(("produced", "sent", "in_gaps", "merged", "waiting", "refused"), 0)
+        for name, lane in lanes.items():
+            gaps = [gap for gap in self.place.rows("gaps") if gap["lane"] == name]
+            placed = [gap["count"] for gap in gaps if gap["from"] is not None]
+            counts = {"produced": lane["appended"], "sent": lane["sent"] - len(placed),
+                      "in_gaps": sum(placed), "merged": lane["merged"],
+                      "waiting": lane["waiting"], "refused": lane["refused"]}
+            self.assertEqual(counts["produced"], counts["sent"] + counts["in_gaps"]
+                             + counts["merged"] + counts["waiting"], (name, counts, gaps))
+            self.assertEqual(lane["refused"], sum(gap["count"] for gap in gaps) - sum(placed))
+            for key, count in counts.items():
+                sums[key] += count
+        return sums
+
+    def report(self, case, agent=None, **numbers):
         digest = self.wait_agreed()
+        if agent is not None:
+            numbers.update(self.check_spool(agent))
         print(f"{case}: agreed on {digest['facts']} facts, root {digest['root'][:8]}, "
               f"{digest['resyncs']} resyncs; {dict(numbers, **self.check_sums())}", flush=True)
 
@@ -180,7 +206,7 @@ class Differ(Healing):
         self.assertEqual(self.digest()["root"], before["root"])
         self.place.wait_quiet()
         self.assertEqual(self.place.status()["facts"], facts)
-        self.report("differ", told_again=resync["facts"], buckets=resync["buckets"], **done)
+        self.report("differ", agent, told_again=resync["facts"], buckets=resync["buckets"], **done)
 
 
 class Full(Healing):
@@ -193,14 +219,17 @@ class Full(Healing):
             nonlocal rounds
             rounds += 1
             self.write(f"round {rounds}", 20000)
-            return agent.said("spool-evicting")
+            return agent.said("spool-evicting") or agent.said("spool-full")
         support.until(write_and_look, "the spool to be full", PATIENCE, state=agent.text)
         self.write("last")
         self.start("gateway")
         support.until(lambda: self.place.status()["lost"] > 0, "the loss", PATIENCE)
         self.wait_known()
+        if agent.said("spool-full"):
+            support.until(lambda: any(gap["from"] is None for gap in self.place.rows("gaps")),
+                          "what was refused to be counted", PATIENCE)
         self.assertGreater(self.place.status()["gaps"], 0)
-        self.report("full", rounds=rounds, files=len(self.files))
+        self.report("full", agent, rounds=rounds, files=len(self.files))
 
 
 class Partition(Healing):
@@ -216,7 +245,7 @@ class Partition(Healing):
         self.wait_known()
         self.assertEqual(self.place.status()["health"]["stale"], 0)
         self.assertFalse(agent.said("spool-evicting"))
-        self.report("partition", writes=25 * len(self.files))
+        self.report("partition", agent, writes=25 * len(self.files))
 
 
 class Restored(Healing):
@@ -265,7 +294,15 @@ class Cloned(Healing):
         self.assertEqual(self.place.status()["health"]["cloned"], 1)
         self.assertTrue(self.roles["log"].said("agent-cloned"))
         copy.stop()
-        print(f"cloned: {self.place.status()['health']}", flush=True)
+        agent.stop()
+        shutil.rmtree(self.place.at("copy"))
+        self.write("after the copy was found")
+        self.place.run("agents", "approve", self.shown()["agent_id"])
+        self.start_agent()
+        self.wait_known()
+        self.wait_health("clone", True)
+        self.assertEqual(self.place.status()["health"]["cloned"], 0)
+        self.report("cloned")
 
 
 if __name__ == "__main__":

@@ -111,7 +111,8 @@ class System:
                  for name in ("agents", "gateways", "readers", "sinks")}
         self.server = ports["agents"]
         self.place.configure(
-            gateway={"listen": ports["agents"], "log": ports["gateways"]},
+            gateway={"listen": ports["agents"], "log": ports["gateways"],
+                     "readers": ports["readers"]},
             log={"agents": ports["gateways"], "readers": ports["readers"]},
             processor={"log": ports["readers"], "verdicts": ports["sinks"]},
             sink={"processor": ports["sinks"]}, inventory={"announce_after": "100ms"})
@@ -170,6 +171,7 @@ class System:
             self.place.data, "keys", "server.pub"), encoding="ascii").read())
         self.start("helper")
         self.start("agent")
+        self.place.admit(self.agent_data)
 
     def kill(self, role):
         process = self.processes.pop(role)

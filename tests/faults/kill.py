@@ -69,7 +69,8 @@ class System:
         self.gateway = gateway
         self.config = os.path.join(self.directory, "fettle.yaml")
         with open(self.config, "w", encoding="ascii") as config:
-            config.write(f"gateway: {{listen: '{gateway}', log: '{agents}'}}\n"
+            config.write(f"gateway: {{listen: '{gateway}', log: '{agents}', readers: '{readers}', "
+                         "enrolment: ''}\n"
                          f"log: {{agents: '{agents}', readers: '{readers}'}}\n"
                          f"processor: {{log: '{readers}', verdicts: '{verdicts}'}}\n"
                          f"sink: {{processor: '{verdicts}'}}\n"
@@ -88,6 +89,13 @@ class System:
     def start(self, role, count=0, rate=0):
         self.running[role] = subprocess.Popen(self.command(role, count, rate),
                                               stderr=self.output[role])
+
+    def admit(self, *directories):
+        keys = [os.path.join(directory, "keys/agent.pub") for directory in directories]
+        keys_and_log = [*keys, os.path.join(self.data, "control.sock")]
+        wait_until("the agents' keys", lambda: all(map(os.path.exists, keys_and_log)))
+        subprocess.run([self.fettle, "--data", self.data, "agents", "admit", *keys], check=True,
+                       stderr=subprocess.DEVNULL)
 
     def kill(self, role):
         """False where it had ended by itself."""
@@ -212,6 +220,7 @@ def run(system, cycles, chance, kills):
     wait_until("the server's key", lambda: os.path.exists(
         os.path.join(system.data, "keys/server.pub")))
     system.start("generator")
+    system.admit(os.path.dirname(system.journal))
     system.settle(0)
     count = done = 0
     while min(kills.values()) < cycles:

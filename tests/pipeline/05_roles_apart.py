@@ -25,7 +25,8 @@ class Apart(support.Case):
                                             for name, path in self.files.items()})
         ports = {name: f"tcp://127.0.0.1:{support.free_port()}"
                  for name in ("agents", "gateways", "readers", "sinks")}
-        self.place.configure(gateway={"listen": ports["agents"], "log": ports["gateways"]},
+        self.place.configure(gateway={"listen": ports["agents"], "log": ports["gateways"],
+                                      "readers": ports["readers"]},
                              log={"agents": ports["gateways"], "readers": ports["readers"]},
                              processor={"log": ports["readers"], "verdicts": ports["sinks"]})
         # One of them by its environment variable instead of the file.
@@ -55,6 +56,7 @@ class Apart(support.Case):
         self.processes["agent"] = process
         process.wait_for("agent-ready")
         support.running.append(process)
+        self.place.admit(self.place.at("agent"))
 
     def start_all(self):
         for role in ("log", "sink", "processor", "gateway"):
@@ -150,6 +152,8 @@ class Strangers(Apart):
         variables = {f"FETTLE_{role.upper()}_{callee.upper()}_KEY":
                      self.place.at("data", "keys", f"{callee}.pub"),
                      "FETTLE_GATEWAY_LISTEN": "tcp://127.0.0.1:*",
+                     # It is refused there too, and who is refused is told of once a minute.
+                     "FETTLE_GATEWAY_READERS": f"tcp://127.0.0.1:{support.free_port()}",
                      "FETTLE_PROCESSOR_VERDICTS": "tcp://127.0.0.1:*", **self.variables}
         return self.place.start(role, data=self.place.at("stranger"), **variables)
 

@@ -71,7 +71,7 @@ class Restart(support.Case):
         after = self.wait_looked(passes)
         self.check_news(sent, known)
         kinds = {row["kind"] for row in self.place.rows("log", "dump")[before["log"]["records"]:]}
-        self.assertLessEqual(kinds, {"heartbeat", "pass", *COLLECTED})
+        self.assertLessEqual(kinds, {"digest", "heartbeat", "pass", *COLLECTED})
         for name in ("rules_evaluated", "checks_judged", "intent_read"):
             self.assertEqual(after["processor"][name], before["processor"][name], name)
         self.assertEqual(self.place.findings("--all"), findings)

@@ -19,7 +19,8 @@ class FullSpool(support.Case):
                                           for i, path in enumerate(self.files)})
         ports = {name: f"tcp://127.0.0.1:{support.free_port()}"
                  for name in ("agents", "gateways", "readers", "sinks")}
-        self.place.configure(gateway={"listen": ports["agents"], "log": ports["gateways"]},
+        self.place.configure(gateway={"listen": ports["agents"], "log": ports["gateways"],
+                                      "readers": ports["readers"]},
                              log={"agents": ports["gateways"], "readers": ports["readers"]},
                              processor={"log": ports["readers"], "verdicts": ports["sinks"]},
                              sink={"processor": ports["sinks"]})
@@ -51,6 +52,7 @@ class FullSpool(support.Case):
             self.place.config = config
         agent.wait_for("agent-ready")
         support.running.append(agent)
+        self.place.admit(self.place.at("agent"))
         return agent
 
     def is_known(self):

@@ -175,7 +175,8 @@ class Place:
         self.configure(content={"policies": [self.at("policies")],
                                 "detections": [self.at("detections")],
                                 "watchlist": self.at("watchlist.yaml")},
-                       agent={"skip": QUIET})
+                       agent={"skip": QUIET},
+                       gateway={"enrolment": "tcp://127.0.0.1:*"})
 
     def use_shipped(self, *names):
         """What is shipped in place of the test's own: "detections", "watchlist", "policies"."""
@@ -234,6 +235,12 @@ class Place:
         process.wait_for("agent-ready")
         running.append(process)
         return process
+
+    def admit(self, *directories):
+        """The agents of these data directories, once each has made its key."""
+        keys = [os.path.join(directory, "keys", "agent.pub") for directory in directories]
+        until(lambda: all(os.path.exists(key) for key in keys), "the agents' keys")
+        self.run("agents", "admit", *keys)
 
     def clean_up(self):
         try:

@@ -428,7 +428,7 @@ static enum status dial(struct generator *generator)
 		.operations = operations,
 		.self = generator };
 	char *gateways = text_copy(generator->options.endpoint), *rest = gateways;
-	char *endpoints[GATEWAYS_MAX];
+	const char *endpoints[GATEWAYS_MAX];
 	enum status status = sockets_new(generator->options.sockets, generator->options.loop,
 	    on_round, generator, &generator->sockets);
 

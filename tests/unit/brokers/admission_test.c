@@ -24,7 +24,8 @@ struct fixture {
 	struct socket *front, *client;
 	char public_key[SOCKET_KEY_TEXT], secret_key[SOCKET_KEY_TEXT]; /* of the server */
 	char client_public[SOCKET_KEY_TEXT], client_secret[SOCKET_KEY_TEXT];
-	unsigned messages;
+	unsigned messages, shut;
+	const struct member *member; /* of the last message; NULL: of none */
 	char user[64], text[64];
 };
 
@@ -33,6 +34,7 @@ static void on_front(void *data, const struct bytes *parts, size_t count, const 
 	struct fixture *at = data;
 
 	at->messages++;
+	at->member = admission_check(at->admission, user, socket_source(at->front));
 	snprintf(at->user, sizeof(at->user), "%s", user);
 	snprintf(at->text, sizeof(at->text), "%.*s", (int)parts[count - 1].size,
 	    (const char *)parts[count - 1].data);
@@ -44,6 +46,46 @@ static void on_client(void *data, const struct bytes *parts, size_t count, const
 	(void)parts;
 	(void)count;
 	(void)user;
+}
+
+static void on_shut(void *data, int connection)
+{
+	struct fixture *at = data;
+
+	at->shut++;
+	socket_disconnect(connection);
+}
+
+/* What the log says of the client's key. */
+static void say(struct fixture *at, uint64_t number, enum _Fettle__MemberState state)
+{
+	static const uint8_t event_id[EVENT_ID_SIZE] = "an event's id .";
+	Fettle__Record record = FETTLE__RECORD__INIT;
+	Fettle__Envelope envelope = FETTLE__ENVELOPE__INIT;
+	Fettle__Member member = FETTLE__MEMBER__INIT;
+	struct buffer body = { 0 }, packed = { 0 };
+	uint8_t key[SOCKET_KEY_SIZE], id[HASH_SIZE];
+
+	assert_true(socket_key_decode(at->client_public, key));
+	keys_agent_id(key, id);
+	RECORD_SET_BYTES(&member, key, BYTES_OF(key));
+	RECORD_SET_BYTES(&member, agent, BYTES_OF(id));
+	RECORD_SET(&member, state, state);
+	record_pack(&body, &member.base);
+	RECORD_SET_BYTES(&envelope, event_id, BYTES_OF(event_id));
+	RECORD_SET(&envelope, kind, FETTLE__KIND__KIND_MEMBER);
+	record.envelope = &envelope;
+	RECORD_SET_BYTES(&record, body, buffer_bytes(&body));
+	record_pack(&packed, &record.base);
+	member_list_take(admission_members(at->admission), number, buffer_bytes(&packed));
+	buffer_fini(&body);
+	buffer_fini(&packed);
+}
+
+static void admit_client(struct fixture *at)
+{
+	member_list_begin(admission_members(at->admission), 1);
+	say(at, 1, FETTLE__MEMBER_STATE__MEMBER_STATE_ADMITTED);
 }
 
 static int start(void **test)
@@ -64,7 +106,7 @@ static int start(void **test)
 	assert_int_equal(uv_loop_init(&at->loop), 0);
 	assert_int_equal(socket_context_new(&at->context), STATUS_OK);
 	assert_int_equal(sockets_new(at->context, &at->loop, NULL, NULL, &at->sockets), STATUS_OK);
-	assert_int_equal(admission_open(at->sockets, &at->admission), STATUS_OK);
+	assert_int_equal(admission_open(at->sockets, on_shut, at, &at->admission), STATUS_OK);
 	assert_int_equal(socket_open(at->sockets, &front, &at->front), STATUS_OK);
 	return 0;
 }
@@ -109,20 +151,75 @@ static bool has_come(void *data)
 	return at->messages > 0;
 }
 
-static void a_key_gets_in_and_its_user_id_is_its_agent_id(void **test)
+static void an_admitted_key_gets_in_and_its_messages_are_its_agents(void **test)
 {
 	struct fixture *at = *test;
 	uint8_t key[SOCKET_KEY_SIZE], id[HASH_SIZE];
-	char expected[2 * HASH_SIZE + 1];
 
+	admit_client(at);
 	dial(at, true, &at->client);
 	assert_true(drive_until(&at->loop, has_come, at));
 	assert_true(socket_key_decode(at->client_public, key));
 	keys_agent_id(key, id);
-	bytes_to_hex(BYTES_OF(id), expected);
-	assert_string_equal(at->user, expected);
+	assert_non_null(at->member);
+	assert_memory_equal(at->member->agent, id, HASH_SIZE);
 	assert_string_equal(at->text, "with keys");
 	assert_int_equal(admission_admitted(at->admission), 1);
+}
+
+static bool has_refused(void *data)
+{
+	struct fixture *at = data;
+	const struct bytes hello = bytes_of_text("let me in");
+
+	(void)!socket_send(at->client, &hello, 1);
+	return admission_refused(at->admission) >= 2;
+}
+
+static void until_the_members_are_known_everybody_is_refused_and_may_come_again(void **test)
+{
+	struct fixture *at = *test;
+
+	dial(at, true, &at->client);
+	assert_true(drive_until(&at->loop, has_refused, at));
+	assert_int_equal(at->messages, 0);
+	admit_client(at);
+	assert_true(drive_until(&at->loop, has_come, at));
+	assert_int_equal(at->messages, 1);
+}
+
+static void a_key_that_is_not_admitted_stays_out(void **test)
+{
+	struct fixture *at = *test;
+
+	member_list_begin(admission_members(at->admission), 0);
+	dial(at, true, &at->client);
+	assert_true(drive_until(&at->loop, has_refused, at));
+	assert_int_equal(at->messages, 0);
+	assert_int_equal(admission_admitted(at->admission), 0);
+}
+
+static bool is_out(void *data)
+{
+	struct fixture *at = data;
+
+	return has_refused(at) && at->shut == 1;
+}
+
+static void whoever_is_shut_out_loses_the_connection_without_having_said_a_word(void **test)
+{
+	struct fixture *at = *test;
+	struct socket *client;
+
+	admit_client(at);
+	dial(at, true, &client);
+	at->client = client;
+	assert_true(drive_until(&at->loop, has_come, at));
+	say(at, 2, FETTLE__MEMBER_STATE__MEMBER_STATE_REVOKED);
+	assert_int_equal(at->shut, 1);
+	at->client = client;
+	assert_true(drive_until(&at->loop, is_out, at));
+	assert_null(at->messages > 1 ? at->member : NULL);
 }
 
 static void without_curve_nothing_gets_in(void **test)
@@ -131,6 +228,7 @@ static void without_curve_nothing_gets_in(void **test)
 	struct socket *plain;
 	const struct bytes hello = bytes_of_text("without keys");
 
+	admit_client(at);
 	dial(at, false, &plain);
 	dial(at, true, &at->client); /* the one that is waited for */
 	for (int i = 0; i < 100; i++) {
@@ -208,6 +306,7 @@ static void a_forged_user_id_does_not_get_in(void **test)
 {
 	struct fixture *at = *test;
 
+	admit_client(at);
 	is_turned_away(at, "NULL");
 	is_turned_away(at, "CURVE"); /* says so, and goes on in the clear */
 	is_turned_away(at, "PLAIN");
@@ -223,7 +322,7 @@ static void there_is_one_admission_in_a_process(void **test)
 	struct fixture *at = *test;
 	struct admission *second;
 
-	assert_int_equal(admission_open(at->sockets, &second), STATUS_BUSY);
+	assert_int_equal(admission_open(at->sockets, on_shut, at, &second), STATUS_BUSY);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -231,7 +330,10 @@ static void there_is_one_admission_in_a_process(void **test)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_key_gets_in_and_its_user_id_is_its_agent_id),
+		TEST(an_admitted_key_gets_in_and_its_messages_are_its_agents),
+		TEST(until_the_members_are_known_everybody_is_refused_and_may_come_again),
+		TEST(a_key_that_is_not_admitted_stays_out),
+		TEST(whoever_is_shut_out_loses_the_connection_without_having_said_a_word),
 		TEST(without_curve_nothing_gets_in),
 		TEST(a_forged_user_id_does_not_get_in),
 		TEST(there_is_one_admission_in_a_process),

@@ -108,7 +108,7 @@ static void a_kind_that_does_not_exist_is_refused_by_name(void **test)
 	assert_false(document_kinds_parse(&list, &kinds, &why));
 	assert_string_equal(buffer_text(&why),
 	    "`alarm` is no kind of event; there are finding, alert, job, change, asset, results, "
-	    "gap, quarantined");
+	    "gap, quarantined, health");
 	buffer_fini(&why);
 }
 

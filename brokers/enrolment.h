@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * enrolment.h - the gateway's endpoint for machines that nobody knows yet.
+ *
+ * CURVE, so that the machine knows its server by the pinned key and proves the key that it wants
+ * admitted; any key may connect, and therefore little is held for it: small frames, short queues,
+ * so many handshakes a second and address, and so many who have connected and not asked yet.  It
+ * decides nothing: it says who asks from where, and the log answers.
+ */
+#ifndef BROKERS_ENROLMENT_H
+#define BROKERS_ENROLMENT_H
+
+#include "core/socket.h"
+#include "core/zap.h"
+
+enum { ENROLMENT_FRAME_MAX = 4096, ENROLMENT_ROUTE_MAX = 32, ENROLMENT_HALF_DONE_MAX = 256 };
+
+struct enrolment;
+
+struct enrolment_options {
+	struct sockets *sockets;
+	struct zap *zap;
+	const char *endpoint;
+	const char *secret_key; /* of the server */
+	/*
+	 * An EnrolRelay for the log, whose answer goes back by ROUTE.  AGAIN: the log has no room;
+	 * then the machine is told to come again.
+	 */
+	enum status (*relay)(void *data, struct bytes route, struct bytes relay);
+	void *data;
+};
+
+/* As socket_open. */
+NODISCARD enum status enrolment_open(const struct enrolment_options *options,
+    struct enrolment **out);
+void enrolment_close(struct enrolment *enrolment); /* NULL is fine */
+
+/* The log's EnrolReply for ROUTE. */
+void enrolment_answer(struct enrolment *enrolment, struct bytes route, struct bytes reply);
+const char *enrolment_endpoint(const struct enrolment *enrolment);
+
+#endif
