@@ -29,6 +29,7 @@ def latencies(arguments, events):
     spools = whole_way.fill_spools(arguments, ("--value-size", str(whole_way.INLINE_SIZE)))
     server = whole_way.Server(arguments, ("log", "sink", "processor", "gateway"))
     try:
+        server.admit(spools)
         watcher = subprocess.Popen(
             [os.path.join(arguments.build, "bench/fettle-latency"), server.data, "bench",
              str(arguments.probes)], stdout=subprocess.PIPE)

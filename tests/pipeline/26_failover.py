@@ -20,7 +20,8 @@ class Gateways(support.Case):
         ports = {name: f"tcp://127.0.0.1:{support.free_port()}"
                  for name in ("a", "b", "gateways", "readers", "sinks")}
         self.listen = [ports["a"], ports["b"]]
-        self.place.configure(gateway={"log": ports["gateways"]},
+        self.place.configure(gateway={"log": ports["gateways"], "readers": ports["readers"],
+                                      "enrolment": ""},
                              log={"agents": ports["gateways"], "readers": ports["readers"]},
                              processor={"log": ports["readers"], "verdicts": ports["sinks"]},
                              sink={"processor": ports["sinks"]})
@@ -71,7 +72,9 @@ class Failing(Gateways):
         directory = self.place.at("generator")
         os.mkdir(directory)
         # What comes before the first pass has been judged is no change.
-        self.assertEqual(self.generate(directory, "--count", "0").wait(), 0)
+        beginning = self.generate(directory, "--count", "0")
+        self.place.admit(directory)
+        self.assertEqual(beginning.wait(), 0)
         self.place.wait_quiet()
         process = self.generate(directory, "--count", str(self.COUNT), "--rate", "400")
         used = support.until(lambda: self.gateway_of(process), "a session",
@@ -113,6 +116,7 @@ class Agent(Gateways):
             self.place.config = own
         agent.wait_for("agent-ready")
         support.running.append(agent)
+        self.place.admit(self.place.at("agent"))
         return agent
 
     def test_an_agent_finds_the_one_gateway_of_its_list_that_is_there(self):
