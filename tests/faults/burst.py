@@ -26,7 +26,7 @@ def run(system, agents_count, facts, value_size):
         system.start(role)
     key = os.path.join(system.data, "keys/server.pub")
     kill.wait_until("the server's key", lambda: os.path.exists(key))
-    system.admit(*(os.path.join(agents, str(agent + 1)) for agent in range(AGENTS)))
+    system.admit(*(os.path.join(agents, str(agent + 1)) for agent in range(agents_count)))
     system.running["generator"] = subprocess.Popen(
         [system.generator, *common, "--only", "send", "--server", system.gateway, "--server-key",
          key], stderr=system.output["generator"])
