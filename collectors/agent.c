@@ -31,14 +31,14 @@ enum {
 	COLLECTORS_MAX = 32,
 	RETRY_MS = 5000,
 	COMMAND_WINDOW_BYTES = 4 * LINK_BATCH_BYTES,
-	SILENT_MS = 25 * 1000, /* a session that is well is heard of every 15 seconds */
-	OTHERS_MS = 15 * 1000, /* that each other gateway, or key, is given then */
+	SILENT_MS = 25 * 1000,  /* a session that is well is heard of every 15 seconds */
+	GATEWAY_MS = 15 * 1000, /* that a key is given then, for each gateway */
 };
 
 static const char default_server[] = "tcp://127.0.0.1:7117";
 
 struct agent_settings {
-	char *server;
+	struct setting_list server;
 	char *server_key;
 	uint64_t spool_size;
 	uint64_t heartbeat;
@@ -50,8 +50,9 @@ struct agent_settings {
 };
 
 static const struct setting settings[] = {
-	SETTING_TEXT(struct agent_settings, server, "",
-	    "the gateway to report to; empty: as its enrolment said, else "
+	SETTING_LIST(struct agent_settings, server, "",
+	    "the gateway to report to; of several, each agent begins with another, and goes on to "
+	    "the next where one is gone; empty: as its enrolment said, else "
 	    "tcp://127.0.0.1:7117"),
 	SETTING_TEXT(struct agent_settings, server_key, "",
 	    "file with the server's public key; empty: keys/server.pub in the data directory"),
@@ -89,11 +90,10 @@ struct agent {
 	const struct key_pair *keys;    /* in use */
 	struct enrolment_file enrolled; /* what is known of the server; empty: nothing */
 	struct standing *standing;
-	const char *gateways[ENROLMENT_ADDRESSES_MAX];
-	size_t gateways_count, gateway; /* the one that is dialled */
-	char *told_gateway;
-	uint64_t heard_ms, tried_ms; /* by a session; since when this gateway and key are tried */
-	unsigned tries;
+	const char *gateway; /* where there is but one */
+	const char *const *gateways;
+	size_t gateways_count;
+	uint64_t heard_ms, tried_ms; /* by a session; since when this key is tried */
 	char server_key[SOCKET_KEY_TEXT];
 	uint8_t secret[COLLECTOR_SECRET_SIZE];
 	struct spool *spool;
@@ -506,18 +506,15 @@ static void on_heartbeat(uv_timer_t *timer)
 }
 
 /*
- * The next gateway; and after a round of them the key before the last, where there is one, as the
+ * Once the dialler has been round all gateways: the key before the last, where there is one, as the
  * server may have been restored to a time before the exchange.
  */
-static void try_others(struct agent *agent, uint64_t now_ms)
+static void try_older_key(struct agent *agent, uint64_t now_ms)
 {
-	if (now_ms - agent->tried_ms < OTHERS_MS)
+	if (now_ms - agent->tried_ms < (agent->gateways_count + 1) * GATEWAY_MS)
 		return;
 	agent->tried_ms = now_ms;
-	agent->gateway = (agent->gateway + 1) % agent->gateways_count;
-	agent->wants_dial = agent->gateways_count > 1;
-	if (++agent->tries % (agent->gateways_count + 1) == 0)
-		agent->wants_dial |= rotation_silent(agent->rotation);
+	agent->wants_dial |= rotation_silent(agent->rotation);
 }
 
 /* A server that says nothing is gone, or does not let this agent in any more. */
@@ -531,7 +528,7 @@ static void watch_silence(struct agent *agent)
 		agent->heard_ms = link_heard_ms(dialler_link(agent->server));
 	silent_ms = now_ms - agent->heard_ms;
 	if (silent_ms >= SILENT_MS)
-		try_others(agent, now_ms);
+		try_older_key(agent, now_ms);
 	standing_tick(agent->standing, agent->keys, silent_ms, now_ms);
 }
 
@@ -604,7 +601,6 @@ static void finish(void *self)
 	arena_fini(&agent->plan_arena);
 	enrolment_file_fini(&agent->enrolled);
 	rotation_free(agent->rotation);
-	free(agent->told_gateway);
 	free(agent);
 }
 
@@ -730,37 +726,28 @@ static void start_healing(struct agent *agent)
 	agent->healing = healing_new(&options);
 }
 
-/* Where there are several gateways, a fleet spreads over them by its secrets. */
-static void take_enrolled_gateways(struct agent *agent)
+/* Borrowed from the settings, or from what its enrolment said; the dialler chooses among several.
+ */
+static void choose_gateways(struct agent *agent, const struct role_endpoints *endpoints)
 {
-	const struct enrolment_file *enrolled = &agent->enrolled;
-
-	memcpy(agent->gateways, enrolled->gateways, sizeof(agent->gateways));
-	agent->gateways_count = enrolled->gateways_count;
-	agent->gateway = agent->secret[0] % enrolled->gateways_count;
-}
-
-static void choose_gateway(struct agent *agent, const struct role_endpoints *endpoints)
-{
-	const char *set = agent->settings->server;
+	const struct setting_list *set = &agent->settings->server;
+	bool is_set = set->count > 0;
 
 	agent->heard_ms = agent->tried_ms = clock_monotonic_ms();
-	if (endpoints->gateway == NULL && set[0] == '\0' && agent->enrolled.gateways_count > 0) {
-		take_enrolled_gateways(agent);
+	agent->gateway = endpoints->gateway != NULL ? endpoints->gateway : default_server;
+	if (endpoints->gateway != NULL)
 		return;
-	}
-	agent->told_gateway = text_copy(endpoints->gateway != NULL ? endpoints->gateway
-					: set[0] != '\0'           ? set
-								   : default_server);
-	agent->gateways[0] = agent->told_gateway;
-	agent->gateways_count = 1;
+	agent->gateways = is_set ? (const char *const *)set->items : agent->enrolled.gateways;
+	agent->gateways_count = is_set ? set->count : agent->enrolled.gateways_count;
 }
 
 static enum status dial(struct agent *agent)
 {
 	struct dialler_options options = { .loop = agent->host->loop,
 		.sockets = agent->sockets,
-		.endpoint = agent->gateways[agent->gateway],
+		.endpoint = agent->gateway,
+		.endpoints = agent->gateways,
+		.endpoints_count = agent->gateways_count,
 		.server_key = agent->server_key,
 		.operations = operations,
 		.self = agent };
@@ -806,7 +793,7 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 	start_timers(agent);
 	start_jobs(agent);
 	start_healing(agent);
-	choose_gateway(agent, endpoints);
+	choose_gateways(agent, endpoints);
 	status = sockets_new(host->sockets, host->loop, on_round, agent, &agent->sockets);
 	if (status == STATUS_OK) {
 		agent->standing = standing_new(host->loop, agent->sockets, &agent->enrolled);

@@ -173,6 +173,7 @@ static void begin_session(struct acceptor *acceptor, struct bytes identity,
 	hash_random((uint8_t *)&random, sizeof(random));
 	session->peer.link = link_new_acceptor(&acceptor->operations, &session->peer, random,
 	    clock_monotonic_ms(), hello, &welcome);
+	link_set_pool(session->peer.link, acceptor->options.pool);
 	session->number = link_session(session->peer.link);
 	HASH_ADD(by_number, acceptor->numbers, number, sizeof(session->number), session);
 	HASH_ADD_KEYPTR(by_identity, acceptor->identities, session->peer.identity,
@@ -191,6 +192,17 @@ static struct bytes identity_of(const struct acceptor *acceptor, const struct by
 		         ? BYTES(parts[1].data, AGENT_ID_SIZE)
 		         : BYTES_NONE;
 	return hello == NULL ? BYTES_NONE : bytes_of_text(hello->name);
+}
+
+static void end_offender(struct acceptor_session *session)
+{
+	const char *offence = link_offence(session->peer.link);
+	char name[2 * ACCEPTOR_IDENTITY_MAX + 1];
+
+	bytes_to_hex(BYTES(session->peer.identity, session->peer.identity_size), name);
+	log_write(LOG_WARN, "link-offence", LOG_FIELDS(LOG_TEXT("peer", name)),
+	    "ended a session: %s", offence);
+	acceptor_drop(&session->peer, offence);
 }
 
 /* A key may not speak for another role, nor in another key's session; gateways share theirs. */
@@ -239,7 +251,10 @@ static void take_frame(struct acceptor *acceptor, const struct bytes *parts, siz
 	session->route = *route;
 	snprintf(session->user, sizeof(session->user), "%s", user);
 	link_take(session->peer.link, frame, clock_monotonic_ms());
-	acceptor_mark(&session->peer);
+	if (link_offence(session->peer.link) != NULL)
+		end_offender(session);
+	else
+		acceptor_mark(&session->peer);
 }
 
 /* True where the header names no agent: then the gateway itself speaks. */

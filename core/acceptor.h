@@ -58,6 +58,7 @@ struct acceptor_options {
 	/* With `transmit` left NULL; `self` is the struct acceptor_peer. */
 	struct link_operations operations;
 	void *host;
+	struct credit_pool *pool; /* of what comes in over all sessions; NULL: not counted */
 };
 
 NODISCARD enum status acceptor_new(const struct acceptor_options *options, struct acceptor **out);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dialler.h - the calling end of a link on a loop: one DEALER socket, one link, one timer.
+ * dialler.h - the calling end of a link on a loop: one DEALER socket, one link, one timer, and the
+ * choice of whom to call.
  *
  * Used by an agent towards its gateway, a processor towards the log, and a sink towards a
  * processor.
@@ -17,7 +18,13 @@ struct dialler;
 struct dialler_options {
 	uv_loop_t *loop;
 	struct sockets *sockets;
-	const char *endpoint;
+	const char *endpoint; /* where there is but one */
+	/*
+	 * Several that lead to the same other side: which comes first is drawn from the public key,
+	 * so that many dialers spread over them; who finds one silent or gone goes on to the next.
+	 */
+	const char *const *endpoints;
+	size_t endpoints_count;
 	const char *server_key, *public_key, *secret_key; /* CURVE; NULL: none (inproc) */
 	/*
 	 * In place of those three, between services: who calls (peers.h), which lives as long as

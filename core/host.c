@@ -16,7 +16,8 @@ enum {
 	BATCH_RECORDS_KEPT = 100 * 1000,
 	OVERLAY_MAX = 500 * 1000,
 	BATCH_BYTES = 8 * 1024 * 1024,
-	WORK_EVERY = 8, /* batches, where input never ends */
+	WORK_EVERY = 8,      /* batches, where input never ends */
+	RECORDS_A_LOOK = 16, /* at the clock */
 };
 
 /* What a batch may take: of one flow or of any, so many records. */
@@ -285,6 +286,16 @@ uint64_t host_due_ms(const struct host *host)
 
 /* ---- input ---- */
 
+/* A queue that never runs empty must not grow for ever. */
+static void make_compact(struct host_queue *queue)
+{
+	if (queue->at == 0 || queue->at < queue->bytes.size / 2)
+		return;
+	memmove(queue->bytes.data, queue->bytes.data + queue->at, queue->bytes.size - queue->at);
+	queue->bytes.size -= queue->at;
+	queue->at = 0;
+}
+
 void host_take(struct host *host, uint32_t flow, uint64_t first, const struct bytes *records,
     size_t count)
 {
@@ -298,6 +309,7 @@ void host_take(struct host *host, uint32_t flow, uint64_t first, const struct by
 		queue->first = first;
 	}
 	REQUIRE(first == queue->first + queue->count);
+	make_compact(queue);
 	for (size_t i = 0; i < count; i++) {
 		buffer_append_u32(&queue->bytes, (uint32_t)records[i].size);
 		buffer_append(&queue->bytes, records[i]);
@@ -650,14 +662,47 @@ static bool takes_more(const struct host *host, const struct lot *lot, uint32_t 
 	    && taken < lot->records && bytes < BATCH_BYTES && txn_size(host->txn) < OVERLAY_MAX;
 }
 
+void host_set_patience(struct host *host, bool (*is_long)(void *data), void *data)
+{
+	host->is_long = is_long;
+	host->is_long_data = data;
+}
+
+/* What is critical, and intent, are never put off, nor is the first record of a batch. */
+static bool is_put_off(const struct host *host, uint32_t flow, size_t taken)
+{
+	return host->is_long != NULL && taken > 0 && taken % RECORDS_A_LOOK == 0
+	    && flow >= SUBLOG_FIRST && sublog_lane(flow) != LANE_CRITICAL
+	    && host->is_long(host->is_long_data);
+}
+
+/* Intent and the critical sub-logs first; the others take turns where a batch was too long. */
+static uint32_t flow_in_order(const struct host *host, uint32_t place)
+{
+	const uint32_t others = sublog_flow(0, LANE_DELTA);
+
+	return place < others ? place
+	                      : others + (place - others + host->turn) % (SUBLOG_END - others);
+}
+
+static void give_turn(struct host *host, uint32_t flow, bool is_over)
+{
+	const uint32_t others = sublog_flow(0, LANE_DELTA);
+
+	host->turn = is_over ? (flow + 1 - others) % (SUBLOG_END - others) : 0;
+}
+
 /* Takes what waits, flow by flow: intent first, then the critical sub-logs, and so on. */
 static enum status take_waiting(struct host *host, const struct lot *lot,
     Fettle__BatchRecord *batch, Fettle__BatchRange *ranges)
 {
 	enum status status = STATUS_OK;
 	size_t taken = 0, bytes = 0;
+	bool is_over = false;
+	uint32_t last = 0;
 
-	for (uint32_t flow = 0; status == STATUS_OK && flow < SUBLOG_END; flow++) {
+	for (uint32_t place = 0; status == STATUS_OK && !is_over && place < SUBLOG_END; place++) {
+		uint32_t flow = flow_in_order(host, place);
 		struct host_queue *queue = &host->queues[flow];
 		Fettle__BatchRange *range = &ranges[batch->n_ranges];
 
@@ -668,7 +713,8 @@ static enum status take_waiting(struct host *host, const struct lot *lot,
 		RECORD_SET(range, first, queue->first);
 		if (lot->is_condemned)
 			RECORD_SET(range, is_condemned, true);
-		while (status == STATUS_OK && takes_more(host, lot, flow, taken, bytes)) {
+		while (
+		    status == STATUS_OK && !is_over && takes_more(host, lot, flow, taken, bytes)) {
 			uint64_t number = queue->first;
 			struct bytes record = queue_next(host, queue);
 
@@ -678,11 +724,13 @@ static enum status take_waiting(struct host *host, const struct lot *lot,
 				status = host_process(host, flow, number, record);
 			bytes += record.size;
 			host->now.positions[flow] = number;
-			taken++;
+			is_over = is_put_off(host, flow, ++taken);
 		}
 		RECORD_SET(range, last, host->now.positions[flow]);
 		batch->ranges[batch->n_ranges++] = range;
+		last = flow;
 	}
+	give_turn(host, last, is_over);
 	return status;
 }
 

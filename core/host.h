@@ -82,6 +82,11 @@ size_t host_waiting(const struct host *host);
  * forgotten, and to be sent again from host_position on.
  */
 NODISCARD enum status host_step(struct host *host, uint64_t now_ms);
+/*
+ * IS_LONG says whether the batch that runs has taken long enough: then what is not critical waits
+ * for the next one, behind what is.  It is asked between records.  NULL, the default: never.
+ */
+void host_set_patience(struct host *host, bool (*is_long)(void *data), void *data);
 /* When host_step has something to do without any input; UINT64_MAX if never. */
 uint64_t host_due_ms(const struct host *host);
 

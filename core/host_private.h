@@ -51,6 +51,9 @@ struct host {
 	bool has_work;
 	uint64_t next_timer_ms;
 	struct attempts attempts; /* as kept, and what is being tried */
+	bool (*is_long)(void *data);
+	void *is_long_data;
+	uint32_t turn; /* which of the flows that are not critical is the first of them */
 
 	/* during a batch */
 	struct txn *txn;

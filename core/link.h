@@ -5,7 +5,8 @@
  * A session carries flows both ways (proto/link.proto).  The sending side of a flow keeps its
  * records until they are acknowledged; the receiving side owns the position and acknowledges only
  * what it has committed.  What was not acknowledged in time is sent again from there on.  Windows,
- * in records and bytes, bound what may be unacknowledged: no window, no data.
+ * in records and bytes, bound what may be unacknowledged of one flow, credit (core/credit.h) what
+ * may be of all flows together: no window or no credit, no data.
  *
  * The dialler says hello until it is welcomed; the accepting side makes a link per session.  The
  * host calls link_frame for what came in, link_tick now and then, link_pump at the end of each
@@ -16,6 +17,7 @@
 #define CORE_LINK_H
 
 #include "core/bytes.h"
+#include "core/credit.h"
 #include "core/hash.h"
 #include "core/status.h"
 #include "proto/link.pb-c.h"
@@ -28,9 +30,12 @@ enum {
 	LINK_VERDICT_MAX = LINK_INNER_FRAME_MAX - 4096, /* one verdict: the rest is frame */
 	LINK_BATCH_RECORDS = 256,
 	LINK_BATCH_BYTES = 64 * 1024, /* several records of a batch take no more than this */
-	/* The body of one record, which may have a batch for itself: the rest is envelope and
-	   frame. */
-	LINK_RECORD_MAX = LINK_FRAME_MAX - 4096,
+	/* The body of one record of an agent; the rest is envelope.  What is larger than a frame
+	   goes in pieces. */
+	LINK_RECORD_MAX = LINK_INTENT_MAX,
+	LINK_PIECED_MAX = LINK_RECORD_MAX + 4096, /* a whole record that came in pieces */
+	LINK_PIECE_BYTES = 64 * 1024,
+	LINK_FRAME_ROOM = 1024, /* that a frame has for other things than records */
 	LINK_FLOWS_MAX = 320,
 };
 
@@ -39,7 +44,8 @@ struct link;
 /* Records that the host lends for one frame. */
 struct link_batch {
 	size_t count;
-	size_t size; /* bytes of all records */
+	size_t size;  /* bytes of all records */
+	size_t limit; /* that they are not to exceed, but for the first; 0: LINK_BATCH_BYTES */
 	struct bytes records[LINK_BATCH_RECORDS];
 	bool has_chain;
 	uint8_t chain[HASH_SIZE]; /* after the last record */
@@ -92,6 +98,8 @@ struct link *link_new_dialler(const struct link_operations *operations, void *se
 struct link *link_new_acceptor(const struct link_operations *operations, void *self,
     uint64_t random, uint64_t now_ms, const Fettle__Hello *hello, Fettle__Welcome *welcome);
 void link_free(struct link *link); /* NULL is fine */
+/* The largest frame that the transport takes; LINK_INNER_FRAME_MAX unless set. */
+void link_set_frame_max(struct link *link, size_t frame_max);
 /* How long nothing may be heard before the other side is asked; 15 s unless set. */
 void link_set_ping(struct link *link, uint64_t ping_ms);
 
@@ -110,6 +118,18 @@ void link_wake(struct link *link, uint32_t flow, uint64_t head);
 /* The receiving host has committed FLOW up to COMMITTED, and offers these windows from now on. */
 void link_committed(struct link *link, uint32_t flow, uint64_t committed, uint32_t window_records,
     uint32_t window_bytes);
+/*
+ * The receiving host grants credit, from now on, for all flows that have a lane in its hello or
+ * welcome; those begin with what was said there.
+ */
+void link_grant(struct link *link, struct credit_grant grant);
+/* What comes in and is not committed counts in POOL, which outlives the link, as well. */
+void link_set_pool(struct link *link, struct credit_pool *pool);
+/*
+ * NULL, or what the other side did that no honest one does.  A dialler has begun a new session;
+ * the accepting host is to end this one.
+ */
+const char *link_offence(const struct link *link);
 /* The receiving host has lost what it had not committed: have it sent again. */
 void link_rewind(struct link *link, uint32_t flow, uint64_t committed);
 
@@ -117,6 +137,8 @@ void link_rewind(struct link *link, uint32_t flow, uint64_t committed);
 void link_pump(struct link *link, uint64_t now_ms);
 /* Hellos, resends, keep-alives, silence.  Returns when it wants to be called next. */
 uint64_t link_tick(struct link *link, uint64_t now_ms);
+/* Dialler: the transport has connected anew.  It says hello, or that it is there, at once. */
+void link_nudge(struct link *link, uint64_t now_ms);
 /* Dialler: drop the session, if any, and say hello anew. */
 void link_restart(struct link *link, uint64_t now_ms, const char *reason);
 
@@ -127,6 +149,8 @@ struct link_counters {
 };
 const struct link_counters *link_counters(const struct link *link);
 
+/* GRANT as a hello or a welcome says it, in ARENA. */
+Fettle__Credit *link_new_credit(struct arena *arena, struct credit_grant grant);
 /* A flow of that number, for a hello or a welcome, in ARENA. */
 Fettle__Flow *link_new_flow(struct arena *arena, uint32_t number);
 

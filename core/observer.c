@@ -214,11 +214,13 @@ static void encode(struct observer *observer, const struct fact *fact, uint8_t h
 	digest_told(value_hash, fact->reason, hash);
 }
 
+/* By bulk, which has the least room, whatever lane it will take. */
 static bool fits_record(const struct observer *observer, const struct fact *fact)
 {
 	size_t reason = fact->reason == NULL ? 0 : strlen(fact->reason);
 
-	return observer->value.size + fact->key.size + reason + FACT_OVERHEAD <= LINK_RECORD_MAX;
+	return observer->value.size + fact->key.size + reason + FACT_OVERHEAD
+	    <= spool_body_max(observer->spool, LANE_BULK);
 }
 
 /* What was seen later is what counts, whoever saw it. */

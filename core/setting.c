@@ -366,7 +366,7 @@ static void set_node(const struct target *target, const struct yaml_node *value)
 
 	if (is_list && value->type == YAML_SEQUENCE)
 		set_sequence(target, value);
-	else if (!is_list && value->type == YAML_SCALAR)
+	else if (value->type == YAML_SCALAR)
 		set_text(target, value->text);
 	else
 		complain(target->load, target->origin, "`%s.%s` must be %s", target->section,

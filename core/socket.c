@@ -4,6 +4,9 @@
  * happened, so its poll callback does nothing.  Prepare looks whether any socket has input and, if
  * so, starts an idle handle, which keeps the loop from sleeping; check does the work.  A timer
  * looks at every socket once a second, without which pipes of dead peers are never freed.
+ *
+ * What libzmq tells of a connection comes by one more socket, its monitor, which stands in the same
+ * list.
  */
 #include "core/socket.h"
 
@@ -41,7 +44,9 @@ struct socket {
 	int source; /* see socket_source */
 	const char *peer_address;
 	void (*on_message)(void *data, const struct bytes *parts, size_t count, const char *user);
+	void (*on_connection)(void *data, bool is_connected);
 	void *data;
+	struct socket *monitor; /* NULL: none */
 	char endpoint[256];
 };
 
@@ -311,6 +316,10 @@ void socket_close(struct socket *socket)
 	socket->is_closing = true;
 	uv_poll_stop(&socket->poll);
 	uv_close((uv_handle_t *)&socket->poll, on_socket_closed);
+	if (socket->monitor != NULL) {
+		zmq_socket_monitor(socket->zmq, NULL, 0);
+		socket_close(socket->monitor);
+	}
 }
 
 void sockets_free(struct sockets *sockets)
@@ -473,6 +482,59 @@ static enum status watch(struct socket *socket)
 	return STATUS_OK;
 }
 
+static void add(struct sockets *sockets, struct socket *socket)
+{
+	socket->next = sockets->list;
+	sockets->list = socket;
+	sockets->open_handles++;
+}
+
+/* ---- connections ---- */
+
+/* The first part is a number of 16 bits in the machine's order, and what else belongs to it. */
+static void on_event(void *data, const struct bytes *parts, size_t count, const char *user)
+{
+	struct socket *socket = data;
+	uint16_t event;
+
+	(void)user;
+	if (count == 0 || parts[0].size < sizeof(event) || socket->is_closing)
+		return;
+	memcpy(&event, parts[0].data, sizeof(event));
+	socket->on_connection(socket->data, event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
+}
+
+static enum status open_monitor(struct socket *socket)
+{
+	struct socket *monitor = memory_new(sizeof(*monitor));
+	char *endpoint = text_format("inproc://monitor-%p", (void *)socket);
+	enum status status = STATUS_IO;
+
+	monitor->sockets = socket->sockets;
+	monitor->on_message = on_event;
+	monitor->data = socket;
+	monitor->zmq = zmq_socket(socket->sockets->context, ZMQ_PAIR);
+	if (monitor->zmq != NULL && set_int(monitor->zmq, ZMQ_LINGER, 0)
+	    && zmq_socket_monitor(socket->zmq, endpoint,
+		   ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED)
+		   == 0
+	    && zmq_connect(monitor->zmq, endpoint) == 0)
+		status = watch(monitor);
+	if (status == STATUS_OK) {
+		add(socket->sockets, monitor);
+		socket->monitor = monitor;
+	} else {
+		log_error("socket", "cannot watch a connection: %s", zmq_strerror(errno));
+		if (monitor->zmq != NULL)
+			zmq_close(monitor->zmq);
+		free(monitor);
+	}
+	free(endpoint);
+	return status;
+}
+
+/* ---- sockets ---- */
+
 static const int zmq_types[] = {
 	[SOCKET_DEALER] = ZMQ_DEALER, [SOCKET_ROUTER] = ZMQ_ROUTER, [SOCKET_REP] = ZMQ_REP
 };
@@ -503,14 +565,19 @@ enum status socket_open(struct sockets *sockets, const struct socket_options *op
 		    errno == EMFILE ? "; raise the limit of open files" : "");
 		goto fail;
 	}
+	socket->on_connection = options->on_connection;
 	status = attach(socket, options);
 	if (status == STATUS_OK)
 		status = watch(socket);
 	if (status != STATUS_OK)
 		goto fail;
-	socket->next = sockets->list;
-	sockets->list = socket;
-	sockets->open_handles++;
+	add(sockets, socket);
+	if (options->on_connection != NULL && strncmp(options->endpoint, "tcp://", 6) == 0)
+		status = open_monitor(socket);
+	if (status != STATUS_OK) {
+		socket_close(socket);
+		return status;
+	}
 	*out = socket;
 	return STATUS_OK;
 fail:

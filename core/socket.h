@@ -68,6 +68,11 @@ struct socket_options {
 	 * router's first part is the route that goes before an answer.
 	 */
 	void (*on_message)(void *data, const struct bytes *parts, size_t count, const char *user);
+	/*
+	 * A tcp socket that connects: the other side is there (authenticated), or is not any more.
+	 * May be NULL; takes two more of the context's sockets.
+	 */
+	void (*on_connection)(void *data, bool is_connected);
 	void *data;
 };
 

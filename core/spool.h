@@ -37,10 +37,12 @@ void spool_close(struct spool *spool); /* NULL is fine; what is not committed is
 /*
  * Appends a record; it counts once spool_commit returned OK.  Older ones may have gone for it.
  * FULL: the lane has no room and nothing may go for it; it is counted as refused.  REJECT: BODY is
- * larger than LINK_RECORD_MAX. NO_SPACE, IO: the disk; the whole transaction is undone.
+ * larger than spool_body_max. NO_SPACE, IO: the disk; the whole transaction is undone.
  */
 NODISCARD enum status spool_append(struct spool *spool, enum lane lane, uint32_t kind,
     uint64_t fact_revision, struct bytes body);
+/* The largest body that LANE takes: what a link carries, and a lane that is empty can hold. */
+size_t spool_body_max(const struct spool *spool, enum lane lane);
 /* Whatever kv_commit returns.  OK where nothing was written.  On failure all since is undone. */
 NODISCARD enum status spool_commit(struct spool *spool);
 /* Undoes what was not committed. */

@@ -17,10 +17,19 @@
 #include "processors/roles.h"
 #include "processors/state/tables.h"
 
+/*
+ * A critical record waits for what is before it: for records that wait here, and for verdicts that
+ * wait for the store.  Both queues are kept short for what is not urgent, and only the log's, which
+ * has lanes, is long.
+ */
 enum {
-	WINDOW_RECORDS = 8192,
+	WINDOW_RECORDS = 8192, /* of one flow */
 	WINDOW_BYTES = 4 * 1024 * 1024,
+	CREDIT_RECORDS = 2048, /* of all that agents say */
+	CREDIT_BYTES = 4 * 1024 * 1024,
+	BACKLOG_URGENT = 2048, /* verdicts; above it only what is urgent is taken */
 	BACKLOG_MAX = 200 * 1000,
+	TURN_LONG_MS = 20,
 	STEPS_A_TURN = 4,
 	FULL_TRIES = 8,
 };
@@ -61,6 +70,7 @@ struct processor {
 	uint64_t slowest_sink;
 	unsigned full_tries; /* batches in a row that did not fit */
 	bool is_held_back, has_failed, has_more;
+	uint64_t turn_since_ms;
 	uint64_t told[SUBLOG_END]; /* position last acknowledged to the log */
 };
 
@@ -93,6 +103,15 @@ static void on_log_data(void *self, uint32_t flow, uint64_t first, const struct 
 	host_take(processor->host, flow, first, records, count);
 }
 
+static struct credit_grant grant_now(const struct processor *processor)
+{
+	uint64_t backlog = host_verdict_head(processor->host) - processor->slowest_sink;
+
+	return (
+	    struct credit_grant){ .budget = { .records = CREDIT_RECORDS, .bytes = CREDIT_BYTES },
+		.is_urgent_only = backlog > BACKLOG_URGENT };
+}
+
 static Fettle__Flow *reading_flow(struct processor *processor, struct arena *arena, uint32_t number)
 {
 	Fettle__Flow *flow = link_new_flow(arena, number);
@@ -100,6 +119,8 @@ static Fettle__Flow *reading_flow(struct processor *processor, struct arena *are
 	RECORD_SET(flow, committed, host_position(processor->host, number));
 	RECORD_SET(flow, window_records, processor->is_held_back ? 0 : WINDOW_RECORDS);
 	RECORD_SET(flow, window_bytes, processor->is_held_back ? 0 : WINDOW_BYTES);
+	if (number >= SUBLOG_FIRST)
+		RECORD_SET(flow, lane, sublog_lane(number));
 	return flow;
 }
 
@@ -128,6 +149,7 @@ static void on_log_hello(void *self, Fettle__Hello *hello, struct arena *arena)
 	hello->receives[hello->n_receives++] = reading_flow(processor, arena, SUBLOG_NOTICE);
 	for (uint32_t flow = SUBLOG_FIRST; flow < SUBLOG_END; flow++)
 		hello->receives[hello->n_receives++] = reading_flow(processor, arena, flow);
+	hello->credit = link_new_credit(arena, grant_now(processor));
 	RECORD_SET(outbox, head, host_outbox_head(processor->host));
 	hello->sends = arena_take(arena, sizeof(*hello->sends));
 	hello->sends[hello->n_sends++] = outbox;
@@ -267,6 +289,7 @@ static void acknowledge(struct processor *processor, bool is_held_back)
 	bool has_changed = is_held_back != processor->is_held_back;
 
 	processor->is_held_back = is_held_back;
+	link_grant(link, grant_now(processor));
 	for (uint32_t flow = 0; flow < SUBLOG_END; flow++) {
 		uint64_t position = host_position(processor->host, flow);
 
@@ -351,6 +374,13 @@ static void ask_again(struct processor *processor)
 		    host_position(processor->host, flow));
 }
 
+static bool is_long(void *data)
+{
+	const struct processor *processor = data;
+
+	return clock_monotonic_ms() - processor->turn_since_ms >= TURN_LONG_MS;
+}
+
 static enum status step(struct processor *processor)
 {
 	enum status status = host_step(processor->host, clock_wall_ms());
@@ -371,7 +401,9 @@ static void turn(struct processor *processor)
 	if (processor->has_failed || processor->log == NULL || processor->sinks == NULL)
 		return;
 	host_release(processor->host);
-	while (steps < STEPS_A_TURN && status == STATUS_OK && is_time(processor)) {
+	processor->turn_since_ms = clock_monotonic_ms();
+	while (steps < STEPS_A_TURN && status == STATUS_OK && is_time(processor)
+	       && (steps == 0 || !is_long(processor))) {
 		status = step(processor);
 		steps++;
 	}
@@ -510,6 +542,7 @@ static enum status start(const struct role_host *role_host, const struct role_en
 		goto out;
 	}
 	processor->slowest_sink = host_verdict_head(processor->host);
+	host_set_patience(processor->host, is_long, processor);
 	uv_timer_init(role_host->loop, &processor->timer);
 	uv_idle_init(role_host->loop, &processor->busy);
 	processor->timer.data = processor->busy.data = processor;

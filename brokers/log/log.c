@@ -29,8 +29,11 @@ enum {
 	COMMIT_TRIES = 8,
 	RETAIN_MS = 10 * 1000,
 	RETAIN_RECORDS = 2000,
-	AGENT_WINDOW_RECORDS = 2048,
-	AGENT_WINDOW_BYTES = 1024 * 1024,
+	/* What one agent may have under way, over all its lanes. */
+	AGENT_CREDIT_RECORDS = 2048,
+	AGENT_CREDIT_BYTES = 2 * 1024 * 1024,
+	/* Of what came and is not committed, over all agents. */
+	UNCOMMITTED_MAX = 64 * 1024 * 1024,
 	OUTBOX_WINDOW_RECORDS = 4096,
 	OUTBOX_WINDOW_BYTES = 4 * 1024 * 1024,
 };
@@ -104,6 +107,8 @@ struct log_role {
 	struct sockets *sockets;
 	struct peers *peers; /* NULL: all in this process */
 	struct acceptor *agents, *readers;
+	struct credit_pool uncommitted; /* of agents */
+	bool is_tight;                  /* they were told that only what is urgent may come */
 	struct control *control;
 	uv_timer_t retain;
 	uv_timer_t commit_soon;
@@ -362,8 +367,8 @@ static void acknowledge(struct log_role *role, const struct pending *pending)
 	}
 	if (pending->status == STATUS_OK)
 		link_committed(peer->link, pending->flow, pending->committed,
-		    pending->is_outbox ? OUTBOX_WINDOW_RECORDS : AGENT_WINDOW_RECORDS,
-		    pending->is_outbox ? OUTBOX_WINDOW_BYTES : AGENT_WINDOW_BYTES);
+		    pending->is_outbox ? OUTBOX_WINDOW_RECORDS : AGENT_CREDIT_RECORDS,
+		    pending->is_outbox ? OUTBOX_WINDOW_BYTES : AGENT_CREDIT_BYTES);
 	acceptor_mark(peer);
 }
 
@@ -402,6 +407,32 @@ static void wake_agents(struct log_role *role)
 	}
 }
 
+/* ---- credit ---- */
+
+static struct credit_grant grant_now(const struct log_role *role)
+{
+	return (struct credit_grant){ .budget = { .records = AGENT_CREDIT_RECORDS,
+					  .bytes = AGENT_CREDIT_BYTES },
+		.is_urgent_only = role->is_tight };
+}
+
+/* Each agent is told where that changes. */
+static void regulate(struct log_role *role)
+{
+	bool is_tight = credit_pool_is_tight(&role->uncommitted);
+
+	if (is_tight == role->is_tight)
+		return;
+	role->is_tight = is_tight;
+	for (struct acceptor_peer *peer = acceptor_next(role->agents, NULL); peer != NULL;
+	     peer = acceptor_next(role->agents, peer)) {
+		link_grant(peer->link, grant_now(role));
+		acceptor_mark(peer);
+	}
+}
+
+/* ---- turns ---- */
+
 static void forget_pending(struct log_role *role)
 {
 	role->pending = NULL;
@@ -435,6 +466,7 @@ static void pump(struct log_role *role)
 {
 	if (role->has_failed)
 		return;
+	regulate(role);
 	acceptor_pump(role->agents);
 	acceptor_pump(role->readers);
 }
@@ -478,8 +510,9 @@ static enum status describe_lanes(struct log_role *role, const uint8_t agent[16]
 		if (status != STATUS_OK && status != STATUS_NOT_FOUND)
 			return status;
 		RECORD_SET(flow, committed, cursor.sequence);
-		RECORD_SET(flow, window_records, AGENT_WINDOW_RECORDS);
-		RECORD_SET(flow, window_bytes, AGENT_WINDOW_BYTES);
+		RECORD_SET(flow, window_records, AGENT_CREDIT_RECORDS);
+		RECORD_SET(flow, window_bytes, AGENT_CREDIT_BYTES);
+		RECORD_SET(flow, lane, lane);
 		RECORD_SET_BYTES(flow, chain, arena_bytes(arena, BYTES_OF(cursor.chain)));
 		welcome->receives[welcome->n_receives++] = flow;
 	}
@@ -589,6 +622,7 @@ static enum status on_agent_hello(void *host, struct bytes identity, const Fettl
 	RECORD_SET(welcome, epoch, greeting.outcome.epoch);
 	RECORD_SET(welcome, generation, log_store_generation(role->store));
 	RECORD_SET(welcome, server_ms, clock_wall_ms());
+	welcome->credit = link_new_credit(arena, grant_now(role));
 	if (greeting.has_next_admitted)
 		RECORD_SET_BYTES(welcome, next_key,
 		    arena_bytes(arena, record_bytes(hello->next_key)));
@@ -1064,7 +1098,8 @@ static enum status open_acceptors(struct log_role *role, const struct role_endpo
 		.on_gone = on_gone,
 		.on_gateway = on_gateway,
 		.operations = operations,
-		.host = role };
+		.host = role,
+		.pool = &role->uncommitted };
 	enum status status = open_peers(role, endpoints);
 
 	if (status != STATUS_OK)
@@ -1081,6 +1116,7 @@ static enum status open_acceptors(struct log_role *role, const struct role_endpo
 	if (role->peers != NULL)
 		options.door = peers_add_door(role->peers, "log.readers", readers);
 	options.is_relayed = false;
+	options.pool = NULL;
 	options.on_hello = on_reader_hello;
 	return acceptor_new(&options, &role->readers);
 }
@@ -1095,6 +1131,7 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 
 	role->host = host;
 	role->settings = settings_of(host->settings, "log");
+	role->uncommitted.budget = UNCOMMITTED_MAX;
 	forget_pending(role);
 	status = log_store_open(directory, &role->store);
 	if (status != STATUS_OK) {

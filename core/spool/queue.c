@@ -132,13 +132,20 @@ static enum status append(struct spool *spool, enum lane lane, uint32_t kind,
 	return status;
 }
 
+size_t spool_body_max(const struct spool *spool, enum lane lane)
+{
+	uint64_t room = spool->quota[lane] / 8 * 7; /* the rest is envelope */
+
+	return room < LINK_RECORD_MAX ? (size_t)room : LINK_RECORD_MAX;
+}
+
 enum status spool_append_counted(struct spool *spool, enum lane lane, uint32_t kind,
     uint64_t fact_revision, struct bytes body, size_t extra, uint64_t count)
 {
 	enum status status;
 
 	REQUIRE(lane >= LANE_CRITICAL && lane < LANE_END);
-	if (body.size > LINK_RECORD_MAX)
+	if (body.size > spool_body_max(spool, lane))
 		return STATUS_REJECT;
 	status = spool_begin(spool);
 	if (status != STATUS_OK)

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """burst - thirty-two agents with large facts at once: more than a store's first map has room for.
 
-Nothing may end, and check.py must find every fact once.
+Nothing may end, and check.py must find every fact once.  Facts larger than a frame go in pieces.
 
-    burst.py --build build/dev
+    burst.py --build build/dev [--agents 32] [--facts 50] [--value-size 24000]
 """
 import argparse
 import os
@@ -15,25 +15,23 @@ import sys
 import check
 import kill
 
-AGENTS, FACTS, VALUE_SIZE = 32, 50, 24000
 
-
-def run(system):
+def run(system, agents_count, facts, value_size):
     agents = os.path.dirname(system.journal)
-    common = ["--directory", agents, "--agents", str(AGENTS), "--seed", "burst", "--count",
-              str(FACTS), "--value-size", str(VALUE_SIZE), "--lane", "3"]
+    common = ["--directory", agents, "--agents", str(agents_count), "--seed", "burst", "--count",
+              str(facts), "--value-size", str(value_size), "--lane", "3"]
     subprocess.run([system.generator, *common, "--only", "produce"], check=True,
                    stderr=system.output["generator"])
     for role in kill.SERVERS:
         system.start(role)
     key = os.path.join(system.data, "keys/server.pub")
     kill.wait_until("the server's key", lambda: os.path.exists(key))
-    system.admit(*(os.path.join(agents, str(agent + 1)) for agent in range(AGENTS)))
+    system.admit(*(os.path.join(agents, str(agent + 1)) for agent in range(agents_count)))
     system.running["generator"] = subprocess.Popen(
         [system.generator, *common, "--only", "send", "--server", system.gateway, "--server-key",
          key], stderr=system.output["generator"])
     produced = {}
-    for agent in range(AGENTS):
+    for agent in range(agents_count):
         produced.update(check.read_journal(os.path.join(agents, str(agent + 1), "journal")))
     system.settle(len(produced) - 1)
     for role in kill.SERVERS:
@@ -44,16 +42,20 @@ def run(system):
     for complaint in verdict.complaints[:20]:
         print(complaint)
     print(check.summary(produced, left, verdict))
-    if verdict.complaints or len(produced) != AGENTS * (FACTS + 1):
+    if verdict.complaints or len(produced) != agents_count * (facts + 1):
         raise kill.Failure("what was kept is not what was produced")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--build", required=True)
-    system = kill.System(os.path.abspath(parser.parse_args().build))
+    parser.add_argument("--agents", type=int, default=32)
+    parser.add_argument("--facts", type=int, default=50)
+    parser.add_argument("--value-size", type=int, default=24000)
+    arguments = parser.parse_args()
+    system = kill.System(os.path.abspath(arguments.build))
     try:
-        run(system)
+        run(system, arguments.agents, arguments.facts, arguments.value_size)
     except (kill.Failure, subprocess.CalledProcessError) as failure:
         print(f"failed: {failure}; everything is kept in {system.directory}")
         return 1

@@ -42,7 +42,9 @@ enum {
 	JOURNAL,
 	ONLY,
 	SPOOL,
-	SHARED
+	SHARED,
+	PROBES,
+	PROBE
 };
 
 static const struct argp_option options[] = {
@@ -61,6 +63,9 @@ static const struct argp_option options[] = {
 	{ "no-journal", JOURNAL, NULL, 0, "keep no journal", 0 },
 	{ "only", ONLY, "produce|send", 0, "fill the spools, or send what they have", 0 },
 	{ "spool-size", SPOOL, "BYTES", 0, "of each spool", 0 },
+	{ "probes", PROBES, "N", 0, "send so many critical facts as well, and end after the last",
+	    0 },
+	{ "probe-every", PROBE, "MS", 0, "one of them each time", 0 },
 	{ 0 },
 };
 
@@ -117,6 +122,12 @@ static error_t parse(int key, char *value, struct argp_state *state)
 	case ONLY:
 		agents->produces_only = strcmp(value, "produce") == 0;
 		agents->sends_only = strcmp(value, "send") == 0;
+		return 0;
+	case PROBES:
+		agents->model.probes = number(state, value);
+		return 0;
+	case PROBE:
+		agents->model.probe_ms = number(state, value);
 		return 0;
 	case ARGP_KEY_END:
 		if (agents->directory == NULL || agents->count < 1 || agents->count > AGENTS_MAX
@@ -200,6 +211,7 @@ int main(int argc, char **argv)
 		.model = { .seed = "seed",
 		    .value_size = 40,
 		    .has_journal = true,
+		    .probe_ms = 100,
 		    .spool_size = 256ULL << 20 } };
 	char server_key[SOCKET_KEY_TEXT];
 
@@ -217,7 +229,7 @@ int main(int argc, char **argv)
 		agents.status = socket_context_new(&agents.model.sockets);
 	if (agents.status == STATUS_OK) {
 		/* An old one may still be closing when its agent dials again. */
-		socket_context_allow(agents.model.sockets, 2 * (unsigned)agents.count + 16);
+		socket_context_allow(agents.model.sockets, 6 * (unsigned)agents.count + 16);
 		run(&agents);
 	}
 	socket_context_free(agents.model.sockets);

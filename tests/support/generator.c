@@ -17,6 +17,8 @@ enum {
 	BATCH_FACTS = 200, /* a journal's sync and a spool's commit each */
 	TICK_MS = 1,
 	TEXT_SIZE = 96, /* of a key */
+	PROBES_AFTER_MS = 1000,
+	GATEWAYS_MAX = 8,
 	LINE_TAIL_MAX = 4096,
 };
 
@@ -36,6 +38,7 @@ struct generator {
 	int journal;
 	struct buffer lines, text;
 	uint64_t next, resumed_at, started_ms;
+	uint64_t probes, probe_at_ms, critical_acked;
 	bool is_stopping;
 	enum status failure;
 };
@@ -282,6 +285,8 @@ static void on_acked(void *self, uint32_t flow, uint64_t committed)
 	struct generator *generator = self;
 	enum status status = spool_acked(generator->spool, (enum lane)flow, committed);
 
+	if (flow == LANE_CRITICAL)
+		generator->critical_acked = committed;
 	if (status != STATUS_OK)
 		fail(generator, status, "the spool failed");
 }
@@ -338,6 +343,33 @@ static const struct link_operations operations = {
 	.on_welcome = on_welcome,
 };
 
+/* Critical facts in front of which everything else waits: how long do they take? */
+static void probe(struct generator *generator)
+{
+	char key[TEXT_SIZE];
+	struct fact_field field = FACT_FIELD_TEXT("value", "probe");
+	struct fact fact = { .status = FACT_PRESENT, .fields = &field, .fields_count = 1 };
+	uint64_t now_ms = clock_monotonic_ms();
+	enum status status;
+
+	if (!link_is_open(dialler_link(generator->server)))
+		return;
+	/* What comes before the pass has ended is no change. */
+	if (generator->probe_at_ms == 0)
+		generator->probe_at_ms = now_ms + PROBES_AFTER_MS;
+	if (now_ms < generator->probe_at_ms)
+		return;
+	generator->probe_at_ms = now_ms + generator->options.probe_ms;
+	snprintf(key, sizeof(key), "test/%s/probe/%" PRIu64, generator->seed, clock_wall_ms());
+	fact.key = bytes_of_text(key);
+	status = observer_set(generator->observer, collector, LANE_CRITICAL, &fact);
+	if (status == STATUS_OK)
+		status = spool_commit(generator->spool);
+	if (status != STATUS_OK)
+		fail(generator, status, "a probe could not be spooled");
+	generator->probes++;
+}
+
 static void on_tick(uv_timer_t *timer)
 {
 	struct generator *generator = timer->data;
@@ -345,6 +377,9 @@ static void on_tick(uv_timer_t *timer)
 	if (generator->failure == STATUS_OK && !generator->options.is_sender
 	    && generator->next <= due_now(generator))
 		produce(generator);
+	if (generator->failure == STATUS_OK && generator->server != NULL
+	    && generator->probes < generator->options.probes)
+		probe(generator);
 }
 
 /* ---- life ---- */
@@ -387,19 +422,24 @@ static void start_handles(struct generator *generator)
 static enum status dial(struct generator *generator)
 {
 	struct dialler_options options = { .loop = generator->options.loop,
-		.endpoint = generator->options.endpoint,
 		.server_key = generator->server_key,
 		.public_key = generator->keys.public_key,
 		.secret_key = generator->keys.secret_key,
 		.operations = operations,
 		.self = generator };
+	char *gateways = text_copy(generator->options.endpoint), *rest = gateways;
+	const char *endpoints[GATEWAYS_MAX];
 	enum status status = sockets_new(generator->options.sockets, generator->options.loop,
 	    on_round, generator, &generator->sockets);
 
-	if (status != STATUS_OK)
-		return status;
+	options.endpoints = endpoints;
 	options.sockets = generator->sockets;
-	return dialler_new(&options, &generator->server);
+	while (rest != NULL && options.endpoints_count < GATEWAYS_MAX)
+		endpoints[options.endpoints_count++] = strsep(&rest, ",");
+	if (status == STATUS_OK)
+		status = dialler_new(&options, &generator->server);
+	free(gateways);
+	return status;
 }
 
 enum status generator_new(const struct generator_options *options, struct generator **out)
@@ -450,6 +490,9 @@ bool generator_is_done(const struct generator *generator)
 {
 	if (!generator->options.is_sender && generator->next <= generator->options.count)
 		return false;
+	if (generator->options.probes > 0)
+		return generator->probes == generator->options.probes
+		    && generator->critical_acked == spool_head(generator->spool, LANE_CRITICAL);
 	return generator->options.endpoint == NULL || spool_kept(generator->spool) == 0;
 }
 

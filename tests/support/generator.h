@@ -22,7 +22,7 @@ struct generator_options {
 	uv_loop_t *loop;
 	struct socket_context *sockets;
 	const char *directory;  /* keys/, spool/ and the journal */
-	const char *endpoint;   /* of the gateway; NULL: produce only, send nothing */
+	const char *endpoint;   /* of the gateway, or of several: "A,B"; NULL: produce only */
 	const char *server_key; /* Z85 */
 	const char *seed;       /* keys are test/SEED/NUMBER */
 	uint64_t count;         /* facts 0 to COUNT, of which 0 marks the beginning */
@@ -33,6 +33,8 @@ struct generator_options {
 	bool has_journal;       /* false: for benchmarks */
 	bool is_sender;         /* false and COUNT is produced; true: what the spool has is sent */
 	uint64_t spool_size;    /* bytes */
+	uint64_t probe_ms;      /* a critical fact every so often, while it sends; 0: none */
+	uint64_t probes;        /* so many; their keys are test/SEED/probe/WALL-MS-OF-APPENDING */
 };
 
 /* Whatever spool_open, keys_load and socket_open return; logged. */

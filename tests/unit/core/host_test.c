@@ -385,6 +385,36 @@ static void a_batch_takes_the_urgent_first_and_leaves_a_record_of_it(void **test
 	assert_int_equal(host_position(at->host, flow_of(LANE_BULK)), 2);
 }
 
+static bool is_always_long(void *data)
+{
+	(void)data;
+	return true;
+}
+
+static void a_batch_that_takes_long_puts_off_what_is_not_critical(void **test)
+{
+	struct fixture *at = *test;
+
+	host_set_patience(at->host, is_always_long, NULL);
+	for (int i = 0; i < 40; i++) {
+		fact(at, LANE_BULK, "b");
+		fact(at, LANE_DELTA, "d");
+		fact(at, LANE_CRITICAL, "c");
+	}
+	step(at);
+	assert_int_equal(host_position(at->host, flow_of(LANE_CRITICAL)), 40);
+	assert_int_equal(host_position(at->host, flow_of(LANE_DELTA)), 8); /* 16 at a time */
+	assert_int_equal(host_position(at->host, flow_of(LANE_BULK)), 0);
+	fact(at, LANE_CRITICAL, "c");
+	step(at);
+	assert_int_equal(host_position(at->host, flow_of(LANE_CRITICAL)), 41);
+	assert_int_equal(host_position(at->host, flow_of(LANE_DELTA)), 8);
+	assert_int_equal(host_position(at->host, flow_of(LANE_BULK)), 15);
+	(void)settle(at);
+	assert_int_equal(host_position(at->host, flow_of(LANE_BULK)), 40);
+	assert_int_equal(host_position(at->host, flow_of(LANE_DELTA)), 40);
+}
+
 static void the_stamp_never_runs_backwards(void **test)
 {
 	struct fixture *at = *test;
@@ -845,6 +875,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_batch_takes_the_urgent_first_and_leaves_a_record_of_it),
+		TEST(a_batch_that_takes_long_puts_off_what_is_not_critical),
 		TEST(the_stamp_never_runs_backwards),
 		TEST(with_nothing_to_do_nothing_is_written),
 		TEST(what_a_stage_emits_reaches_only_those_behind_it),

@@ -346,6 +346,17 @@ static void a_wrong_value_is_told_with_what_would_be_right(void **test)
 	    "`36h` or `7d`, and is `90`\n");
 }
 
+static void a_single_value_is_a_list_too(void **test)
+{
+	struct loaded loaded;
+
+	scratch_write(*test, "fettle.yaml", "gateway: {peers: 'tcp://a:1'}\n");
+	loaded = load((struct settings_sources){ .file = scratch_path(*test, "fettle.yaml") });
+	assert_int_equal(loaded.status, STATUS_OK);
+	assert_list(&gateway_of(&loaded)->peers, "tcp://a:1");
+	finish(&loaded);
+}
+
 static void a_wrong_shape_is_told(void **test)
 {
 	file_tells(*test, "[gateway]\n",
@@ -354,7 +365,7 @@ static void a_wrong_shape_is_told(void **test)
 	    "fettle.yaml:1:10: `gateway` must be a mapping of settings\n");
 	file_tells(*test, "gateway: {listen: [x]}\n",
 	    "fettle.yaml:1:19: `gateway.listen` must be a single value\n");
-	file_tells(*test, "gateway: {peers: x}\n",
+	file_tells(*test, "gateway: {peers: {x: y}}\n",
 	    "fettle.yaml:1:18: `gateway.peers` must be a list, such as [a, b]\n");
 	file_tells(*test, "gateway: {peers: [x, [y], z]}\n",
 	    "fettle.yaml:1:22: an item of `gateway.peers` must be a single value\n");
@@ -479,6 +490,7 @@ int main(void)
 		IN_SCRATCH(a_mistake_in_a_file_names_line_and_column),
 		IN_SCRATCH(every_mistake_is_told),
 		IN_SCRATCH(a_wrong_value_is_told_with_what_would_be_right),
+		IN_SCRATCH(a_single_value_is_a_list_too),
 		IN_SCRATCH(a_wrong_shape_is_told),
 		cmocka_unit_test(a_mistake_in_the_environment_names_the_variable),
 		cmocka_unit_test(a_mistake_on_the_command_line_names_the_flag),
