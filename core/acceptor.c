@@ -25,7 +25,7 @@ struct acceptor_session {
 	struct acceptor_peer peer;
 	struct route route;
 	uint64_t number;
-	char user[ZAP_USER_MAX]; /* whose frames may be of this session; "" without a door */
+	char user[ZAP_USER_MAX]; /* whose frames it takes; "" without a door */
 	bool is_marked;
 	struct acceptor_session *next_marked;
 	UT_hash_handle by_number, by_identity;
