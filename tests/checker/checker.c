@@ -64,9 +64,11 @@ static void place(struct checker *checker, struct production_entry *entry, uint6
 {
 	char name[CHECKER_NAME_SIZE];
 
-	if (entry->logged > 0 || entry->is_spooled) {
-		checker->logged += entry->logged > 0;
-		checker->spooled += entry->logged == 0;
+	bool is_logged = entry->logged > 0 || entry->was_logged;
+
+	if (is_logged || entry->is_spooled) {
+		checker->logged += is_logged;
+		checker->spooled += !is_logged;
 		/* A record in a gap that was sent all the same is no loss, and was called one. */
 		if (entry->is_in_gap)
 			checker_complain(checker, "I5 a gap covers what is kept: %s",

@@ -167,6 +167,24 @@ void production_keep(struct production *production, unsigned agent, struct bytes
 	link_subject(production, entry, record);
 }
 
+void production_logged(struct production *production, struct bytes bytes)
+{
+	struct production_entry *entry = NULL;
+	Fettle__Record *record;
+
+	arena_reset(&production->arena);
+	if (record_decode(bytes, &production->arena, &record) == STATUS_OK)
+		entry = production_find(production, record->envelope->event_id.data);
+	if (entry != NULL)
+		entry->was_logged = true;
+}
+
+void production_forget_log(struct production *production)
+{
+	for (struct production_entry *at = production->entries; at != NULL; at = at->hh.next)
+		at->was_logged = false;
+}
+
 struct production_entry *production_find(struct production *production, const uint8_t event_id[EVENT_ID_SIZE])
 {
 	struct production_entry *entry;

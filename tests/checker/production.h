@@ -27,6 +27,7 @@ struct production_entry {
 	bool is_undone;  /* it went when its spool was put back */
 	bool is_spooled; /* it waits in its spool */
 	bool is_in_gap;
+	bool was_logged; /* the log committed it, whether it still has it or let it go */
 	unsigned logged; /* how often the log has it */
 	uint64_t logged_epoch;
 };
@@ -42,6 +43,11 @@ NODISCARD enum status production_add(struct production *production, unsigned age
 /* The spool of AGENT is one of before: which are not in it any more is told by production_keep. */
 void production_begin_life(struct production *production, unsigned agent);
 void production_keep(struct production *production, unsigned agent, struct bytes record);
+
+/* The log committed RECORD. */
+void production_logged(struct production *production, struct bytes record);
+/* The log is one of before: what it has is told anew. */
+void production_forget_log(struct production *production);
 
 /* NULL: nobody produced it. */
 struct production_entry *production_find(struct production *production, const uint8_t event_id[EVENT_ID_SIZE]);

@@ -2,7 +2,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "brokers/log/dump.h"
 #include "processors/state/reader.h"
 #include "tests/checker/parts.h"
 
@@ -136,21 +135,25 @@ static enum status count_facts(void *data, const struct state_asset *asset)
 static enum status check_positions(struct checker *checker, struct state_reader *reader)
 {
 	struct host_heads *state = memory_new(sizeof(*state));
-	uint64_t heads[SUBLOG_END] = { 0 };
+	struct checker_log log;
 	struct state_counters counters;
 	enum status status = state_reader_heads(reader, state);
 
 	if (status == STATUS_OK)
-		status = log_dump_heads(checker->data, heads);
+		status = checker_read_log(checker->data, &log);
 	for (uint32_t flow = SUBLOG_FIRST; status == STATUS_OK && flow < SUBLOG_END; flow++) {
-		if (state->positions[flow] > heads[flow])
+		if (state->positions[flow] > log.head[flow])
 			checker_complain(checker,
 			    "I6 sub-log %u was read up to %" PRIu64 " and has %" PRIu64, flow,
-			    state->positions[flow], heads[flow]);
-		if (checker->is_quiet && state->positions[flow] != heads[flow])
+			    state->positions[flow], log.head[flow]);
+		if (log.tail[flow] > state->positions[flow] + 1)
+			checker_complain(checker,
+			    "I1 sub-log %u was read up to %" PRIu64 " and is kept from %" PRIu64,
+			    flow, state->positions[flow], log.tail[flow]);
+		if (checker->is_quiet && state->positions[flow] != log.head[flow])
 			checker_complain(checker,
 			    "I1 sub-log %u is read up to %" PRIu64 " of %" PRIu64 " only", flow,
-			    state->positions[flow], heads[flow]);
+			    state->positions[flow], log.head[flow]);
 	}
 	free(state);
 	if (state_reader_counters(reader, &counters) == STATUS_OK)

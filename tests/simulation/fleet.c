@@ -130,13 +130,17 @@ static void after_commit(struct disk *disk)
 	node_die(&member->node);
 }
 
-/* What a spool makes durable is what was produced. */
+/* What a spool makes durable is what was produced; what the log does is promised. */
 static void on_written(struct disk *disk, struct bytes key, struct bytes value)
 {
 	struct member *member = owner(disk);
 
 	if (member == NULL)
 		return;
+	if (!is_agent(member)) {
+		production_logged(running->checker.production, value);
+		return;
+	}
 	if (production_add(running->checker.production, member->number, (enum lane)key.data[0],
 		bytes_u64(key.data + 1), value)
 	    != STATUS_OK)
@@ -279,6 +283,7 @@ struct fleet *fleet_new(const struct fleet_options *options)
 		.production = production_new(),
 		.agents = fleet->judged };
 	fleet->servers[FLEET_LOG] = server_new(fleet, "log", &log_role, "log");
+	disk_follow(fleet_disk(fleet, "log"), "record");
 	fleet->servers[FLEET_GATEWAY] = server_new(fleet, "gateway", &gateway_role, NULL);
 	fleet->servers[FLEET_PROCESSOR] = server_new(fleet, "processor", &processor_role, "state");
 	fleet->servers[FLEET_STORE] = server_new(fleet, "store", &sink_role, "store");
