@@ -509,14 +509,77 @@ static enum status admit_pass(struct stage_io *io, const struct asset_ref *asset
 	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
+/* *OUT NULL: there was none. */
+static enum status last_pass(struct stage_io *io, const struct asset_ref *asset,
+    const Fettle__Pass *pass, Fettle__StatePass **out)
+{
+	struct buffer key = { 0 };
+	struct bytes kept;
+	enum status status;
+
+	*out = NULL;
+	pass_key(&key, asset, pass->collector, record_bytes(pass->prefix));
+	status = txn_get(io->txn, STATE_PASS, buffer_bytes(&key), &kept);
+	buffer_fini(&key);
+	if (status != STATUS_OK)
+		return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+	*out = record_unpack(&fettle__state_pass__descriptor, kept, io->arena);
+	return *out == NULL ? STATUS_CORRUPT : STATUS_OK;
+}
+
+/*
+ * Lanes overtake each other.  The first pass of an epoch, and the first by a plan, goes by bulk
+ * behind all that it saw: until it is here a later one by another lane proves nothing, as what it
+ * covers may not be here either.  One of an epoch that is over says nothing of this one.
+ */
+static bool is_overtaking(const struct event *event, const Fettle__StatePass *older)
+{
+	if (older != NULL && older->epoch > event->stamp->epoch)
+		return true;
+	return event->stamp->lane != LANE_BULK
+	    && (older == NULL || older->epoch < event->stamp->epoch
+		|| !bytes_equal(record_bytes(older->plan), record_bytes(event_pass(event)->plan)));
+}
+
+static void put_pass(struct stage_io *io, const struct event *event, const struct asset_ref *asset)
+{
+	const Fettle__Pass *pass = event_pass(event);
+	Fettle__StatePass row = FETTLE__STATE_PASS__INIT;
+	struct buffer key = { 0 }, value = { 0 };
+
+	RECORD_SET(&row, facts, pass->facts);
+	RECORD_SET(&row, at_ms, event->stamp->received_ms);
+	RECORD_SET(&row, epoch, event->stamp->epoch);
+	RECORD_SET_BYTES(&row, plan, record_bytes(pass->plan));
+	record_pack(&value, &row.base);
+	pass_key(&key, asset, pass->collector, record_bytes(pass->prefix));
+	txn_put(io->txn, STATE_PASS, buffer_bytes(&key), buffer_bytes(&value));
+	buffer_fini(&key);
+	buffer_fini(&value);
+}
+
+/* EVENT's pass is whole, and all of it is here. */
+static enum status complete(struct stage_io *io, const struct event *event,
+    const struct asset_ref *asset, Fettle__StateAsset *record, const Fettle__StatePass *older)
+{
+	enum status status = older == NULL ? admit_pass(io, asset) : STATUS_OK;
+
+	if (status == STATUS_OK && (older == NULL || older->epoch < event->stamp->epoch))
+		status = unset_leftovers(io, event, asset, record,
+		    older != NULL
+			&& !bytes_equal(record_bytes(older->plan),
+			    record_bytes(event_pass(event)->plan)));
+	if (status == STATUS_OK)
+		put_pass(io, event, asset);
+	return status;
+}
+
 static enum status on_pass(struct stage_io *io, const struct event *event)
 {
 	const Fettle__Pass *pass = event_pass(event);
-	Fettle__StatePass row = FETTLE__STATE_PASS__INIT, *older = NULL;
+	Fettle__StatePass *older;
 	Fettle__StateAsset *record;
 	struct asset_ref asset;
-	struct buffer key = { 0 }, value = { 0 };
-	struct bytes kept;
 	bool is_held = false;
 	enum status status;
 
@@ -528,36 +591,15 @@ static enum status on_pass(struct stage_io *io, const struct event *event)
 	if (status == STATUS_OK)
 		status = note_epoch(io, event, &asset, record);
 	if (status == STATUS_OK)
-		status = bundled_hold_pass(io, event, &asset, record, &is_held);
-	if (status != STATUS_OK)
-		return status;
-	if (is_held)
+		status = last_pass(io, &asset, pass, &older);
+	if (status == STATUS_OK && is_overtaking(event, older))
 		return touch(io, event, &asset, record);
-	pass_key(&key, &asset, pass->collector, record_bytes(pass->prefix));
-	status = txn_get(io->txn, STATE_PASS, buffer_bytes(&key), &kept);
-	if (status == STATUS_OK) {
-		older = record_unpack(&fettle__state_pass__descriptor, kept, io->arena);
-		status = older == NULL ? STATUS_CORRUPT : STATUS_OK;
-	}
-	/* Lanes overtake each other: this may be of an epoch that is over. */
-	if (status == STATUS_OK && older->epoch > event->stamp->epoch)
-		goto out;
-	if (status == STATUS_NOT_FOUND)
-		status = admit_pass(io, &asset);
-	if (status == STATUS_OK && (older == NULL || older->epoch < event->stamp->epoch))
-		status = unset_leftovers(io, event, &asset, record,
-		    older != NULL
-			&& !bytes_equal(record_bytes(older->plan), record_bytes(pass->plan)));
-	RECORD_SET(&row, facts, pass->facts);
-	RECORD_SET(&row, at_ms, event->stamp->received_ms);
-	RECORD_SET(&row, epoch, event->stamp->epoch);
-	RECORD_SET_BYTES(&row, plan, record_bytes(pass->plan));
-	record_pack(&value, &row.base);
 	if (status == STATUS_OK)
-		txn_put(io->txn, STATE_PASS, buffer_bytes(&key), buffer_bytes(&value));
-out:
-	buffer_fini(&key);
-	buffer_fini(&value);
+		status = bundled_hold_pass(io, event, &asset, record, &is_held);
+	if (status == STATUS_OK && is_held)
+		return touch(io, event, &asset, record);
+	if (status == STATUS_OK)
+		status = complete(io, event, &asset, record, older);
 	if (status == STATUS_OK)
 		status = touch(io, event, &asset, record);
 	/* Now the counts mean something. */

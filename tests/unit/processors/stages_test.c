@@ -119,6 +119,7 @@ static void give(struct fixture *at, const struct said *said)
 		RECORD_SET(&envelope, fact_revision, said->revision);
 	RECORD_SET_BYTES(&stamp, writer, BYTES(said->agent == NULL ? one : said->agent, 16));
 	RECORD_SET(&stamp, epoch, said->epoch);
+	RECORD_SET(&stamp, lane, said->lane);
 	RECORD_SET(&stamp, received_ms, at->now_ms);
 	record.envelope = &envelope;
 	record.stamp = &stamp;
@@ -172,8 +173,8 @@ static void say_first(struct fixture *at, const uint8_t *agent, uint64_t epoch, 
 	say_as(at, agent, epoch, revision, key, content, true);
 }
 
-static void complete(struct fixture *at, const uint8_t *agent, uint64_t epoch, const char *prefix,
-    const char *plan)
+static void complete_by(struct fixture *at, enum lane lane, const uint8_t *agent, uint64_t epoch,
+    const char *prefix, const char *plan)
 {
 	Fettle__Pass pass = FETTLE__PASS__INIT;
 
@@ -182,10 +183,17 @@ static void complete(struct fixture *at, const uint8_t *agent, uint64_t epoch, c
 	RECORD_SET_BYTES(&pass, plan, bytes_of_text(plan));
 	give(at, &(struct said){ .agent = agent,
 		     .epoch = epoch,
-		     .lane = LANE_DELTA,
+		     .lane = lane,
 		     .kind = FETTLE__KIND__KIND_PASS,
 		     .message = &pass.base });
 	settle(at);
+}
+
+/* As the first of an epoch, and the first by a plan. */
+static void complete(struct fixture *at, const uint8_t *agent, uint64_t epoch, const char *prefix,
+    const char *plan)
+{
+	complete_by(at, LANE_BULK, agent, epoch, prefix, plan);
 }
 
 static void intend(struct fixture *at, uint32_t kind, const char *id, const char *text)
@@ -296,6 +304,29 @@ static const char *content_of(struct fixture *at, const uint8_t *agent, const ch
 	}
 	txn_abort(&txn);
 	return content;
+}
+
+/* By which plan the last pass over PREFIX looked; NULL: there was none. */
+static const char *plan_of_pass(struct fixture *at, const uint8_t *agent, const char *prefix)
+{
+	struct txn *txn;
+	struct asset_ref asset;
+	struct buffer key = { 0 };
+	struct bytes value;
+	const Fettle__StatePass *pass = NULL;
+
+	assert_int_equal(txn_begin(at->kv, &txn), STATUS_OK);
+	assert_int_equal(asset_of_agent(txn, agent, &asset), STATUS_OK);
+	asset_key(&key, &asset);
+	buffer_append(&key, BYTES("files", sizeof("files")));
+	buffer_append_text(&key, prefix);
+	if (txn_get(txn, STATE_PASS, buffer_bytes(&key), &value) == STATUS_OK)
+		pass = record_unpack(&fettle__state_pass__descriptor, value, &at->arena);
+	txn_abort(&txn);
+	buffer_fini(&key);
+	return pass == NULL ? NULL
+	                    : arena_format(&at->arena, "%.*s", (int)pass->plan.len,
+				(const char *)pass->plan.data);
 }
 
 /* ---- inventory ---- */
@@ -456,6 +487,36 @@ static void a_pass_of_a_new_epoch_unsets_what_it_did_not_mention(void **test)
 	assert_non_null(content_of(at, one, "file/b"));
 }
 
+static void a_later_pass_that_overtakes_the_first_of_an_epoch_unsets_nothing(void **test)
+{
+	struct fixture *at = *test;
+
+	say(at, one, 1, 1, "file/a", "1");
+	complete(at, one, 1, "file/", "a plan");
+	complete_by(at, LANE_DELTA, one, 2, "file/", "a plan");
+	assert_non_null(content_of(at, one, "file/a"));
+	say_first(at, one, 2, 1, "file/a", "1");
+	complete(at, one, 2, "file/", "a plan");
+	assert_non_null(content_of(at, one, "file/a"));
+	assert_int_equal(changes(at), 0);
+	say(at, one, 2, 2, "file/b", "1");
+	assert_int_equal(changes(at), 1);
+}
+
+/* What the plan adds is on its way by bulk: until it is here, that it is not proves nothing. */
+static void a_later_pass_by_another_plan_does_not_stand_in_for_the_first(void **test)
+{
+	struct fixture *at = *test;
+
+	complete(at, one, 1, "file/", "a plan");
+	complete_by(at, LANE_DELTA, one, 1, "file/", "another plan");
+	assert_string_equal(plan_of_pass(at, one, "file/"), "a plan");
+	complete(at, one, 1, "file/", "another plan");
+	assert_string_equal(plan_of_pass(at, one, "file/"), "another plan");
+	complete_by(at, LANE_DELTA, one, 1, "new/", "a plan");
+	assert_null(plan_of_pass(at, one, "new/"));
+}
+
 static void a_pass_of_an_older_epoch_that_comes_late_changes_nothing(void **test)
 {
 	struct fixture *at = *test;
@@ -597,7 +658,7 @@ static void the_longest_key_and_collector_are_taken(void **test)
 	RECORD_SET_BYTES(&pass, prefix, bytes_of_text(key));
 	give(at, &(struct said){ .agent = one,
 		     .epoch = 1,
-		     .lane = LANE_DELTA,
+		     .lane = LANE_BULK,
 		     .kind = FETTLE__KIND__KIND_PASS,
 		     .message = &pass.base });
 	settle(at);
@@ -990,6 +1051,8 @@ int main(void)
 		TEST(the_same_again_is_no_change),
 		TEST(a_late_record_never_overwrites_a_newer_one),
 		TEST(a_pass_of_a_new_epoch_unsets_what_it_did_not_mention),
+		TEST(a_later_pass_that_overtakes_the_first_of_an_epoch_unsets_nothing),
+		TEST(a_later_pass_by_another_plan_does_not_stand_in_for_the_first),
 		TEST(a_pass_of_an_older_epoch_that_comes_late_changes_nothing),
 		TEST(a_value_is_kept_once_and_goes_with_its_last_holder),
 		TEST(hostile_facts_are_quarantined),

@@ -179,25 +179,35 @@ static void fill_have(Fettle__Have *have, uint64_t revision, struct bytes hashes
 	have->collector = RECORD_TEXT("files");
 }
 
-/* AGENT has BUNDLE, of COUNT facts, from REVISION on. */
-static void has(struct fixture *at, const uint8_t *agent, uint64_t revision, struct bytes bundle,
-    unsigned count)
+static void has_in(struct fixture *at, const uint8_t *agent, uint64_t epoch, uint64_t revision,
+    struct bytes bundle, unsigned count)
 {
 	uint8_t hash[BUNDLE_HASH_SIZE], counts[1] = { (uint8_t)count };
 	Fettle__Have have;
 
 	bundle_hash(bundle, hash);
 	fill_have(&have, revision, BYTES_OF(hash), BYTES_OF(counts));
-	say_have(at, agent, 1, &have);
+	say_have(at, agent, epoch, &have);
 }
 
-static void withdraws(struct fixture *at, const uint8_t *agent, struct bytes bundle)
+/* AGENT has BUNDLE, of COUNT facts, from REVISION on. */
+static void has(struct fixture *at, const uint8_t *agent, uint64_t revision, struct bytes bundle,
+    unsigned count)
+{
+	has_in(at, agent, 1, revision, bundle, count);
+}
+
+/* It was asked for as from REVISION on; 0: an agent that does not say. */
+static void withdraws(struct fixture *at, const uint8_t *agent, uint64_t revision,
+    struct bytes bundle)
 {
 	uint8_t hash[BUNDLE_HASH_SIZE];
 	Fettle__Have have = FETTLE__HAVE__INIT;
 
 	bundle_hash(bundle, hash);
 	RECORD_SET_BYTES(&have, hash, BYTES_OF(hash));
+	have.n_revisions = revision > 0;
+	have.revisions = &revision;
 	RECORD_SET(&have, is_withdrawn, true);
 	say_have(at, agent, 1, &have);
 }
@@ -233,20 +243,28 @@ static void says(struct fixture *at, const uint8_t *agent, uint64_t revision, co
 	settle(at);
 }
 
-static void completes(struct fixture *at, const uint8_t *agent, uint64_t epoch)
+static void completes_by(struct fixture *at, enum lane lane, const uint8_t *agent, uint64_t epoch,
+    const char *plan)
 {
 	Fettle__Pass pass = FETTLE__PASS__INIT;
 	struct buffer body = { 0 };
 
 	pass.collector = RECORD_TEXT("files");
 	RECORD_SET_BYTES(&pass, prefix, bytes_of_text("file/"));
+	RECORD_SET_BYTES(&pass, plan, bytes_of_text(plan));
 	record_pack(&body, &pass.base);
 	give(at, &(struct said){ .agent = agent,
+		     .lane = lane,
 		     .kind = FETTLE__KIND__KIND_PASS,
 		     .epoch = epoch,
 		     .body = buffer_bytes(&body) });
 	buffer_fini(&body);
 	settle(at);
+}
+
+static void completes(struct fixture *at, const uint8_t *agent, uint64_t epoch)
+{
+	completes_by(at, LANE_BULK, agent, epoch, "");
 }
 
 /* The marks of a digest that nobody agrees with. */
@@ -452,13 +470,40 @@ static void one_that_cannot_send_it_any_more_awaits_it_no_more(void **test)
 	has(at, two, 1, bundle, 3);
 	completes(at, one, 1);
 	assert_string_equal(asked(at), "1");
-	withdraws(at, one, bundle);
+	withdraws(at, one, 1, bundle);
 	assert_string_equal(asked(at), "2");
 	assert_int_equal(count(at, STATE_HELD_PASS), 0);
 	sends(at, two, bundle);
 	assert_string_equal(text_of(at, one, "file/a00"), "never seen");
 	assert_string_equal(text_of(at, two, "file/a00"), "blue");
 	assert_int_equal(count(at, STATE_PASS), 0);
+}
+
+/* The question was on its way for long, and the answer is to what was said before. */
+static void what_was_told_anew_is_not_withdrawn_by_an_answer_to_an_older_question(void **test)
+{
+	struct fixture *at = *test;
+	struct bytes bundle = bundle_of(at, 'a', 3, "blue");
+
+	has(at, one, 1, bundle, 3);
+	has(at, one, 10, bundle, 3);
+	completes(at, one, 1);
+	withdraws(at, one, 1, bundle);
+	assert_int_equal(count(at, STATE_AWAITED), 1);
+	assert_int_equal(count(at, STATE_HELD_PASS), 1);
+	sends(at, one, bundle);
+	assert_string_equal(text_of(at, one, "file/a00"), "blue");
+	assert_int_equal(count(at, STATE_PASS), 1);
+}
+
+static void an_agent_that_does_not_say_as_what_it_withdraws_a_bundle_withdraws_it(void **test)
+{
+	struct fixture *at = *test;
+	struct bytes bundle = bundle_of(at, 'a', 3, "blue");
+
+	has(at, one, 1, bundle, 3);
+	withdraws(at, one, 0, bundle);
+	assert_int_equal(count(at, STATE_AWAITED), 0);
 }
 
 static void more_than_a_batch_takes_are_given_it_bit_by_bit(void **test)
@@ -578,6 +623,81 @@ static void a_new_epoch_forgets_what_was_awaited(void **test)
 	/* The older epoch's, overtaken on its way: it is said again in the new one. */
 	has(at, one, 1, bundle, 3);
 	assert_int_equal(count(at, STATE_AWAITED), 0);
+}
+
+/* It may have had an hour to answer, and knows nothing of the question any more. */
+static void who_begins_anew_is_asked_at_once_for_what_it_was_asked_before(void **test)
+{
+	struct fixture *at = *test;
+	struct bytes bundle = bundle_of(at, 'a', 3, "blue");
+
+	has(at, one, 1, bundle, 3);
+	assert_string_equal(asked(at), "1");
+	has_in(at, one, 2, 1, bundle, 3);
+	assert_string_equal(asked(at), "1");
+	has(at, two, 1, bundle, 3);
+	assert_string_equal(asked(at), "");
+}
+
+static void who_began_anew_without_it_is_not_waited_for(void **test)
+{
+	struct fixture *at = *test;
+	struct bytes bundle = bundle_of(at, 'a', 3, "blue");
+
+	has(at, one, 1, bundle, 3);
+	assert_string_equal(asked(at), "1");
+	completes(at, one, 2);
+	has(at, two, 1, bundle, 3);
+	assert_string_equal(asked(at), "2");
+}
+
+static void a_later_pass_takes_no_place_of_the_first_that_is_held(void **test)
+{
+	struct fixture *at = *test;
+	struct bytes bundle = bundle_of(at, 'a', 3, "blue");
+
+	says(at, one, 1, "file/old", "of the epoch before");
+	completes(at, one, 1);
+	has_in(at, one, 2, 1, bundle, 3);
+	completes(at, one, 2);
+	completes_by(at, LANE_DELTA, one, 2, "");
+	assert_string_equal(text_of(at, one, "file/old"), "of the epoch before");
+	sends(at, one, bundle);
+	assert_string_equal(text_of(at, one, "file/old"), "unset");
+	assert_string_equal(text_of(at, one, "file/a00"), "blue");
+	assert_int_equal(count(at, STATE_HELD_PASS), 0);
+}
+
+/* By which plan the only pass that was completed looked. */
+static const char *plan_of_pass(struct fixture *at)
+{
+	struct kv_txn *txn;
+	struct kv_cursor *cursor;
+	struct bytes key, value;
+	const Fettle__StatePass *pass;
+
+	assert_int_equal(kv_read_begin(at->kv, &txn), STATUS_OK);
+	assert_int_equal(kv_cursor_open(txn, STATE_PASS, &cursor), STATUS_OK);
+	assert_int_equal(kv_cursor_seek(cursor, BYTES_NONE, &key, &value), STATUS_OK);
+	pass = record_unpack(&fettle__state_pass__descriptor, value, &at->arena);
+	assert_non_null(pass);
+	kv_cursor_close(cursor);
+	kv_abort(&txn);
+	return arena_format(&at->arena, "%.*s", (int)pass->plan.len, (const char *)pass->plan.data);
+}
+
+static void a_late_pass_by_the_plan_before_takes_no_place_of_one_that_is_held(void **test)
+{
+	struct fixture *at = *test;
+	struct bytes bundle = bundle_of(at, 'a', 3, "blue");
+
+	completes_by(at, LANE_BULK, one, 1, "before");
+	has(at, one, 1, bundle, 3);
+	completes_by(at, LANE_BULK, one, 1, "now");
+	completes_by(at, LANE_DELTA, one, 1, "before");
+	assert_string_equal(plan_of_pass(at), "before");
+	sends(at, one, bundle);
+	assert_string_equal(plan_of_pass(at), "now");
 }
 
 /* ---- hostile agents ---- */
@@ -707,7 +827,7 @@ static void a_replay_of_any_rest_gives_the_same_state(void **test)
 	has(at, two, 4, b, 5);
 	completes(at, two, 1);
 	says(at, two, 9, "file/a00", "red");
-	withdraws(at, two, b);
+	withdraws(at, two, 4, b);
 	wait(at, 2 * ASK_AGAIN_MS);
 	sends(at, one, a);
 	has(at, three, 1, a, 3);
@@ -745,6 +865,12 @@ int main(void)
 		TEST(one_record_names_several_and_one_question_asks_for_those_that_lack),
 		TEST(the_next_is_asked_when_one_does_not_answer_in_time),
 		TEST(one_that_cannot_send_it_any_more_awaits_it_no_more),
+		TEST(what_was_told_anew_is_not_withdrawn_by_an_answer_to_an_older_question),
+		TEST(an_agent_that_does_not_say_as_what_it_withdraws_a_bundle_withdraws_it),
+		TEST(who_begins_anew_is_asked_at_once_for_what_it_was_asked_before),
+		TEST(who_began_anew_without_it_is_not_waited_for),
+		TEST(a_later_pass_takes_no_place_of_the_first_that_is_held),
+		TEST(a_late_pass_by_the_plan_before_takes_no_place_of_one_that_is_held),
 		TEST(more_than_a_batch_takes_are_given_it_bit_by_bit),
 		TEST(what_came_later_wins_whichever_is_applied_first),
 		TEST(what_is_seen_for_the_first_time_is_no_change_and_later_it_is),
