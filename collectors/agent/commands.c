@@ -79,8 +79,12 @@ static void take_need(struct agent *agent, struct bytes body, struct arena *aren
 	}
 	if (status == STATUS_OK && count > 0)
 		status = spool_withdraw_bundles(agent->spool, lost, count);
-	if (status == STATUS_OK && count > 0)
-		agent_refresh(agent);
+	if (status != STATUS_OK || count == 0)
+		return;
+	log_write(LOG_INFO, "bundles-withdrawn", LOG_FIELDS(LOG_NUMBER("bundles", count)),
+	    "the server asks for what is not kept any more; it is looked at again (settings "
+	    "agent.bundles_kept, agent.spool_size)");
+	agent_refresh(agent);
 }
 
 /*
