@@ -485,6 +485,7 @@ static void a_bulk_pass_whose_mark_went_was_not_completed(void **test)
 	assert_int_equal(job(at, LANE_BULK), STATUS_OK);
 	assert_int_equal(spool_note_get(at->spool, name, &note), STATUS_NOT_FOUND);
 	assert_null(strstr(queue(at, LANE_BULK), "pass"));
+	buffer_fini(&note);
 	free(name);
 }
 
