@@ -15,10 +15,13 @@ enum { BASELINE_MARK_SIZE = 8 };
 
 /* ---- appending ---- */
 
-/* Half of the spool's uuid and a counter that never goes back: unique without a clock. */
+/*
+ * What this run drew, and a counter.  The counter alone would come again where the spool is one of
+ * before, or a copy: what is said then is not what was said under that number.
+ */
 void spool_last_event(const struct spool *spool, uint8_t out[EVENT_ID_SIZE])
 {
-	memcpy(out, spool->now.store, 8);
+	memcpy(out, spool->instance, 8);
 	for (unsigned i = 0; i < 8; i++)
 		out[8 + i] = (uint8_t)(spool->now.events >> 8 * (7 - i));
 }

@@ -64,7 +64,7 @@ static void place(struct checker *checker, struct production_entry *entry, uint6
 {
 	char name[CHECKER_NAME_SIZE];
 
-	bool is_logged = entry->logged > 0 || entry->was_logged;
+	bool is_logged = entry->logged > 0 || entry->was_logged > 0;
 
 	if (is_logged || entry->is_spooled) {
 		checker->logged += is_logged;

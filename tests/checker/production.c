@@ -176,13 +176,13 @@ void production_logged(struct production *production, struct bytes bytes)
 	if (record_decode(bytes, &production->arena, &record) == STATUS_OK)
 		entry = production_find(production, record->envelope->event_id.data);
 	if (entry != NULL)
-		entry->was_logged = true;
+		entry->was_logged++;
 }
 
 void production_forget_log(struct production *production)
 {
 	for (struct production_entry *at = production->entries; at != NULL; at = at->hh.next)
-		at->was_logged = false;
+		at->was_logged = 0;
 }
 
 struct production_entry *production_find(struct production *production, const uint8_t event_id[EVENT_ID_SIZE])

@@ -27,7 +27,7 @@ struct production_entry {
 	bool is_undone;  /* it went when its spool was put back */
 	bool is_spooled; /* it waits in its spool */
 	bool is_in_gap;
-	bool was_logged; /* the log committed it, whether it still has it or let it go */
+	unsigned was_logged; /* how often the log committed it, whether it still has it or not */
 	unsigned logged; /* how often the log has it */
 	uint64_t logged_epoch;
 };

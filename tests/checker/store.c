@@ -9,6 +9,7 @@
 struct seen {
 	UT_hash_handle hh;
 	uint8_t id[EVENT_ID_SIZE];
+	unsigned times;
 };
 
 struct stored {
@@ -16,7 +17,17 @@ struct stored {
 	struct seen *seen;
 };
 
-/* A change bears the id of the event that it is of, and is there once. */
+/* An agent that begins a new epoch says again what it cannot know to have arrived. */
+static unsigned times_sent(struct checker *checker, const uint8_t *event_id)
+{
+	const struct production_entry *entry = production_find(checker->production, event_id);
+
+	if (entry == NULL)
+		return 1;
+	return entry->was_logged > entry->logged ? entry->was_logged : entry->logged;
+}
+
+/* A change bears the id of the event that it is of, and is there once for each time it was sent. */
 static enum status take_change(void *visitor, const Fettle__ChangeVerdict *change,
     uint64_t stored_ms)
 {
@@ -28,13 +39,18 @@ static enum status take_change(void *visitor, const Fettle__ChangeVerdict *chang
 	if (change->id.len != EVENT_ID_SIZE)
 		return STATUS_OK;
 	HASH_FIND(hh, stored->seen, change->id.data, EVENT_ID_SIZE, seen);
-	if (seen != NULL) {
-		checker_complain(stored->checker, "I2 a change is stored twice");
-		return STATUS_OK;
+	if (seen == NULL) {
+		seen = memory_new(sizeof(*seen));
+		memcpy(seen->id, change->id.data, EVENT_ID_SIZE);
+		HASH_ADD(hh, stored->seen, id, EVENT_ID_SIZE, seen);
 	}
-	seen = memory_new(sizeof(*seen));
-	memcpy(seen->id, change->id.data, EVENT_ID_SIZE);
-	HASH_ADD(hh, stored->seen, id, EVENT_ID_SIZE, seen);
+	if (++seen->times > times_sent(stored->checker, seen->id)) {
+		char id[2 * EVENT_ID_SIZE + 1];
+
+		bytes_to_hex(BYTES_OF(seen->id), id);
+		checker_complain(stored->checker, "I2 stored %u times: change %s of `%.*s`",
+		    seen->times, id, (int)change->key.len, (const char *)change->key.data);
+	}
 	return STATUS_OK;
 }
 

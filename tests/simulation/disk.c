@@ -4,7 +4,8 @@
  *
  * A read transaction holds the trees as they were at its begin, a commit replaces the disk's own.
  * How full it is follows the rules of the real one: the map doubles once it is 80 % used, and where
- * it cannot, what would fill the last tenth is refused unless it makes room.
+ * it cannot, what would fill the last tenth is refused unless it makes room.  After a commit that
+ * failed and may count nothing begins until it is opened anew, as LMDB does (MDB_FATAL_ERROR).
  */
 #include "tests/simulation/disk.h"
 
@@ -32,6 +33,7 @@ struct disk {
 	unsigned tables_count;
 	uint64_t map_bytes, map_limit;
 	bool wants_growth, is_written, is_full;
+	bool is_in_doubt; /* a commit failed that counts */
 	char *followed;
 	void *owner;
 };
@@ -242,6 +244,7 @@ enum status kv_open(const char *directory, const struct kv_options *options, str
 	if (options->is_writer) {
 		uint64_t initial = options->map_initial == 0 ? MAP_INITIAL : options->map_initial;
 
+		disk->is_in_doubt = false;
 		disk->map_limit = options->map_limit == 0 ? 1ULL << 40 : options->map_limit;
 		if (disk->map_bytes < initial)
 			disk->map_bytes = initial;
@@ -330,8 +333,10 @@ static enum status write_begin(struct kv *kv, bool is_trim, struct kv_txn **out)
 
 	REQUIRE(kv->is_writer);
 	REQUIRE(!kv->disk->is_written);
-	status = make_room(kv->disk, is_trim);
 	*out = NULL;
+	if (kv->disk->is_in_doubt)
+		return STATUS_CORRUPT;
+	status = make_room(kv->disk, is_trim);
 	if (status != STATUS_OK)
 		return status;
 	*out = txn_new(kv, true);
@@ -342,6 +347,9 @@ static enum status write_begin(struct kv *kv, bool is_trim, struct kv_txn **out)
 
 enum status kv_read_begin(struct kv *kv, struct kv_txn **out)
 {
+	*out = NULL;
+	if (kv->disk->is_in_doubt && kv->is_writer)
+		return STATUS_CORRUPT;
 	*out = txn_new(kv, false);
 	return STATUS_OK;
 }
@@ -419,6 +427,7 @@ enum status kv_commit(struct kv_txn **taken)
 			watch.after_commit(disk);
 	}
 	buffer_fini(&written);
+	disk->is_in_doubt = fate == DISK_KEEPS_AND_FAILS;
 	if (fate != DISK_KEEPS)
 		log_error("kv-commit-failed", "a transaction could not be made durable");
 	return fate == DISK_KEEPS ? status : STATUS_IO;

@@ -253,6 +253,9 @@ void faults_heal(struct faults *faults)
 		member->dies_at_commit = 0;
 		member->next_fate = DISK_KEEPS;
 		member->node.role.skew_ms = 0;
+		if (!member->node.role.is_running)
+			member->node.role.restart_at = moment_now();
 		heal(member);
 	}
+	faults->approved += fleet_approve(faults->fleet);
 }

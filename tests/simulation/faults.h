@@ -26,6 +26,7 @@ struct faults {
 	uint64_t every; /* on average */
 	uint64_t next_at;
 	uint64_t counts[FAULTS];
+	uint64_t approved; /* agents that were taken for clones, and are none */
 };
 
 /* "crash,reset" or "all"; 0: one of them is none. */

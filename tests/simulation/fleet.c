@@ -472,6 +472,59 @@ bool fleet_is_quiet(const struct fleet *fleet)
 	return is_quiet;
 }
 
+unsigned fleet_approve(struct fleet *fleet)
+{
+	const struct log_members_word word = { .by = "simulation", .now_ms = clock_wall_ms() };
+	struct member *log = fleet->servers[FLEET_LOG];
+	char *directory = text_format("%s/log", fleet->data);
+	struct log_store *store;
+	unsigned approved = 0;
+
+	if (log->node.role.is_running)
+		node_stop(&log->node);
+	REQUIRE(log_store_open(directory, &store) == STATUS_OK);
+	REQUIRE(log_store_begin(store) == STATUS_OK);
+	for (unsigned i = 0; i < fleet->agents_count; i++) {
+		bool changed = false;
+
+		REQUIRE(log_members_approve(store, fleet->judged[i].id, &word, &changed)
+			== STATUS_OK);
+		approved += changed;
+	}
+	REQUIRE(log_store_commit(store) == STATUS_OK);
+	log_store_close(store);
+	free(directory);
+	start_member(log);
+	return approved;
+}
+
+static void complain_of_spool(struct fleet *fleet, unsigned agent)
+{
+	struct checker_spool spool;
+
+	if (checker_read_spool(fleet->judged[agent].spool, &spool) != STATUS_OK)
+		return;
+	for (unsigned lane = 1; lane < LANE_END; lane++)
+		if (spool.lanes[lane].records > 0)
+			checker_complain(&fleet->checker,
+			    "I1 agent %u, epoch %" PRIu64 ", lane %u: %" PRIu64
+			    " records wait; sent up to %" PRIu64 ", acknowledged up to %" PRIu64,
+			    agent, spool.epoch, lane, spool.lanes[lane].records,
+			    spool.lanes[lane].sequence, spool.lanes[lane].acked);
+}
+
+void fleet_complain_of_unrest(struct fleet *fleet)
+{
+	checker_complain(&fleet->checker, "I1 it does not come to rest");
+	for (unsigned i = 0; i < fleet_count(fleet); i++)
+		if (!fleet_member(fleet, i)->node.role.is_running)
+			checker_complain(&fleet->checker, "I1 %s does not run",
+			    fleet_member(fleet, i)->name);
+	for (unsigned i = 0; i < fleet->agents_count; i++)
+		complain_of_spool(fleet, i);
+	(void)checker_is_read(&fleet->checker);
+}
+
 static void keep_what_is_there(struct fleet *fleet, struct member *member)
 {
 	static const char *const tables[] = { "record", NULL };

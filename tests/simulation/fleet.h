@@ -78,6 +78,13 @@ bool fleet_run(struct fleet *fleet, uint64_t until, const struct fleet_driver *d
 void fleet_kill(struct fleet *fleet, struct member *member, uint64_t wait);
 /* Everything that is to be delivered is. */
 bool fleet_is_quiet(const struct fleet *fleet);
+/* It is not, and has had the time: who waits for what. */
+void fleet_complain_of_unrest(struct fleet *fleet);
+/*
+ * An operator lets in again whoever was shut out as a clone; the log stands still meanwhile.
+ * Returns how many there were.
+ */
+unsigned fleet_approve(struct fleet *fleet);
 /* The spool of MEMBER is what IMAGE says; the agent must not run. */
 void fleet_put_back_spool(struct fleet *fleet, struct member *member,
     const struct disk_image *image);

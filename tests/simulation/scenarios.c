@@ -30,7 +30,7 @@ static bool is_at_rest(struct fleet *fleet, bool is_last_look)
 	look.is_quiet = true;
 	if (!fleet_is_quiet(fleet)) {
 		if (is_last_look)
-			checker_complain(&fleet->checker, "I1 it does not come to rest");
+			fleet_complain_of_unrest(fleet);
 		return false;
 	}
 	is_well = checker_run(&look) == STATUS_OK && look.complained == 0;

@@ -29,7 +29,7 @@ struct options {
 
 struct sums {
 	uint64_t runs, produced, stored, logged, in_gaps, replaced, undone, spooled, quarantined;
-	uint64_t virtual_ns, real_ns, steps, faults;
+	uint64_t virtual_ns, real_ns, steps, faults, approved;
 };
 
 /* ---- arguments ---- */
@@ -132,10 +132,12 @@ static void catch_log(const char *path)
 	FILE *file = path == NULL ? NULL : freopen(path, "w", stderr);
 
 	output = STDOUT_FILENO;
-	if (file == NULL)
+	if (path == NULL) {
 		log_configure(LOG_ERROR, LOG_LOGFMT);
-	if (path == NULL && getenv("FETTLE_SIM_STDERR") == NULL)
 		file = freopen("/dev/null", "w", stderr);
+	}
+	if (file == NULL)
+		exit(2);
 	signal(SIGABRT, on_abort);
 }
 
@@ -172,6 +174,7 @@ static void add(struct sums *sums, const struct fleet *fleet, const struct fault
 	sums->quarantined += checker->quarantined;
 	sums->steps += fleet->steps;
 	sums->virtual_ns += moment_now();
+	sums->approved += faults->approved;
 	for (unsigned i = 0; i < FAULTS; i++)
 		sums->faults += faults->counts[i];
 }
@@ -245,9 +248,9 @@ static void print_sums(const struct sums *sums)
 	printf("runs=%" PRIu64 " faults=%" PRIu64 " produced=%" PRIu64 " logged=%" PRIu64
 	       " stored=%" PRIu64 " gap_counted=%" PRIu64 " replaced=%" PRIu64 " undone=%" PRIu64
 	       " quarantined=%" PRIu64 " spooled=%" PRIu64
-	       " virtual_hours=%.1f real_s=%.1f speed=%.0f steps=%" PRIu64 "\n",
+	       " taken_for_clones=%" PRIu64 " virtual_hours=%.1f real_s=%.1f speed=%.0f steps=%" PRIu64 "\n",
 	    sums->runs, sums->faults, sums->produced, sums->logged, sums->stored, sums->in_gaps,
-	    sums->replaced, sums->undone, sums->quarantined, sums->spooled, hours, real_s,
+	    sums->replaced, sums->undone, sums->quarantined, sums->spooled, sums->approved, hours, real_s,
 	    real_s > 0 ? hours * 3600 / real_s : 0, sums->steps);
 }
 

@@ -39,6 +39,7 @@ void trace_event(const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(event + used, EVENT_SIZE - (size_t)used, format, arguments);
 	va_end(arguments);
+	fprintf(stderr, "%s\n", event); /* among what the roles say */
 	for (const char *at = event; *at != '\0'; at++)
 		trace_number((uint64_t)*at);
 }
