@@ -8,9 +8,10 @@
 #ifndef TESTS_CHECKER_PRODUCTION_H
 #define TESTS_CHECKER_PRODUCTION_H
 
-#include <uthash.h>
+
 
 #include "core/hash.h"
+#include "core/hashmap.h"
 #include "core/lane.h"
 #include "core/record.h"
 #include "core/status.h"
