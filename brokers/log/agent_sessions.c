@@ -135,6 +135,10 @@ enum status agent_sessions_on_hello(void *host, struct bytes identity, const Fet
 		*reason = "two machines speak with this key";
 		return STATUS_REJECT;
 	}
+	if (status == STATUS_OK && greeting.outcome.verdict == HELLO_OVERTAKEN) {
+		*reason = "a later run of it has spoken since";
+		return STATUS_REJECT;
+	}
 	if (status == STATUS_OK)
 		status = spread_over(role, welcome);
 	if (status == STATUS_OK)

@@ -10,6 +10,8 @@ enum hello_verdict hello_judge(const struct hello_facts *facts)
 {
 	if (!facts->is_known)
 		return HELLO_NEW;
+	if (facts->is_older_run && facts->was_said_before)
+		return HELLO_OVERTAKEN;
 	if (facts->is_older_run)
 		return judge_returned(facts);
 	if (!facts->is_same_spool)

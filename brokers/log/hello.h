@@ -21,6 +21,7 @@ enum hello_verdict {
 	HELLO_ROLLED_BACK, /* the spool is an older one: it came back from a backup, or is a copy */
 	HELLO_RETURNED, /* a run speaks again that another had taken over from: once may happen */
 	HELLO_CLONE,    /* ... and again: two machines speak with one key */
+	HELLO_OVERTAKEN, /* said by a run of before, before the last one spoke: nothing is to be done */
 };
 
 /* How often a run may return before it is a clone: frames may overtake each other, once. */
@@ -32,6 +33,7 @@ struct hello_facts {
 	bool has_instance;    /* both the hello and what is remembered name a run */
 	bool is_last_run;     /* that is the last one */
 	bool is_older_run;    /* it is one of those before */
+	bool was_said_before; /* than the last run's first hello, on the same boot of one machine */
 	bool has_later_start; /* the spool was opened more often than when it was last seen */
 	bool is_behind;       /* the spool has sent less than is committed, or something else */
 	uint32_t returns;     /* how often a run has returned before */

@@ -165,6 +165,14 @@ static bool is_instance(ProtobufCBinaryData a, ProtobufCBinaryData b)
 	return a.len == INSTANCE_SIZE && bytes_equal(record_bytes(a), record_bytes(b));
 }
 
+/* By the clock of the one machine that both were said on; of two machines nobody can tell. */
+static bool was_said_before(const Fettle__LogAgent *known, const Fettle__Hello *hello)
+{
+	return known->boot_id.len > 0 && known->has_said_ms && hello->has_said_ms
+	    && bytes_equal(record_bytes(known->boot_id), record_bytes(hello->boot_id))
+	    && hello->said_ms < known->said_ms;
+}
+
 static struct hello_facts compare_hello(const Fettle__LogAgent *known, const Fettle__Hello *hello)
 {
 	struct hello_facts facts = { .is_known = known->has_store,
@@ -172,6 +180,7 @@ static struct hello_facts compare_hello(const Fettle__LogAgent *known, const Fet
 		    record_bytes(hello->store)),
 		.has_instance = known->n_instances > 0 && hello->instance.len == INSTANCE_SIZE,
 		.has_later_start = hello->start > known->starts,
+		.was_said_before = was_said_before(known, hello),
 		.returns = known->returns };
 
 	facts.is_last_run = facts.has_instance && is_instance(known->instances[0], hello->instance);
@@ -189,6 +198,11 @@ static void remember_instance(struct log_store *store, Fettle__LogAgent *known,
 
 	if (hello->instance.len != INSTANCE_SIZE)
 		return;
+	if (known->n_instances == 0 || !is_instance(known->instances[0], hello->instance)) {
+		RECORD_SET_BYTES(known, boot_id, record_bytes(hello->boot_id));
+		RECORD_SET(known, said_ms, hello->said_ms);
+		known->has_said_ms = hello->has_said_ms;
+	}
 	list[count++] = hello->instance;
 	for (size_t i = 0; i < known->n_instances && count < INSTANCES_MAX; i++)
 		if (!is_instance(known->instances[i], hello->instance))
@@ -272,9 +286,11 @@ enum status log_store_hello(struct log_store *store, const uint8_t agent[AGENT_I
 	facts = compare_hello(known, hello);
 	facts.is_behind = behind;
 	greeting->verdict = hello_judge(&facts);
+	greeting->epoch = known->epoch;
+	if (greeting->verdict == HELLO_OVERTAKEN)
+		return STATUS_OK;
 	is_new_epoch = hello_begins_epoch(greeting->verdict) || hello->epoch != known->epoch
 	            || hello->epoch <= last_epoch_before(store);
-	greeting->epoch = known->epoch;
 	if (!is_new_epoch && known->starts == hello->start
 	    && (facts.is_last_run || hello->instance.len == 0))
 		return STATUS_OK;

@@ -17,6 +17,7 @@ void spool_hello(struct spool *spool, Fettle__Hello *hello, struct arena *arena)
 	RECORD_SET(hello, start, spool->now.starts);
 	RECORD_SET_BYTES(hello, boot_id, BYTES_OF(spool->boot_id));
 	RECORD_SET_BYTES(hello, instance, BYTES_OF(spool->instance));
+	RECORD_SET(hello, said_ms, clock_monotonic_ms());
 	hello->sends = arena_take(arena, LANES * sizeof(*hello->sends));
 	for (unsigned lane = 1; lane < LANE_END; lane++) {
 		const struct spool_lane *state = &spool->now.lanes[lane];

@@ -102,6 +102,18 @@ static void a_run_may_return_once_and_is_a_clone_the_second_time(void **test)
 	judged(facts, HELLO_CLONE, false);
 }
 
+static void what_a_run_said_before_the_next_one_spoke_is_no_return(void **test)
+{
+	struct hello_facts facts = restarted;
+
+	(void)test;
+	facts.is_older_run = true;
+	facts.was_said_before = true;
+	judged(facts, HELLO_OVERTAKEN, false);
+	facts.returns = HELLO_RETURNS_MAX;
+	judged(facts, HELLO_OVERTAKEN, false);
+}
+
 static void two_spools_with_one_key_in_turn_are_a_clone_too(void **test)
 {
 	struct hello_facts facts = restarted;
@@ -125,6 +137,7 @@ int main(void)
 		cmocka_unit_test(a_spool_that_has_sent_less_is_rolled_back),
 		cmocka_unit_test(a_run_that_forgot_what_it_sent_is_rolled_back),
 		cmocka_unit_test(a_run_may_return_once_and_is_a_clone_the_second_time),
+		cmocka_unit_test(what_a_run_said_before_the_next_one_spoke_is_no_return),
 		cmocka_unit_test(two_spools_with_one_key_in_turn_are_a_clone_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
