@@ -130,7 +130,9 @@ void reader_sessions_wake(struct log_role *role);
 
 /* As an acceptor's on_gateway. */
 void relayed_on_gateway(void *host, struct bytes message, struct buffer *reply);
-/* As a control_handler. */
+/* As control_options have them. */
+bool requests_may_be_large(void *host, const struct control_principal *principal,
+    Fettle__ControlReply *reply);
 void requests_on_control(void *host, const Fettle__ControlRequest *request,
     const struct control_principal *principal, Fettle__ControlReply *reply);
 
