@@ -117,6 +117,10 @@ NODISCARD enum status agent_sessions_on_hello(void *host, struct bytes identity,
 NODISCARD enum status reader_sessions_on_hello(void *host, struct bytes identity,
     const Fettle__Hello *hello, Fettle__Welcome *welcome, struct arena *arena, void **data,
     const char **reason);
+/* The same for USER, the reader's key ("": none), with the session in place of *data. */
+NODISCARD enum status reader_sessions_begin(struct log_role *role, struct bytes identity,
+    const char *user, const Fettle__Hello *hello, Fettle__Welcome *welcome, struct arena *arena,
+    struct session **out, const char **reason);
 /* Each agent is told where what it may send has changed. */
 void agent_sessions_regulate(struct log_role *role);
 /* Those for whom a command was written. */

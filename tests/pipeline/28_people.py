@@ -113,7 +113,7 @@ class People(support.Case):
         path = self.place.write_policy("more", checks)
         self.run_as(BERT, "policies", "load", path, code=4)
         self.assertIn("may send no more than 64 KiB", self.place.complaints)
-        self.wait_audit((f"uid {BERT}", "denied"))
+        self.wait_audit((f"uid {BERT}", "denied order"))
         self.add("bert", BERT, "operator")
         self.run_as(BERT, "policies", "load", path)
 
