@@ -111,7 +111,8 @@ static enum status bind_key(struct log_role *role, const char *user, const uint8
 		return status;
 	log_write(LOG_ERROR, "reader-store", LOG_FIELDS(LOG_TEXT("user", user)),
 	    "this key comes with another store than before, and is not let in: if somebody else "
-	    "has the key, replace it; if the state was made anew on purpose, move keys/processor.key "
+	    "has the key, replace it; if the state was made anew on purpose, move "
+	    "keys/processor.key "
 	    "and .pub of that data directory away, so that it makes a new one");
 	return STATUS_DENIED;
 }
@@ -129,8 +130,7 @@ static enum status admit(struct log_role *role, const struct reader_kind *kind, 
 }
 
 static enum status welcome_reader(struct log_role *role, const struct reader_kind *kind,
-    const Fettle__Hello *hello, Fettle__Welcome *welcome, struct arena *arena,
-    const char **reason)
+    const Fettle__Hello *hello, Fettle__Welcome *welcome, struct arena *arena, const char **reason)
 {
 	enum status status = describe_flows(role, kind, hello, welcome, arena);
 
@@ -145,8 +145,8 @@ static enum status welcome_reader(struct log_role *role, const struct reader_kin
 }
 
 enum status reader_sessions_begin(struct log_role *role, struct bytes identity, const char *user,
-    const Fettle__Hello *hello, Fettle__Welcome *welcome, struct arena *arena,
-    struct session **out, const char **reason)
+    const Fettle__Hello *hello, Fettle__Welcome *welcome, struct arena *arena, struct session **out,
+    const char **reason)
 {
 	const struct reader_kind *kind = kind_of(identity);
 	enum status status;

@@ -42,6 +42,8 @@ static enum status retain_flow(struct log_store *store, uint32_t flow, uint64_t 
 	uint64_t last;
 	enum status status = read_by_all(store, flow, &last);
 
+	if (last > store->now.head[flow])
+		last = store->now.head[flow];
 	while (status == STATUS_OK && *deleted < most && store->now.tail[flow] <= last) {
 		struct bytes value;
 

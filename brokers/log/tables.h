@@ -19,6 +19,9 @@
 #ifndef BROKERS_LOG_TABLES_H
 #define BROKERS_LOG_TABLES_H
 
+/* Rises when a key or a value is laid out so that older bytes would be misread. */
+enum { LOG_FORMAT = 1 };
+
 enum log_table {
 	TABLE_META,
 	TABLE_RECORD,
