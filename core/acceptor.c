@@ -40,6 +40,7 @@ struct acceptor {
 	uv_timer_t timer;
 	struct arena arena;
 	struct buffer scratch;
+	const char *speaker; /* of the hello that is judged */
 };
 
 /* ---- routes ---- */
@@ -152,6 +153,7 @@ static void begin_session(struct acceptor *acceptor, struct bytes identity,
 	void *data = NULL;
 	uint64_t random;
 
+	acceptor->speaker = user;
 	older = acceptor_find(acceptor, identity);
 	if (older != NULL)
 		end_session(acceptor, older->session);
@@ -402,6 +404,11 @@ const char *acceptor_endpoint(const struct acceptor *acceptor)
 void *acceptor_host(const struct acceptor *acceptor)
 {
 	return acceptor->options.host;
+}
+
+const char *acceptor_speaker(const struct acceptor *acceptor)
+{
+	return acceptor->options.door == NULL ? "" : acceptor->speaker;
 }
 
 size_t acceptor_count(const struct acceptor *acceptor)

@@ -66,6 +66,8 @@ void acceptor_free(struct acceptor *acceptor); /* NULL is fine; the loop must tu
 
 const char *acceptor_endpoint(const struct acceptor *acceptor);
 void *acceptor_host(const struct acceptor *acceptor);
+/* Within on_hello: the user id of the key that says it (peers.h); "" where there is no door. */
+const char *acceptor_speaker(const struct acceptor *acceptor);
 size_t acceptor_count(const struct acceptor *acceptor);
 
 /* The open session of IDENTITY, or NULL. */

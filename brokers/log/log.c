@@ -197,6 +197,17 @@ static const struct rate_options enrolments = {
 	.per_second = 50, .burst = 200, .address_per_second = 5, .address_burst = 50
 };
 
+static enum status open_control(struct log_role *role, const char *path)
+{
+	const struct control_options options = { .loop = role->host->loop,
+		.path = path,
+		.may_send_large = requests_may_be_large,
+		.handler = requests_on_control,
+		.host = role };
+
+	return control_open(&options, &role->control);
+}
+
 static enum status start(const struct role_host *host, const struct role_endpoints *endpoints,
     void **self)
 {
@@ -225,8 +236,7 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 	if (status == STATUS_OK)
 		status = open_acceptors(role, endpoints);
 	if (status == STATUS_OK)
-		status = control_open(host->loop, socket, requests_on_control, role,
-		    &role->control);
+		status = open_control(role, socket);
 	if (status != STATUS_OK) {
 		*self = role; /* to be taken down */
 		goto out;

@@ -117,6 +117,10 @@ NODISCARD enum status agent_sessions_on_hello(void *host, struct bytes identity,
 NODISCARD enum status reader_sessions_on_hello(void *host, struct bytes identity,
     const Fettle__Hello *hello, Fettle__Welcome *welcome, struct arena *arena, void **data,
     const char **reason);
+/* The same for USER, the reader's key ("": none), with the session in place of *data. */
+NODISCARD enum status reader_sessions_begin(struct log_role *role, struct bytes identity,
+    const char *user, const Fettle__Hello *hello, Fettle__Welcome *welcome, struct arena *arena,
+    struct session **out, const char **reason);
 /* Each agent is told where what it may send has changed. */
 void agent_sessions_regulate(struct log_role *role);
 /* Those for whom a command was written. */
@@ -130,7 +134,9 @@ void reader_sessions_wake(struct log_role *role);
 
 /* As an acceptor's on_gateway. */
 void relayed_on_gateway(void *host, struct bytes message, struct buffer *reply);
-/* As a control_handler. */
+/* As control_options have them. */
+bool requests_may_be_large(void *host, const struct control_principal *principal,
+    Fettle__ControlReply *reply);
 void requests_on_control(void *host, const Fettle__ControlRequest *request,
     const struct control_principal *principal, Fettle__ControlReply *reply);
 

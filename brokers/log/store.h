@@ -149,6 +149,12 @@ void log_store_release(struct log_store *store);
 /* READER (its name) has committed FLOW up to OFFSET.  In a transaction. */
 NODISCARD enum status log_store_set_reader(struct log_store *store, const char *reader,
     uint32_t flow, uint64_t offset);
+/* The uuid of the store that USER, a reader's key, was first seen with; NOT_FOUND. */
+NODISCARD enum status log_store_reader_key(struct log_store *store, const char *user,
+    uint8_t uuid[16]);
+/* In a transaction. */
+NODISCARD enum status log_store_set_reader_key(struct log_store *store, const char *user,
+    const uint8_t uuid[16]);
 /*
  * Deletes at most MOST records that every reader has read and that are older than KEEP_MS, or,
  * where the records take more than SIZE_MAX bytes, the oldest that every reader has read.  Nothing

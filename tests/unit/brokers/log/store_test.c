@@ -613,6 +613,17 @@ static void what_is_young_is_kept_unless_there_is_too_much(void **test)
 	assert_int_equal(log_store_tail(at->store, flow()), 6);
 }
 
+static void a_reader_who_claims_more_than_there_is_lets_no_later_record_go(void **test)
+{
+	struct fixture *at = *test;
+	uint64_t epoch = hello(at, spool, 0);
+
+	append_ok(at, epoch, 1, 5);
+	set_reader(at, "one", UINT64_MAX - 1);
+	assert_int_equal(retain(at, NOW_MS + 10, 0, UINT64_MAX, 100), 5);
+	assert_int_equal(log_store_tail(at->store, flow()), 6);
+}
+
 static void intent_never_ages_out(void **test)
 {
 	struct fixture *at = *test;
@@ -656,6 +667,7 @@ int main(void)
 		TEST(commands_outlive_an_epoch),
 		TEST(nothing_is_deleted_before_every_reader_has_it),
 		TEST(what_is_young_is_kept_unless_there_is_too_much),
+		TEST(a_reader_who_claims_more_than_there_is_lets_no_later_record_go),
 		TEST(intent_never_ages_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
