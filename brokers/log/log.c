@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "brokers/log/control.h"
+#include "brokers/log/notices.h"
 #include "brokers/log/operators.h"
 #include "brokers/log/orders.h"
 #include "brokers/log/own_agent.h"
@@ -1022,6 +1023,27 @@ static void on_control(void *host, const Fettle__ControlRequest *request,
 
 /* ---- retention ---- */
 
+static enum status write_left_out(struct log_role *role, void *data)
+{
+	(void)data;
+	return notices_sweep(role->store, clock_wall_ms());
+}
+
+/* How many notices were not listed one by one. */
+static void tell_left_out(struct log_role *role)
+{
+	bool has_any = false;
+	enum status status = notices_has_any(role->store, &has_any);
+
+	log_store_release(role->store);
+	if (status == STATUS_OK && has_any)
+		status = transact(role, write_left_out, NULL);
+	if (status != STATUS_OK)
+		fail(role, status);
+	wake_readers(role);
+	pump(role);
+}
+
 static void on_retain(uv_timer_t *timer)
 {
 	struct log_role *role = timer->data;
@@ -1029,6 +1051,8 @@ static void on_retain(uv_timer_t *timer)
 	enum status status;
 
 	flush(role);
+	if (!role->has_failed)
+		tell_left_out(role);
 	if (role->has_failed)
 		return;
 	status = retain(role, role->settings->size_max, &deleted);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "brokers/log/notices.h"
 #include "brokers/log/tables.h"
 #include "core/kv.h"
 #include "core/log.h"
@@ -770,8 +771,15 @@ enum status log_store_say(struct log_store *store, uint32_t flow, uint32_t kind,
 
 enum status log_store_notice(struct log_store *store, Fettle__Notice *notice, uint64_t now_ms)
 {
+	struct notices_room room;
 	uint64_t offset;
+	bool is_listed;
+	enum status status;
 
+	notices_shorten(notice, &room);
+	status = notices_admit(store, notice, now_ms, &is_listed);
+	if (status != STATUS_OK || !is_listed)
+		return status;
 	RECORD_SET(notice, at_ms, now_ms);
 	return log_store_say(store, SUBLOG_NOTICE, FETTLE__KIND__KIND_NOTICE, &notice->base, now_ms,
 	    0, &offset);

@@ -106,7 +106,8 @@ NODISCARD enum status log_store_intent(struct log_store *store, struct bytes rec
 
 /*
  * Notes down what happened, in the transaction in which it happened: processors read it by
- * SUBLOG_NOTICE, and it ages out as observations do once they have.  at_ms is set here.
+ * SUBLOG_NOTICE, and it ages out as observations do once they have.  at_ms is set here.  What is
+ * too long is shortened; of what comes too often only the number is noted (notices.h).
  */
 NODISCARD enum status log_store_notice(struct log_store *store, Fettle__Notice *notice,
     uint64_t now_ms);

@@ -14,6 +14,7 @@
  * member_of:   agent, key -> nothing
  * enrolment:   id -> Enrolment
  * operator:    name -> Operator
+ * noted:       hash of kind, agent and principal -> LogNoted
  */
 #ifndef BROKERS_LOG_TABLES_H
 #define BROKERS_LOG_TABLES_H
@@ -32,10 +33,11 @@ enum log_table {
 	TABLE_MEMBER_OF,
 	TABLE_ENROLMENT,
 	TABLE_OPERATOR,
+	TABLE_NOTED,
 };
 
 #define LOG_TABLE_NAMES \
 	"meta", "record", "head", "cursor", "agent", "intent_key", "command", "command_key", \
-	    "reader", "member", "member_of", "enrolment", "operator", NULL
+	    "reader", "member", "member_of", "enrolment", "operator", "noted", NULL
 
 #endif
