@@ -34,6 +34,38 @@ void agent_sessions_regulate(struct log_role *role)
 
 /* ---- hello ---- */
 
+enum { PASSED_OVER_TOLD_MS = 60 * 1000 };
+
+/* At most one line a minute: whoever says hello too often would fill the disk with them. */
+static void tell_passed_over(struct log_role *role, struct bytes agent, uint64_t now_ms)
+{
+	char name[2 * AGENT_ID_SIZE + 1];
+
+	role->passed_over++;
+	if (role->passed_over_told_ms != 0
+	    && now_ms - role->passed_over_told_ms < PASSED_OVER_TOLD_MS)
+		return;
+	bytes_to_hex(agent, name);
+	log_write(LOG_WARN, "hello-too-often",
+	    LOG_FIELDS(LOG_TEXT("agent", name), LOG_NUMBER("times", role->passed_over)),
+	    "an agent says hello more often than any honest one; most of it is passed over");
+	role->passed_over_told_ms = now_ms;
+	role->passed_over = 0;
+}
+
+/* A hello may cost a commit, and each can be the turn of another of two copies. */
+bool agent_sessions_may_greet(void *host, struct bytes identity)
+{
+	struct log_role *role = host;
+	uint64_t now_ms = clock_monotonic_ms();
+
+	if (identity.size != AGENT_ID_SIZE
+	    || rate_take_key(role->hellos, identity.data, now_ms) == 0)
+		return true;
+	tell_passed_over(role, identity, now_ms);
+	return false;
+}
+
 static enum status describe_lanes(struct log_role *role, const uint8_t agent[16],
     Fettle__Welcome *welcome, struct arena *arena)
 {
@@ -133,6 +165,10 @@ enum status agent_sessions_on_hello(void *host, struct bytes identity, const Fet
 	reader_sessions_wake(role);
 	if (status == STATUS_OK && greeting.outcome.verdict == HELLO_CLONE) {
 		*reason = "two machines speak with this key";
+		return STATUS_REJECT;
+	}
+	if (status == STATUS_OK && greeting.outcome.verdict == HELLO_NAMELESS) {
+		*reason = "it does not say which run of the agent it is, as that has done before";
 		return STATUS_REJECT;
 	}
 	if (status == STATUS_OK)

@@ -157,6 +157,7 @@ static void finish(void *self)
 
 	log_store_close(role->store);
 	rate_free(role->enrolments);
+	rate_free(role->hellos);
 	arena_fini(&role->arena);
 	buffer_fini(&role->refusal);
 	free(role);
@@ -190,6 +191,7 @@ static enum status open_acceptors(struct log_role *role, const struct role_endpo
 		.sockets = role->sockets,
 		.is_relayed = true,
 		.on_hello = agent_sessions_on_hello,
+		.may_greet = agent_sessions_may_greet,
 		.on_gone = on_gone,
 		.on_gateway = relayed_on_gateway,
 		.operations = operations,
@@ -213,6 +215,7 @@ static enum status open_acceptors(struct log_role *role, const struct role_endpo
 	options.is_relayed = false;
 	options.pool = NULL;
 	options.on_hello = reader_sessions_on_hello;
+	options.may_greet = NULL;
 	return acceptor_new(&options, &role->readers);
 }
 
@@ -220,6 +223,13 @@ static enum status open_acceptors(struct log_role *role, const struct role_endpo
 static const struct rate_options enrolments = {
 	.per_second = 50, .burst = 200, .address_per_second = 5, .address_burst = 50
 };
+
+/* An honest agent says hello at most a few times in a row; a whole fleet may do so at once. */
+static const struct rate_options hellos = { .per_second = 1000 * 1000,
+	.burst = 1000 * 1000,
+	.address_per_second = 1,
+	.address_burst = 10,
+	.most = 1000 * 1000 };
 
 static enum status start(const struct role_host *host, const struct role_endpoints *endpoints,
     void **self)
@@ -242,6 +252,7 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 	uv_timer_init(host->loop, &role->commit_soon);
 	role->retain.data = role->commit_soon.data = role;
 	role->enrolments = rate_new(&enrolments);
+	role->hellos = rate_new(&hellos);
 	status = admit_own_agent(role, endpoints);
 	if (status == STATUS_OK)
 		status = sockets_new(host->sockets, host->loop, turn_on_round, role,

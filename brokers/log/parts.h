@@ -68,9 +68,11 @@ struct log_role {
 	uint64_t woken[SUBLOG_END]; /* head that the readers were told last */
 	size_t pending_records, pending_bytes;
 	uint64_t pending_since_ms;
-	struct orders_answer answer; /* to the last order */
-	struct buffer refusal;       /* of the last that was refused */
-	struct rate *enrolments;     /* how often machines may ask to be let in */
+	struct orders_answer answer;               /* to the last order */
+	struct buffer refusal;                     /* of the last that was refused */
+	struct rate *enrolments;                   /* how often machines may ask to be let in */
+	struct rate *hellos;                       /* how often an agent may say hello */
+	uint64_t passed_over, passed_over_told_ms; /* hellos that came too often */
 	bool has_failed;
 };
 
@@ -117,6 +119,8 @@ NODISCARD enum status agent_sessions_on_hello(void *host, struct bytes identity,
 NODISCARD enum status reader_sessions_on_hello(void *host, struct bytes identity,
     const Fettle__Hello *hello, Fettle__Welcome *welcome, struct arena *arena, void **data,
     const char **reason);
+/* As an acceptor's: whether an agent may say hello now.  HOST is the role. */
+bool agent_sessions_may_greet(void *host, struct bytes identity);
 /* Each agent is told where what it may send has changed. */
 void agent_sessions_regulate(struct log_role *role);
 /* Those for whom a command was written. */
