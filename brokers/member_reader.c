@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "core/clock.h"
 #include "core/hash.h"
 #include "core/log.h"
 #include "core/sublog.h"
@@ -129,5 +130,6 @@ void member_reader_close(struct member_reader *reader)
 
 void member_reader_pump(struct member_reader *reader)
 {
+	member_list_sweep(reader->list, clock_wall_ms());
 	dialler_pump(reader->dialler);
 }

@@ -106,6 +106,18 @@ static enum status shut_out(struct log_role *role, const struct greeting *greeti
 	    "two machines speak with its key, in turn", clock_wall_ms());
 }
 
+static enum status take_offer(struct log_role *role, struct greeting *greeting, uint64_t now_ms)
+{
+	const Fettle__Hello *hello = greeting->hello;
+	const struct log_members_offer offer = { .key = record_bytes(hello->next_key),
+		.is_proven = hello->next_key.len == SOCKET_KEY_SIZE
+		          && key_proof_is_valid(&role->proofs, hello->next_key.data,
+			      greeting->agent.data, record_bytes(hello->next_proof)) };
+
+	return log_members_rotate(role->store, greeting->agent.data, &offer, now_ms,
+	    &greeting->has_next_admitted);
+}
+
 static enum status write_greeting(struct log_role *role, void *data)
 {
 	struct greeting *greeting = data;
@@ -116,8 +128,7 @@ static enum status write_greeting(struct log_role *role, void *data)
 	    &greeting->is_admitted);
 
 	if (status == STATUS_OK && greeting->is_admitted && hello->has_next_key)
-		status = log_members_rotate(role->store, greeting->agent.data,
-		    record_bytes(hello->next_key), now_ms, &greeting->has_next_admitted);
+		status = take_offer(role, greeting, now_ms);
 	if (status != STATUS_OK || !greeting->is_admitted)
 		return status;
 	status = log_store_hello(role->store, greeting->agent.data, hello, now_ms,
@@ -186,6 +197,7 @@ enum status agent_sessions_on_hello(void *host, struct bytes identity, const Fet
 	RECORD_SET(welcome, epoch, greeting.outcome.epoch);
 	RECORD_SET(welcome, generation, log_store_generation(role->store));
 	RECORD_SET(welcome, server_ms, clock_wall_ms());
+	RECORD_SET_BYTES(welcome, proof_key, BYTES_OF(role->proofs.challenge));
 	welcome->credit = link_new_credit(arena, grant_now(role));
 	if (greeting.has_next_admitted)
 		RECORD_SET_BYTES(welcome, next_key,

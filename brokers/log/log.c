@@ -158,6 +158,7 @@ static void finish(void *self)
 	log_store_close(role->store);
 	rate_free(role->enrolments);
 	rate_free(role->hellos);
+	key_proof_verifier_fini(&role->proofs);
 	arena_fini(&role->arena);
 	buffer_fini(&role->refusal);
 	free(role);
@@ -253,6 +254,7 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 	role->retain.data = role->commit_soon.data = role;
 	role->enrolments = rate_new(&enrolments);
 	role->hellos = rate_new(&hellos);
+	key_proof_verifier_init(&role->proofs);
 	status = admit_own_agent(role, endpoints);
 	if (status == STATUS_OK)
 		status = sockets_new(host->sockets, host->loop, turn_on_round, role,

@@ -13,6 +13,7 @@
 #include "brokers/log/store.h"
 #include "brokers/rate.h"
 #include "core/acceptor.h"
+#include "core/key_proof.h"
 #include "core/role.h"
 
 enum {
@@ -68,10 +69,11 @@ struct log_role {
 	uint64_t woken[SUBLOG_END]; /* head that the readers were told last */
 	size_t pending_records, pending_bytes;
 	uint64_t pending_since_ms;
-	struct orders_answer answer;               /* to the last order */
-	struct buffer refusal;                     /* of the last that was refused */
-	struct rate *enrolments;                   /* how often machines may ask to be let in */
-	struct rate *hellos;                       /* how often an agent may say hello */
+	struct key_proof_verifier proofs; /* by which agents prove the keys that they offer */
+	struct orders_answer answer;      /* to the last order */
+	struct buffer refusal;            /* of the last that was refused */
+	struct rate *enrolments;          /* how often machines may ask to be let in */
+	struct rate *hellos;              /* how often an agent may say hello */
 	uint64_t passed_over, passed_over_told_ms; /* hellos that came too often */
 	bool has_failed;
 };
