@@ -249,6 +249,8 @@ void rotation_opened(struct rotation *rotation)
 	if (remove_file(rotation, "agent.previous.key") != STATUS_OK
 	    || remove_file(rotation, "agent.previous.pub") != STATUS_OK)
 		return;
+	if (!rotation->has_next) /* its process may have died before it did this */
+		(void)!remove_file(rotation, "agent.next.pub");
 	explicit_bzero(&rotation->previous, sizeof(rotation->previous));
 	rotation->has_previous = false;
 }

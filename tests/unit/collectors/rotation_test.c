@@ -332,6 +332,23 @@ static void dying_with_the_new_key_in_place_and_no_public_one(void **test)
 	comes_back_with(*test, offer);
 }
 
+static void what_such_a_death_left_goes_once_a_session_is_open(void **test)
+{
+	char old[SOCKET_KEY_TEXT], next[SOCKET_KEY_TEXT], used[SOCKET_KEY_TEXT];
+	struct rotation *rotation;
+
+	offer_and_die(*test, old, next);
+	assert_int_equal(unlink(scratch_path(*test, "keys/agent.pub")), 0);
+	move_file(*test, "keys/agent.key", "keys/agent.previous.key");
+	move_file(*test, "keys/agent.next.key", "keys/agent.key");
+	rotation = open_keys(*test);
+	dial(rotation, used);
+	rotation_opened(rotation);
+	assert_false(is_there(*test, "keys/agent.next.pub"));
+	assert_false(is_there(*test, "keys/agent.previous.key"));
+	rotation_free(rotation);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_start, scratch_stop)
 
 int main(void)
@@ -348,6 +365,7 @@ int main(void)
 		TEST(dying_with_the_old_key_under_two_names),
 		TEST(dying_without_a_public_key),
 		TEST(dying_with_the_new_key_in_place_and_no_public_one),
+		TEST(what_such_a_death_left_goes_once_a_session_is_open),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
