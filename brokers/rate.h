@@ -24,4 +24,7 @@ void rate_free(struct rate *rate); /* NULL is fine */
 /* 0: it may, and was counted.  Else in how many milliseconds to try again. */
 uint64_t rate_take(struct rate *rate, const char *address, uint64_t now_ms);
 
+/* The same of ADDRESS alone, whatever the others have taken, and without counting it. */
+uint64_t rate_wait_of(struct rate *rate, const char *address, uint64_t now_ms);
+
 #endif
