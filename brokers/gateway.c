@@ -27,6 +27,9 @@ enum {
 	FRONT_HIGH_WATER_MARK = 32,
 	BACK_HIGH_WATER_MARK = 128, /* frames: what is on its way to the log must fit in memory */
 	MUTE_MS = 10 * 1000,
+	ASKED_MS = 60 * 1000, /* who waits to be approved asks twice in that time */
+	ENROLLING_MAX = 512,
+	ENROLLING_PER_ADDRESS = 256,
 	FILES_OF_OURS = 256, /* and for what arrives between two looks an eighth of all */
 	SWEEP_MS = 5 * 60 * 1000,
 	RETRY_MS = 5,
@@ -250,9 +253,8 @@ static void on_agent_message(void *data, const struct bytes *parts, size_t count
 /* ---- under pressure ---- */
 
 /* Ends the shedding once all is read: what comes from now on waits again. */
-static struct ledger_front front_state(void *self)
+static struct ledger_front agents_state(struct gateway *gateway)
 {
-	struct gateway *gateway = self;
 	bool has_input = socket_has_input(gateway->front);
 
 	if (gateway->is_shedding && !has_input) {
@@ -261,6 +263,18 @@ static struct ledger_front front_state(void *self)
 	}
 	return (struct ledger_front){ .is_read = !gateway->is_waiting || gateway->is_shedding,
 		.is_drained = !gateway->is_waiting && !has_input };
+}
+
+/* Who wants to enrol is always heard, if only to be told that the log is busy. */
+static struct ledger_front front_state(void *self, enum ledger_door door)
+{
+	struct gateway *gateway = self;
+
+	if (door == LEDGER_AGENTS)
+		return agents_state(gateway);
+	return (struct ledger_front){ .is_read = true,
+		.is_drained = gateway->enrolment == NULL
+		           || !enrolment_has_input(gateway->enrolment) };
 }
 
 /*
@@ -305,6 +319,13 @@ static enum status relay_enrolment(void *data, struct bytes route, struct bytes 
 
 	memcpy(header + HEADER_ID, route.data, route.size);
 	return to_log(gateway, BYTES(header, HEADER_ID + route.size), relay);
+}
+
+static void on_asker(void *data, int connection, size_t size)
+{
+	struct gateway *gateway = data;
+
+	guard_delivered(gateway->guard, connection, size, NULL);
 }
 
 static void on_shut(void *data, int connection)
@@ -395,6 +416,7 @@ static enum status open_enrolment(struct gateway *gateway, const char *endpoint)
 		.endpoint = endpoint,
 		.secret_key = gateway->keys.secret_key,
 		.relay = relay_enrolment,
+		.on_heard = on_asker,
 		.data = gateway };
 
 	return endpoint[0] == '\0' ? STATUS_OK : enrolment_open(&options, &gateway->enrolment);
@@ -420,14 +442,16 @@ static size_t connections_max(const struct gateway_settings *set)
 static void open_guard(struct gateway *gateway, uv_loop_t *loop, const struct gateway_settings *set)
 {
 	const struct guard_options options = { .loop = loop,
-		.endpoint = socket_endpoint(gateway->front),
+		.endpoints = { socket_endpoint(gateway->front),
+		    gateway->enrolment == NULL ? NULL : enrolment_endpoint(gateway->enrolment) },
 		.limits = { .mute_ms = MUTE_MS,
+		    .asked_ms = ASKED_MS,
 		    .frame_max = LINK_FRAME_MAX,
 		    .queue_frames = FRONT_HIGH_WATER_MARK,
 		    .held_max = set->held_max,
 		    .connections_max = connections_max(set),
-		    .strangers_max = set->strangers_max,
-		    .strangers_per_address = set->strangers_per_address },
+		    .strangers = { { set->strangers_max, set->strangers_per_address },
+			{ ENROLLING_MAX, ENROLLING_PER_ADDRESS } } },
 		.front_state = front_state,
 		.on_flooded = on_flooded,
 		.on_endless = on_endless,

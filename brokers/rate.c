@@ -152,3 +152,14 @@ uint64_t rate_take_key(struct rate *rate, const uint8_t key[RATE_KEY_SIZE], uint
 		known->bucket.level -= MILLI;
 	return 0;
 }
+
+uint64_t rate_wait_of(struct rate *rate, const char *address, uint64_t now_ms)
+{
+	const struct rate_options *options = &rate->options;
+	struct known *known = find(rate, address, now_ms);
+
+	if (known == NULL)
+		return 0;
+	fill(&known->bucket, options->address_per_second, options->address_burst, now_ms);
+	return wait_of(&known->bucket, options->address_per_second);
+}

@@ -29,4 +29,7 @@ uint64_t rate_take(struct rate *rate, const char *address, uint64_t now_ms);
 /* The same by a key, such as an agent's id, in place of an address; of one rate only either. */
 uint64_t rate_take_key(struct rate *rate, const uint8_t key[RATE_KEY_SIZE], uint64_t now_ms);
 
+/* The same of ADDRESS alone, whatever the others have taken, and without counting it. */
+uint64_t rate_wait_of(struct rate *rate, const char *address, uint64_t now_ms);
+
 #endif

@@ -132,6 +132,18 @@ static void more_addresses_than_it_remembers_are_still_bounded_together(void **t
 	assert_int_equal(taken, 10);
 }
 
+static void what_an_address_has_to_wait_is_its_own_and_asking_costs_nothing(void **test)
+{
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(rate_wait_of(*test, "192.0.2.1", NOW_MS), 0);
+	take(*test, "192.0.2.1", 100, NOW_MS);
+	assert_true(rate_wait_of(*test, "192.0.2.1", NOW_MS) > 0);
+	take(*test, "192.0.2.2", 100, NOW_MS);
+	take(*test, "192.0.2.3", 100, NOW_MS);
+	take(*test, "192.0.2.4", 100, NOW_MS);
+	assert_int_equal(rate_wait_of(*test, "192.0.2.5", NOW_MS), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -146,6 +158,7 @@ int main(void)
 		TEST(a_machine_of_ipv6_cannot_change_its_address_to_be_another),
 		TEST(what_is_no_address_is_bounded_too),
 		TEST(a_clock_that_went_back_lets_nobody_in_sooner),
+		TEST(what_an_address_has_to_wait_is_its_own_and_asking_costs_nothing),
 		TEST(more_addresses_than_it_remembers_are_still_bounded_together),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
