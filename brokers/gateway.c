@@ -15,6 +15,7 @@
 #include "brokers/front/budgets.h"
 #include "brokers/front/guard.h"
 #include "brokers/member_reader.h"
+#include "brokers/roll_call.h"
 #include "brokers/roles.h"
 #include "brokers/self_test.h"
 #include "core/clock.h"
@@ -91,6 +92,7 @@ struct gateway {
 	struct guard *guard;
 	struct budgets *budgets;
 	struct member_reader *members;
+	struct roll_call *roll_call;
 	struct enrolment *enrolment; /* NULL: there is none */
 	struct key_pair keys;
 	struct peers_caller caller; /* towards the log, where it is another process */
@@ -246,6 +248,7 @@ static void on_agent_message(void *data, const struct bytes *parts, size_t count
 		cut_off(gateway);
 		return;
 	}
+	roll_call_note(gateway->roll_call, socket_source(gateway->front), parts[0]);
 	memcpy(header + HEADER_ID, parts[0].data, parts[0].size);
 	relay(gateway, BYTES(header, HEADER_ID + parts[0].size), parts[1]);
 }
@@ -396,6 +399,22 @@ static enum status call_log(struct gateway *gateway, const struct role_host *hos
 	return status == STATUS_NOT_FOUND && key_file[0] == '\0' ? STATUS_OK : status;
 }
 
+static enum status call_agent(void *data, struct bytes route, struct bytes frame)
+{
+	struct gateway *gateway = data;
+	const struct bytes parts[] = { route, frame };
+
+	return socket_send(gateway->front, parts, 2);
+}
+
+/* It may have been started again, and then nobody hears of a command before they speak. */
+static void on_log(void *data)
+{
+	struct gateway *gateway = data;
+
+	roll_call_begin(gateway->roll_call);
+}
+
 /* Who is admitted, and from where to be told of it. */
 static enum status open_members(struct gateway *gateway, const struct role_host *host,
     const char *endpoint)
@@ -404,7 +423,9 @@ static enum status open_members(struct gateway *gateway, const struct role_host 
 		.sockets = gateway->sockets,
 		.endpoint = endpoint,
 		.caller = &gateway->caller,
-		.list = admission_members(gateway->admission) };
+		.list = admission_members(gateway->admission),
+		.on_log = on_log,
+		.data = gateway };
 
 	return member_reader_open(&options, &gateway->members);
 }
@@ -479,6 +500,7 @@ static void stop(void *self)
 	    "stopped");
 	enrolment_close(gateway->enrolment);
 	member_reader_close(gateway->members);
+	roll_call_free(gateway->roll_call);
 	admission_close(gateway->admission);
 	guard_free(gateway->guard);
 	sockets_free(gateway->sockets);
@@ -545,6 +567,8 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 	}
 	uv_timer_init(host->loop, &gateway->retry);
 	uv_timer_init(host->loop, &gateway->sweep);
+	gateway->roll_call = roll_call_new(
+	    &(struct roll_call_options){ .loop = host->loop, .send = call_agent, .data = gateway });
 	gateway->retry.data = gateway->sweep.data = gateway;
 	gateway->budgets = budgets_new(
 	    &(struct budget_limits){ .bytes_per_second = set->agent_bytes,

@@ -16,6 +16,9 @@ struct member_reader_options {
 	const char *endpoint;              /* the log's, for readers */
 	const struct peers_caller *caller; /* ignored by inproc */
 	struct member_list *list;          /* is filled */
+	/* The log is there: for the first time, or again.  With DATA. */
+	void (*on_log)(void *data);
+	void *data;
 };
 
 /* As dialler_new. */

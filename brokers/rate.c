@@ -21,6 +21,8 @@ struct known {
 	UT_hash_handle hh;
 };
 
+_Static_assert((int)RATE_KEY_SIZE == (int)NETWORK_ADDRESS_SIZE, "an address is a key");
+
 struct rate {
 	struct rate_options options;
 	struct bucket overall;
@@ -122,14 +124,21 @@ static struct known *find(struct rate *rate, const uint8_t key[RATE_KEY_SIZE], u
 	return known;
 }
 
-uint64_t rate_take(struct rate *rate, const char *address, uint64_t now_ms)
+/* What is no address shares one bucket. */
+static void key_of(const char *address, uint8_t key[RATE_KEY_SIZE])
 {
 	static const uint8_t v4[12] = { [10] = 0xff, [11] = 0xff };
-	uint8_t key[NETWORK_ADDRESS_SIZE] = { 0 };
 
-	/* What is no address shares one bucket. */
+	memset(key, 0, RATE_KEY_SIZE);
 	if (network_address(address, key) && memcmp(key, v4, sizeof(v4)) != 0)
 		memset(key + 8, 0, 8);
+}
+
+uint64_t rate_take(struct rate *rate, const char *address, uint64_t now_ms)
+{
+	uint8_t key[RATE_KEY_SIZE];
+
+	key_of(address, key);
 	return rate_take_key(rate, key, now_ms);
 }
 
@@ -156,8 +165,11 @@ uint64_t rate_take_key(struct rate *rate, const uint8_t key[RATE_KEY_SIZE], uint
 uint64_t rate_wait_of(struct rate *rate, const char *address, uint64_t now_ms)
 {
 	const struct rate_options *options = &rate->options;
-	struct known *known = find(rate, address, now_ms);
+	uint8_t key[RATE_KEY_SIZE];
+	struct known *known;
 
+	key_of(address, key);
+	known = find(rate, key, now_ms);
 	if (known == NULL)
 		return 0;
 	fill(&known->bucket, options->address_per_second, options->address_burst, now_ms);
