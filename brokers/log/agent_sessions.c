@@ -11,8 +11,11 @@
 
 /* ---- credit ---- */
 
-static struct credit_grant grant_now(const struct log_role *role)
+/* Who is held is granted nothing, and a link ends the session of one that sends all the same. */
+static struct credit_grant grant_now(const struct log_role *role, bool is_held)
 {
+	if (is_held)
+		return (struct credit_grant){ .is_urgent_only = true };
 	return (struct credit_grant){ .budget = { .records = LOG_AGENT_RECORDS,
 					  .bytes = LOG_AGENT_BYTES },
 		.is_urgent_only = role->is_tight };
@@ -27,7 +30,31 @@ void agent_sessions_regulate(struct log_role *role)
 	role->is_tight = is_tight;
 	for (struct acceptor_peer *peer = acceptor_next(role->agents, NULL); peer != NULL;
 	     peer = acceptor_next(role->agents, peer)) {
-		link_grant(peer->link, grant_now(role));
+		const struct session *session = peer->data;
+
+		link_grant(peer->link, grant_now(role, session->is_held));
+		acceptor_mark(peer);
+	}
+}
+
+/*
+ * It says hello anew, where it is held: only a session that begins so binds its agent from the
+ * start.
+ */
+static void keep_to_hold(struct log_role *role, struct acceptor_peer *peer)
+{
+	struct session *session = peer->data;
+	bool is_held;
+	enum status status = log_store_is_held(role->store, session->writer, &is_held);
+
+	log_store_release(role->store);
+	if (status != STATUS_OK) {
+		commit_fail(role, status);
+	} else if (is_held && !session->is_held) {
+		acceptor_drop(peer, "too much of this agent is quarantined");
+	} else if (!is_held && session->is_held) {
+		session->is_held = false;
+		link_grant(peer->link, grant_now(role, false));
 		acceptor_mark(peer);
 	}
 }
@@ -91,6 +118,7 @@ struct greeting {
 	struct bytes agent;
 	const Fettle__Hello *hello;
 	bool is_admitted, has_next_admitted; /* the agent; the key that it offers */
+	bool is_held;
 	struct log_greeting outcome;
 };
 
@@ -188,6 +216,8 @@ enum status agent_sessions_on_hello(void *host, struct bytes identity, const Fet
 		status = describe_lanes(role, identity.data, welcome, arena);
 	if (status == STATUS_OK)
 		status = log_store_command_head(role->store, identity.data, &head);
+	if (status == STATUS_OK)
+		status = log_store_is_held(role->store, identity.data, &greeting.is_held);
 	log_store_release(role->store);
 	if (status != STATUS_OK) {
 		*reason = "the log failed";
@@ -198,7 +228,7 @@ enum status agent_sessions_on_hello(void *host, struct bytes identity, const Fet
 	RECORD_SET(welcome, generation, log_store_generation(role->store));
 	RECORD_SET(welcome, server_ms, clock_wall_ms());
 	RECORD_SET_BYTES(welcome, proof_key, BYTES_OF(role->proofs.challenge));
-	welcome->credit = link_new_credit(arena, grant_now(role));
+	welcome->credit = link_new_credit(arena, grant_now(role, greeting.is_held));
 	if (greeting.has_next_admitted)
 		RECORD_SET_BYTES(welcome, next_key,
 		    arena_bytes(arena, record_bytes(hello->next_key)));
@@ -209,6 +239,7 @@ enum status agent_sessions_on_hello(void *host, struct bytes identity, const Fet
 	session = memory_new(sizeof(*session));
 	memcpy(session->writer, identity.data, AGENT_ID_SIZE);
 	session->epoch = greeting.outcome.epoch;
+	session->is_held = greeting.is_held;
 	*data = session;
 	return STATUS_OK;
 }
@@ -221,7 +252,9 @@ void agent_sessions_wake(struct log_role *role)
 		struct acceptor_peer *peer = acceptor_find(role->agents,
 		    BYTES_OF(at->command.agent));
 
-		if (peer == NULL)
+		if (peer != NULL && at->is_hold)
+			keep_to_hold(role, peer);
+		if (peer == NULL || at->is_hold)
 			continue;
 		link_wake(peer->link, LANE_END, at->command.number);
 		acceptor_mark(peer);

@@ -42,12 +42,14 @@ struct read_ack;
 struct commanded {
 	struct commanded *next;
 	struct log_command command;
+	bool is_hold; /* it is the log's own to keep to: the agent is to be taken in, or not */
 };
 
 /* What every session has, of an agent or of a reader. */
 struct session {
 	uint8_t writer[16]; /* agent id; of a reader its store's uuid */
 	uint64_t epoch;
+	bool is_held; /* nothing of it is taken */
 };
 
 struct log_role {
@@ -125,7 +127,7 @@ NODISCARD enum status reader_sessions_on_hello(void *host, struct bytes identity
 bool agent_sessions_may_greet(void *host, struct bytes identity);
 /* Each agent is told where what it may send has changed. */
 void agent_sessions_regulate(struct log_role *role);
-/* Those for whom a command was written. */
+/* Those for whom a command was written, or a hold. */
 void agent_sessions_wake(struct log_role *role);
 /* Those whom an order has shut out go at once; the gateway's list ends their connections. */
 void agent_sessions_drop_if_shut_out(struct log_role *role, struct bytes agent);

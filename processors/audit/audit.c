@@ -59,6 +59,10 @@ static const char *action_of(struct arena *arena, const Fettle__Notice *notice)
 		return "spool anew";
 	case FETTLE__NOTICE_WHAT__NOTICE_WHAT_NAMELESS:
 		return "hello refused";
+	case FETTLE__NOTICE_WHAT__NOTICE_WHAT_QUARANTINE_FULL:
+		return "quarantine full";
+	case FETTLE__NOTICE_WHAT__NOTICE_WHAT_QUARANTINE_OPEN:
+		return "quarantine open";
 	default:
 		return arena_format(arena, "notice %d", (int)notice->what);
 	}
