@@ -35,15 +35,14 @@ static void digest_in(struct healing *healing, uint64_t delay_ms)
 
 static void send_digest(struct healing *healing)
 {
+	uint64_t undone = spool_undone(healing->is.spool);
 	enum status status = spool_append_digest(healing->is.spool, healing->wants_buckets, true);
 
-	if (status == STATUS_FULL) {
-		digest_in(healing, ROOM_MS);
-		return;
-	}
 	if (status != STATUS_OK) {
 		digest_in(healing, ROOM_MS);
-		healing->is.on_failure(healing->is.self, status);
+		/* A lane without room is waited for, and is no failure unless it cost something. */
+		if (status != STATUS_FULL || spool_undone(healing->is.spool) != undone)
+			healing->is.on_failure(healing->is.self, status);
 		return;
 	}
 	healing->wants_buckets = false;

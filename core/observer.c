@@ -253,8 +253,8 @@ static enum status set(struct observer *observer, const struct source *source,
 		return STATUS_OK;
 	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
 		return status;
-	is_first = status == STATUS_NOT_FOUND
-	        && is_baseline(observer, source->collector, fact->key);
+	is_first = status == STATUS_OK ? spool_is_untold_baseline(before)
+	                               : is_baseline(observer, source->collector, fact->key);
 	message = encoded(observer, fact);
 	if (is_first && source->pass != NULL && source->pass->bundler != NULL)
 		return bundler_add(source->pass->bundler, &message, hash);
@@ -276,7 +276,7 @@ static enum status unset(struct observer *observer, const struct source *source,
 		return STATUS_OK;
 	if (status != STATUS_OK)
 		return status;
-	is_last = is_baseline(observer, source->collector, key);
+	is_last = spool_is_untold_baseline(before) || is_baseline(observer, source->collector, key);
 	pack_fact(&observer->body, source->collector, &gone, is_last);
 	return spool_append_fact(observer->spool, lane_of(source, key, is_last),
 	    FETTLE__KIND__KIND_FACT_UNSET, key, NULL, buffer_bytes(&observer->body));
@@ -302,8 +302,7 @@ enum status observer_unset(struct observer *observer, const char *collector, enu
 
 static char *note_name(const struct observer_pass *pass)
 {
-	return text_format(SPOOL_NOTE_PASS "%s/%.*s", pass->collector, (int)pass->prefix_size,
-	    (const char *)pass->prefix);
+	return spool_pass_note(pass->collector, BYTES(pass->prefix, pass->prefix_size));
 }
 
 /* Under which plan the last pass was completed; false: none was. */

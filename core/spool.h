@@ -55,9 +55,14 @@ void spool_last_event(const struct spool *spool, uint8_t out[EVENT_ID_SIZE]);
 
 /* ---- the ledger ---- */
 
-/* The hash last appended for KEY, of zeroes where that was evicted: OK, NOT_FOUND, CORRUPT, IO. */
+/*
+ * The hash last appended for KEY: OK, NOT_FOUND, CORRUPT, IO.  Where what was appended went before
+ * it was told it is that of no value; spool_is_untold_baseline: and it was baseline, which the next
+ * that is told of KEY is, too.
+ */
 NODISCARD enum status spool_ledger_get(struct spool *spool, struct bytes key,
     uint8_t hash[HASH_SIZE]);
+bool spool_is_untold_baseline(const uint8_t hash[HASH_SIZE]);
 /* Appends KIND with BODY under a new fact revision, and remembers HASH (NULL: forgets the key). */
 NODISCARD enum status spool_append_fact(struct spool *spool, enum lane lane, uint32_t kind,
     struct bytes key, const uint8_t *hash, struct bytes body);
@@ -69,6 +74,8 @@ NODISCARD enum status spool_ledger_visit(struct spool *spool, struct bytes prefi
  * all are forgotten, as nothing was observed then.
  */
 #define SPOOL_NOTE_PASS "pass/"
+/* The name of the note that a pass of COLLECTOR over PREFIX was completed; the caller's to free. */
+char *spool_pass_note(const char *collector, struct bytes prefix);
 
 /* Forgets every fact under PREFIX (NONE: all): the next observation appends it again. */
 NODISCARD enum status spool_ledger_forget(struct spool *spool, struct bytes prefix);
@@ -98,7 +105,7 @@ NODISCARD enum status spool_append_bundles(struct spool *spool, const char *coll
 NODISCARD enum status spool_append_bundle(struct spool *spool,
     const uint8_t hash[BUNDLE_HASH_SIZE]);
 
-/* A bundle that the server does not hold, and here neither: where its facts stood. */
+/* A bundle that the server does not hold, and here neither: where its facts stood, as asked for. */
 struct spool_withdrawn {
 	struct bytes hash;
 	uint64_t revision, facts;
@@ -127,7 +134,8 @@ NODISCARD enum status spool_resync(struct spool *spool, const struct digest_set 
 /*
  * Appends the digest's mark to every lane; the buckets WITH_BUCKETS.  IS_COMPLETE: whatever there
  * is was looked at since facts were last forgotten, so what the server has of the buckets asked for
- * and was not told since is gone.  FULL: a lane has no room; nothing was appended.
+ * and was not told since is gone.  One that takes the place of one with buckets has them, too.
+ * FULL: a lane has no room; nothing was appended, and nothing undone.
  */
 NODISCARD enum status spool_append_digest(struct spool *spool, bool with_buckets, bool is_complete);
 

@@ -8,6 +8,8 @@
  */
 #include "core/spool/parts.h"
 
+#include <stdlib.h>
+
 #include "core/require.h"
 #include "proto/observation.pb-c.h"
 
@@ -254,14 +256,18 @@ enum status spool_withdraw_bundles(struct spool *spool, const struct spool_withd
 	struct buffer hashes = { 0 }, body = { 0 };
 	enum status status;
 
-	for (size_t i = 0; i < count; i++)
+	have.revisions = memory_new(count * sizeof(*have.revisions));
+	for (size_t i = 0; i < count; i++) {
 		buffer_append(&hashes, bundles[i].hash);
+		have.revisions[have.n_revisions++] = bundles[i].revision;
+	}
 	RECORD_SET_BYTES(&have, hash, buffer_bytes(&hashes));
 	RECORD_SET(&have, is_withdrawn, true);
 	record_pack(&body, &have.base);
 	status = spool_append(spool, LANE_BULK, FETTLE__KIND__KIND_HAVE, 0, buffer_bytes(&body));
 	buffer_fini(&hashes);
 	buffer_fini(&body);
+	free(have.revisions);
 	if (status == STATUS_OK)
 		status = spool_ledger_untold_revisions(spool, bundles, count);
 	if (status == STATUS_OK)

@@ -158,13 +158,105 @@ static enum status add_complete(struct spool *spool, bool is_complete, Fettle__D
 	return put_note(spool, digest->floor, true, &buckets);
 }
 
-static bool has_room_for_marks(const struct spool *spool)
+/* In all lanes or in none: a mark that fails to follow the others would undo what came before. */
+static enum status make_room_for_marks(struct spool *spool)
 {
-	for (unsigned lane = 1; lane < LANE_END; lane++)
-		if (spool->now.lanes[lane].bytes + DIGEST_SIZE + MARK_OVERHEAD > spool->quota[lane])
-			return false;
-	return true;
+	const uint64_t *quota = spool->quota, size = DIGEST_SIZE + MARK_OVERHEAD;
+	uint64_t bulk = spool_lane_bytes(spool, LANE_BULK) + size;
+	enum status status = bulk <= quota[LANE_BULK]
+	                       ? STATUS_OK
+	                       : spool_trim_bundles(spool, bulk - quota[LANE_BULK]);
+
+	for (unsigned lane = 1; status == STATUS_OK && lane < LANE_END; lane++)
+		if (spool_lane_bytes(spool, (enum lane)lane) + size > quota[lane])
+			return STATUS_FULL;
+	return spool_undo(spool, status);
 }
+
+/* ---- marks that wait ---- */
+
+/* NOT_FOUND: none waits in LANE. */
+static enum status waiting_mark(struct spool *spool, enum lane lane, struct buffer *subject,
+    uint64_t *position)
+{
+	spool_subject(subject, lane, FETTLE__KIND__KIND_DIGEST, BYTES_NONE, &spool->arena);
+	return spool_pending_get(spool, buffer_bytes(subject), position);
+}
+
+static enum status has_buckets(struct spool *spool, enum lane lane, bool *out)
+{
+	struct buffer subject = { 0 };
+	struct spool_key key;
+	struct bytes encoded;
+	uint64_t position;
+	enum status status = waiting_mark(spool, lane, &subject, &position);
+
+	buffer_fini(&subject);
+	if (status == STATUS_OK)
+		status = kv_get(spool->write, SPOOL_RECORD, spool_key(&key, lane, position),
+		    &encoded);
+	if (status == STATUS_OK) {
+		const Fettle__Digest *digest = NULL;
+		Fettle__Record *record;
+
+		arena_reset(&spool->arena);
+		if (record_decode(encoded, &spool->arena, &record) == STATUS_OK)
+			digest = record_unpack(&fettle__digest__descriptor,
+			    record_bytes(record->body), &spool->arena);
+		if (digest == NULL)
+			return STATUS_CORRUPT;
+		*out |= digest->buckets.len > 0;
+	}
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+/* Whoever asked for the buckets that wait shall have them from what takes their place. */
+static enum status add_buckets(struct spool *spool, bool with_buckets, Fettle__Digest *digest)
+{
+	enum status status = STATUS_OK;
+
+	for (unsigned lane = 1; status == STATUS_OK && !with_buckets && lane < LANE_END; lane++)
+		status = has_buckets(spool, (enum lane)lane, &with_buckets);
+	if (with_buckets)
+		RECORD_SET_BYTES(digest, buckets, BYTES(spool->now.digest.buckets, DIGEST_SIZE));
+	return status;
+}
+
+static enum status call_incomplete(struct spool *spool)
+{
+	struct buffer note = { 0 };
+	struct digest_set buckets;
+	enum status status = get_note(spool, &note);
+
+	if (status == STATUS_OK && note.data[NOTE_TOLD] != 0) {
+		digest_set_decode(BYTES(note.data + NOTE_BUCKETS, note.size - NOTE_BUCKETS),
+		    &buckets);
+		status = put_note(spool, bytes_u64(note.data), false, &buckets);
+	}
+	buffer_fini(&note);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+enum status spool_digest_take_back(struct spool *spool, enum lane lane, uint64_t position)
+{
+	struct buffer subject = { 0 };
+	uint64_t mark;
+	enum status status = waiting_mark(spool, lane, &subject, &mark);
+
+	if (status != STATUS_OK || mark < position) {
+		buffer_fini(&subject);
+		return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+	}
+	status = spool_drop_record(spool, lane, mark);
+	if (status == STATUS_OK)
+		spool->now.lanes[lane].coalesced++;
+	if (status == STATUS_OK || status == STATUS_NOT_FOUND)
+		status = kv_delete(spool->write, SPOOL_PENDING, buffer_bytes(&subject));
+	buffer_fini(&subject);
+	return status == STATUS_OK ? call_incomplete(spool) : status;
+}
+
+/* ---- appending ---- */
 
 static enum status append_marks(struct spool *spool, const Fettle__Digest *digest)
 {
@@ -187,8 +279,12 @@ enum status spool_append_digest(struct spool *spool, bool with_buckets, bool is_
 	uint64_t facts = 0;
 	enum status status = spool_begin(spool);
 
-	if (status == STATUS_OK && !has_room_for_marks(spool))
-		return STATUS_FULL;
+	if (status == STATUS_OK)
+		status = make_room_for_marks(spool);
+	if (status == STATUS_FULL)
+		return status;
+	if (status == STATUS_OK)
+		status = add_buckets(spool, with_buckets, &digest);
 	if (status == STATUS_OK)
 		status = spool_ledger_count(spool, &facts);
 	if (status == STATUS_OK)
@@ -200,9 +296,6 @@ enum status spool_append_digest(struct spool *spool, bool with_buckets, bool is_
 		RECORD_SET(&digest, revision, spool->now.revision);
 		RECORD_SET_BYTES(&digest, root, BYTES_OF(root));
 		RECORD_SET(&digest, facts, facts);
-		if (with_buckets)
-			RECORD_SET_BYTES(&digest, buckets,
-			    BYTES(spool->now.digest.buckets, DIGEST_SIZE));
 		status = append_marks(spool, &digest);
 	}
 	buffer_fini(&note);

@@ -4,9 +4,12 @@
  *
  * First the older record about the same, which the newer one makes good.  Then, in the delta lane
  * and for what cannot be observed again, the oldest that can be: a gap record stands in its place,
- * in the same transaction, and grows with what goes next to it.
+ * in the same transaction, and grows with what goes next to it.  Marks and heartbeats that go are
+ * no loss: the next ones say more.
  */
 #include "core/spool/parts.h"
+
+#include <stdlib.h>
 
 #include "core/log.h"
 #include "proto/observation.pb-c.h"
@@ -135,6 +138,9 @@ static enum status close_run(struct spool *spool, enum lane lane, struct run *ru
 
 	if (!run->is_open)
 		return STATUS_OK;
+	run->is_open = false;
+	if (run->count == 0)
+		return STATUS_OK;
 	RECORD_SET(&gap, count, run->count);
 	gap.reason = RECORD_TEXT(gap_reason);
 	RECORD_SET(&gap, from, run->from);
@@ -145,7 +151,6 @@ static enum status close_run(struct spool *spool, enum lane lane, struct run *ru
 	record_pack(&body, &gap.base);
 	spool_make_record(spool, FETTLE__KIND__KIND_GAP, 0, buffer_bytes(&body));
 	buffer_fini(&body);
-	run->is_open = false;
 	return spool_put_record(spool, lane, run->from);
 }
 
@@ -184,25 +189,53 @@ static enum status find_mark(struct spool *spool, enum lane lane, const Fettle__
 	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-/* A pass whose mark follows would be taken for whole: its mark goes too, and is counted. */
+/*
+ * In bulk it is the one that the server waits for before it believes any later pass over the same:
+ * none was completed, and the next goes by bulk as well.
+ */
+static enum status forget_pass(struct spool *spool, enum lane lane, const char *collector,
+    struct bytes prefix)
+{
+	char *name;
+	enum status status;
+
+	if (lane != LANE_BULK)
+		return STATUS_OK;
+	name = spool_pass_note(collector, prefix);
+	status = kv_delete(spool->write, SPOOL_NOTE, bytes_of_text(name));
+	free(name);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static enum status drop_mark(struct spool *spool, enum lane lane, const char *collector,
+    const struct mark *mark)
+{
+	size_t head = 2 + strlen(collector) + 1; /* lane, what it is, collector and NUL */
+	enum status status = spool_drop_record(spool, lane, mark->position);
+
+	spool->now.lanes[lane].coalesced += status == STATUS_OK;
+	if (status == STATUS_OK || status == STATUS_NOT_FOUND)
+		status = kv_delete(spool->write, SPOOL_PENDING, buffer_bytes(&mark->subject));
+	return status == STATUS_OK ? forget_pass(spool, lane, collector,
+		   BYTES(mark->subject.data + head, mark->subject.size - head))
+	                           : status;
+}
+
+/* A pass whose mark follows would be taken for whole: its mark goes too. */
 static enum status drop_marks(struct spool *spool, enum lane lane, const Fettle__Fact *fact,
-    struct run *went)
+    uint64_t position)
 {
 	struct mark mark = { 0 };
 	enum status status = fact->collector == NULL
 	                       ? STATUS_OK
-	                       : find_mark(spool, lane, fact, went->to, &mark);
+	                       : find_mark(spool, lane, fact, position, &mark);
 
 	while (status == STATUS_OK && mark.position > 0) {
-		status = spool_drop_record(spool, lane, mark.position);
-		went->count += status == STATUS_OK;
-		if (status == STATUS_OK || status == STATUS_NOT_FOUND)
-			status = kv_delete(spool->write, SPOOL_PENDING,
-			    buffer_bytes(&mark.subject));
+		status = drop_mark(spool, lane, fact->collector, &mark);
 		mark.position = 0;
 		buffer_clear(&mark.subject);
 		if (status == STATUS_OK)
-			status = find_mark(spool, lane, fact, went->to, &mark);
+			status = find_mark(spool, lane, fact, position, &mark);
 	}
 	buffer_fini(&mark.subject);
 	return status;
@@ -210,8 +243,7 @@ static enum status drop_marks(struct spool *spool, enum lane lane, const Fettle_
 
 /* ---- going ---- */
 
-static enum status forget_fact(struct spool *spool, enum lane lane, const struct waiting *waiting,
-    struct run *went)
+static enum status forget_fact(struct spool *spool, enum lane lane, const struct waiting *waiting)
 {
 	const Fettle__Fact *fact;
 	enum status status;
@@ -223,12 +255,24 @@ static enum status forget_fact(struct spool *spool, enum lane lane, const struct
 	if (fact == NULL)
 		return STATUS_CORRUPT;
 	status = spool_ledger_untold(spool, waiting->envelope->kind, record_bytes(fact->key),
-	    waiting->envelope->fact_revision);
-	return status == STATUS_OK ? drop_marks(spool, lane, fact, went) : status;
+	    waiting->envelope->fact_revision, fact->is_baseline);
+	if (status == STATUS_OK)
+		status = drop_marks(spool, lane, fact, waiting->position);
+	return status == STATUS_OK ? spool_digest_take_back(spool, lane, waiting->position)
+	                           : status;
 }
 
-static enum status forget(struct spool *spool, enum lane lane, const struct waiting *waiting,
-    struct run *went)
+static enum status forget_mark(struct spool *spool, enum lane lane, const struct waiting *waiting)
+{
+	const Fettle__Pass *pass = record_unpack(&fettle__pass__descriptor, waiting->body,
+	    &spool->arena);
+
+	return pass == NULL || pass->collector == NULL
+	         ? STATUS_CORRUPT
+	         : forget_pass(spool, lane, pass->collector, record_bytes(pass->prefix));
+}
+
+static enum status forget(struct spool *spool, enum lane lane, const struct waiting *waiting)
 {
 	struct buffer subject = { 0 };
 	enum status status;
@@ -236,7 +280,9 @@ static enum status forget(struct spool *spool, enum lane lane, const struct wait
 	spool_subject(&subject, lane, waiting->envelope->kind, waiting->body, &spool->arena);
 	status = spool_pending_drop(spool, buffer_bytes(&subject), waiting->position);
 	buffer_fini(&subject);
-	return status == STATUS_OK ? forget_fact(spool, lane, waiting, went) : status;
+	if (status == STATUS_OK && waiting->envelope->kind == FETTLE__KIND__KIND_PASS)
+		return forget_mark(spool, lane, waiting);
+	return status == STATUS_OK ? forget_fact(spool, lane, waiting) : status;
 }
 
 /* What WAITING stands for goes into RUN: itself, or what it counts as a gap. */
@@ -247,7 +293,7 @@ static enum status take(struct spool *spool, enum lane lane, const struct waitin
 	const Fettle__Gap *gap = gap_of(spool, waiting);
 	struct run went = { .from = waiting->position,
 		.to = waiting->position,
-		.count = 1,
+		.count = spool_observations(waiting->envelope->kind),
 		.first_ms = waiting->envelope->wall_ms,
 		.last_ms = waiting->envelope->wall_ms };
 	enum status status = STATUS_OK;
@@ -259,8 +305,9 @@ static enum status take(struct spool *spool, enum lane lane, const struct waitin
 			.first_ms = gap->first_ms,
 			.last_ms = gap->last_ms };
 	} else {
-		status = forget(spool, lane, waiting, &went);
+		status = forget(spool, lane, waiting);
 		state->evicted += went.count;
+		state->coalesced += went.count == 0;
 	}
 	extend(run, &went);
 	return status == STATUS_OK ? spool_drop_record(spool, lane, waiting->position) : status;
@@ -328,15 +375,17 @@ static enum status replace(struct spool *spool, enum lane lane, const struct wai
     struct spool_room *room)
 {
 	const Fettle__Fact *fact;
+	enum status status = STATUS_OK;
 
 	room->was_made = true;
 	if (older->envelope->kind == FETTLE__KIND__KIND_FACT_SET
 	    || older->envelope->kind == FETTLE__KIND__KIND_FACT_UNSET) {
 		fact = record_unpack(&fettle__fact__descriptor, older->body, &spool->arena);
 		room->has_replaced_baseline = fact != NULL && fact->is_baseline;
+		status = spool_digest_take_back(spool, lane, older->position);
 	}
 	spool->now.lanes[lane].coalesced++;
-	return spool_drop_record(spool, lane, older->position);
+	return status == STATUS_OK ? spool_drop_record(spool, lane, older->position) : status;
 }
 
 /* Where older records may go for one about SUBJECT: else its source waits and looks again. */

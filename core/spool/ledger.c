@@ -44,14 +44,24 @@ enum status spool_ledger_remember(struct spool *spool, struct bytes key, const u
 	return spool_undo(spool, status);
 }
 
+/* Instead of the hash of what was told, where that never arrived. */
+static const uint8_t untold_news[HASH_SIZE];
+static const uint8_t untold_baseline[HASH_SIZE] = { 255, 255, 255, 255, 255, 255, 255, 255, 255,
+	255, 255, 255, 255, 255, 255, 255 };
+
+bool spool_is_untold_baseline(const uint8_t hash[HASH_SIZE])
+{
+	return memcmp(hash, untold_baseline, HASH_SIZE) == 0;
+}
+
 /*
  * The key stays, so that a pass which does not find it unsets it, and its hash is that of nothing,
  * so that whatever is seen next is told.  A newer record that is still there will tell by itself.
  */
 enum status spool_ledger_untold(struct spool *spool, uint32_t kind, struct bytes key,
-    uint64_t revision)
+    uint64_t revision, bool is_baseline)
 {
-	static const uint8_t unknown[HASH_SIZE];
+	const uint8_t *unknown = is_baseline ? untold_baseline : untold_news;
 	Fettle__LedgerEntry *entry;
 	struct bytes value;
 	enum status status = kv_get(spool->write, SPOOL_FACT, key, &value);
@@ -107,6 +117,12 @@ static enum status collect_key(void *data, struct bytes key)
 	buffer_append_u16(keys, (uint16_t)key.size);
 	buffer_append(keys, key);
 	return STATUS_OK;
+}
+
+char *spool_pass_note(const char *collector, struct bytes prefix)
+{
+	return text_format(SPOOL_NOTE_PASS "%s/%.*s", collector, (int)prefix.size,
+	    (const char *)prefix.data);
 }
 
 enum status spool_forget_passes(struct spool *spool)
@@ -229,7 +245,6 @@ static enum status collect_untold(struct spool *spool, struct untold *untold)
 enum status spool_ledger_untold_revisions(struct spool *spool, const struct spool_withdrawn *ranges,
     size_t count)
 {
-	static const uint8_t unknown[HASH_SIZE];
 	struct untold untold = { .ranges = ranges, .count = count };
 	enum status status = spool_begin(spool);
 
@@ -239,7 +254,7 @@ enum status spool_ledger_untold_revisions(struct spool *spool, const struct spoo
 		uint16_t size = bytes_u16(untold.keys.data + at);
 
 		status = spool_ledger_remember(spool, BYTES(untold.keys.data + at + 2, size),
-		    unknown);
+		    untold_baseline);
 		at += 2U + size;
 	}
 	buffer_fini(&untold.keys);

@@ -91,7 +91,7 @@ void spool_make_record(struct spool *spool, uint32_t kind, uint64_t fact_revisio
     struct bytes body);
 /*
  * As spool_append, of a record that takes EXTRA bytes besides; where it is refused, COUNT
- * observations are.
+ * observations are, which may be none.
  */
 NODISCARD enum status spool_append_counted(struct spool *spool, enum lane lane, uint32_t kind,
     uint64_t fact_revision, struct bytes body, size_t extra, uint64_t count);
@@ -113,6 +113,11 @@ void spool_subject(struct buffer *out, enum lane lane, uint32_t kind, struct byt
     struct arena *arena);
 /* What the subjects begin with of all passes of COLLECTOR in LANE; a prefix of keys follows. */
 void spool_subject_passes(struct buffer *out, enum lane lane, const char *collector);
+/*
+ * How many observations a record of KIND is: none, where the spool or the agent says it of its own
+ * accord and says it again.  What goes or is refused of those is no loss.
+ */
+uint64_t spool_observations(uint32_t kind);
 /* A pass, a heartbeat or a digest, of which there need never wait more than the last. */
 bool spool_subject_is_periodic(struct bytes subject);
 /* Where the last record about SUBJECT is that has no number.  NOT_FOUND: there is none. */
@@ -133,7 +138,7 @@ NODISCARD enum status spool_pending_rebuild(struct spool *spool);
 
 /* The server was never told what the record of KIND and REVISION said of KEY. */
 NODISCARD enum status spool_ledger_untold(struct spool *spool, uint32_t kind, struct bytes key,
-    uint64_t revision);
+    uint64_t revision, bool is_baseline);
 
 /* Remembers HASH (NULL: forgets KEY) under the last revision. */
 NODISCARD enum status spool_ledger_remember(struct spool *spool, struct bytes key,
@@ -157,6 +162,12 @@ NODISCARD enum status spool_trim_bundles(struct spool *spool, uint64_t bytes);
 NODISCARD enum status spool_digest_toggle(struct spool *spool, struct bytes key);
 /* Works the digest out from the ledger. */
 NODISCARD enum status spool_digest_load(struct spool *spool, struct kv_txn *txn);
+/*
+ * What is said of a fact at POSITION of LANE goes, or moves to the end: a digest that waits behind
+ * it speaks of it and goes, too, and what it called complete is not.
+ */
+NODISCARD enum status spool_digest_take_back(struct spool *spool, enum lane lane,
+    uint64_t position);
 /* All facts are forgotten: so is which of them were asked for again. */
 NODISCARD enum status spool_digest_forget(struct spool *spool);
 

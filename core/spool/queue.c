@@ -157,7 +157,8 @@ enum status spool_append_counted(struct spool *spool, enum lane lane, uint32_t k
 enum status spool_append(struct spool *spool, enum lane lane, uint32_t kind, uint64_t fact_revision,
     struct bytes body)
 {
-	return spool_append_counted(spool, lane, kind, fact_revision, body, 0, 1);
+	return spool_append_counted(spool, lane, kind, fact_revision, body, 0,
+	    spool_observations(kind));
 }
 
 /* ---- numbers ---- */

@@ -85,6 +85,21 @@ void spool_subject(struct buffer *out, enum lane lane, uint32_t kind, struct byt
 		buffer_clear(out);
 }
 
+uint64_t spool_observations(uint32_t kind)
+{
+	switch (kind) {
+	case FETTLE__KIND__KIND_PASS:
+	case FETTLE__KIND__KIND_HEARTBEAT:
+	case FETTLE__KIND__KIND_DIGEST:
+	case FETTLE__KIND__KIND_GAP:
+	case FETTLE__KIND__KIND_HAVE: /* one that withdraws; of others spool_append_bundles knows */
+	case FETTLE__KIND__KIND_BUNDLE:
+		return 0;
+	default:
+		return 1;
+	}
+}
+
 bool spool_subject_is_periodic(struct bytes subject)
 {
 	return subject.size > 1

@@ -229,14 +229,19 @@ enum status bundled_hold_pass(struct stage_io *io, const struct event *event,
 {
 	const Fettle__Pass *pass = event_pass(event);
 	const char *collector = pass->collector == NULL ? "" : pass->collector;
+	struct buffer name = { 0 };
 	enum status status = awaited_any(io->txn, asset, collector, is_held);
 
 	/* One of an epoch that is over says nothing of what is awaited in this one. */
 	if (status == STATUS_OK && event->stamp->epoch < record->epoch)
 		*is_held = false;
-	return status == STATUS_OK && *is_held
-	         ? hold(io, event, asset, collector, record_bytes(pass->prefix))
-	         : status;
+	/* One by another lane does not take the place of the first, which alone is believed. */
+	buffer_append_u8(&name, (uint8_t)event->stamp->lane);
+	buffer_append(&name, record_bytes(pass->prefix));
+	if (status == STATUS_OK && *is_held)
+		status = hold(io, event, asset, collector, buffer_bytes(&name));
+	buffer_fini(&name);
+	return status;
 }
 
 enum status bundled_hold_digest(struct stage_io *io, const struct event *event,
@@ -307,7 +312,9 @@ static const char *fault_of(const Fettle__Have *have)
 	if (runs == 0 || runs > RUNS_MAX || have->hash.len % BUNDLE_HASH_SIZE != 0)
 		return "it names no bundles, too many, or not by their hashes";
 	if (have->is_withdrawn)
-		return NULL;
+		return have->n_revisions == 0 || have->n_revisions == runs
+		         ? NULL
+		         : "it does not say as what each bundle is withdrawn";
 	if (have->revision == 0 || have->revision > UINT64_MAX / 2)
 		return "the facts have no revision";
 	if (!inventory_is_collector(have->collector))
@@ -345,13 +352,38 @@ static enum status apply_known(struct stage_io *io, const struct run *run, struc
 	return apply(io, run, facts, count);
 }
 
+static bool is_same_asset(const struct asset_ref *a, const struct asset_ref *b)
+{
+	return a->slot == b->slot && memcmp(a->id, b->id, ASSET_ID_SIZE) == 0;
+}
+
+/*
+ * Whether another is asked for HASH.  That ASSET itself was does not count: it may have been in an
+ * epoch that is over, or as what it has told anew.
+ */
+static enum status is_asked_of_another(struct stage_io *io, struct bytes hash,
+    const struct asset_ref *asset, bool *out)
+{
+	Fettle__StateAwaited *row;
+	struct asset_ref asked;
+	uint32_t times;
+	enum status status = get_asked(io, hash, &asked, &times);
+
+	*out = false;
+	if (status == STATUS_OK && is_same_asset(&asked, asset))
+		return STATUS_OK;
+	if (status == STATUS_OK) /* it may have begun anew, and not have it any more */
+		status = awaited_get(io->txn, hash.data, &asked, io->arena, &row);
+	*out = status == STATUS_OK;
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
 static enum status await(struct stage_io *io, const struct run *run, struct bytes hash,
     unsigned facts, struct asking *asking)
 {
 	Fettle__Record record = FETTLE__RECORD__INIT;
 	Fettle__StateAwaited row = FETTLE__STATE_AWAITED__INIT;
-	struct asset_ref asked;
-	uint32_t times;
+	bool is_asked = false;
 	enum status status;
 
 	record.envelope = (Fettle__Envelope *)(uintptr_t)run->envelope;
@@ -365,8 +397,8 @@ static enum status await(struct stage_io *io, const struct run *run, struct byte
 	if (status == STATUS_FULL)
 		return stage_reject(io, "the asset has too many bundles that it has not sent");
 	if (status == STATUS_OK)
-		status = get_asked(io, hash, &asked, &times);
-	if (status != STATUS_NOT_FOUND)
+		status = is_asked_of_another(io, hash, run->asset, &is_asked);
+	if (status != STATUS_OK || is_asked)
 		return status;
 	add_question(asking, hash, run->revision, facts);
 	return note_asked(io, hash, run->asset, 0);
@@ -407,8 +439,12 @@ static enum status take_runs(struct stage_io *io, const Fettle__Have *have, stru
 	return status;
 }
 
-/* One that the agent cannot send any more; what it held is observed anew. */
-static enum status withdraw(struct stage_io *io, const struct asset_ref *asset, struct bytes hash)
+/*
+ * One that the agent cannot send any more; what it held is observed anew.  What it has told of the
+ * same hash since, under another REVISION (0: an older agent, which does not say), stands.
+ */
+static enum status withdraw(struct stage_io *io, const struct asset_ref *asset, struct bytes hash,
+    uint64_t revision)
 {
 	Fettle__StateAwaited *row;
 	struct asset_ref asked;
@@ -417,6 +453,8 @@ static enum status withdraw(struct stage_io *io, const struct asset_ref *asset, 
 
 	if (status != STATUS_OK)
 		return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+	if (revision > 0 && row->revision != revision)
+		return STATUS_OK;
 	status = awaited_remove(io->txn, hash.data, asset, row);
 	/* Those passes would be complete without it: others follow. */
 	if (status == STATUS_OK)
@@ -425,8 +463,7 @@ static enum status withdraw(struct stage_io *io, const struct asset_ref *asset, 
 		status = drop_held(io, asset, digests);
 	if (status == STATUS_OK)
 		status = get_asked(io, hash, &asked, &times);
-	if (status == STATUS_OK && asked.slot == asset->slot
-	    && memcmp(asked.id, asset->id, ASSET_ID_SIZE) == 0)
+	if (status == STATUS_OK && is_same_asset(&asked, asset))
 		status = ask_next(io, hash, asset, times - 1);
 	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
@@ -436,8 +473,10 @@ static enum status withdraw_all(struct stage_io *io, const Fettle__Have *have,
 {
 	enum status status = STATUS_OK;
 
-	for (size_t at = 0; status == STATUS_OK && at < have->hash.len; at += BUNDLE_HASH_SIZE)
-		status = withdraw(io, asset, BYTES(have->hash.data + at, BUNDLE_HASH_SIZE));
+	for (size_t i = 0; status == STATUS_OK && i < have->hash.len / BUNDLE_HASH_SIZE; i++)
+		status = withdraw(io, asset,
+		    BYTES(have->hash.data + i * BUNDLE_HASH_SIZE, BUNDLE_HASH_SIZE),
+		    have->n_revisions > 0 ? have->revisions[i] : 0);
 	return status;
 }
 

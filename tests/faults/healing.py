@@ -66,12 +66,12 @@ class Healing(support.Case):
         for role in roles:
             self.roles.pop(role).stop()
 
-    def start_agent(self, data="agent", spool="16MiB"):
+    def start_agent(self, data="agent", spool="16MiB", collectors_on=("files",)):
         collectors = [row["collector"] for row in self.place.rows("collectors")]
         config, self.place.config = self.place.config, self.place.at(f"{data}.yaml")
         support.write_whole(self.place.config, json.dumps({"agent": {
             "spool_size": spool, "digest": "1s", "heartbeat": "1s",
-            "skip": [name for name in collectors if name != "files"]}}))
+            "skip": [name for name in collectors if name not in collectors_on]}}))
         try:
             agent = self.place.start("--server", self.server, "--server-key",
                                      self.place.at("data", "keys", "server.pub"),
@@ -282,6 +282,54 @@ class Restored(Healing):
         self.wait_known()
         self.assertEqual(self.place.status()["health"]["cloned"], 0)
         self.report("rolled_back")
+
+
+class Withdrawn(Healing):
+    """Values that went as hashes, and were asked for when the spool had no room for them any more."""
+    files_count, size = 40, 15000  # 600 kB, of which the lane of 157 keeps the last
+
+    def begin_anew(self):
+        """An agent that has to tell all values anew, which nobody has seen, while no processor
+        runs: its data are restored from a copy."""
+        agent = self.begin(spool="1MiB")
+        agent.stop()
+        shutil.copytree(self.place.at("agent"), self.place.at("kept"))
+        agent = self.start_agent(spool="1MiB")
+        self.write("since the copy")
+        self.wait_known()
+        agent.stop()
+        self.stop("processor")
+        self.epoch_before = max(row["epoch"] or 0 for row in self.place.rows("log", "dump"))
+        shutil.rmtree(self.place.at("agent"))
+        os.rename(self.place.at("kept"), self.place.at("agent"))
+        agent = self.start_agent(spool="1MiB", collectors_on=())
+        agent.wait_for("spool-diverged", patience=PATIENCE)
+        agent.wait_for("link-open", patience=PATIENCE)
+        agent.stop()
+        self.write("never seen", self.size)
+        return self.start_agent(spool="1MiB")
+
+    def told(self):
+        """What the agent said by bulk in the epoch that it began, by kinds."""
+        return [row["kind"] for row in self.place.rows("log", "dump")
+                if row["lane"] == 3 and row["epoch"] > self.epoch_before]
+
+    def test_withdrawn_values_are_told_anew_and_only_what_was_refused_is_lost(self):
+        agent = self.begin_anew()
+        support.until(lambda: "pass" in self.told(), "all of it to be told as hashes", PATIENCE,
+                      state=lambda: (self.told(), agent.text()))
+        self.assertIn("have", self.told())
+        self.assertNotIn("bundle", self.told())
+        self.start("processor")
+        agent.wait_for("bundles-withdrawn", patience=PATIENCE)
+        self.wait_known()
+        self.assertIn("bundle", self.told())
+        for gap in self.place.rows("gaps"):
+            self.assertIsNone(gap["from"], gap)
+        for path in self.files:
+            self.assertNotIn(None, [change["after"] for change in self.place.changes(path)])
+        self.report("withdrawn", times=sum(event["id"] == "bundles-withdrawn"
+                                           for event in agent.events))
 
 
 class Cloned(Healing):

@@ -172,11 +172,10 @@ static struct bytes hash_at(const Fettle__Have *have, size_t index)
 
 static bool is_untold(struct fixture *at, const char *key)
 {
-	static const uint8_t none[HASH_SIZE];
 	uint8_t hash[HASH_SIZE];
 
 	return spool_ledger_get(at->spool, bytes_of_text(key), hash) == STATUS_OK
-	    && memcmp(hash, none, HASH_SIZE) == 0;
+	    && spool_is_untold_baseline(hash);
 }
 
 static bool is_known(struct fixture *at, const char *key)
@@ -309,11 +308,10 @@ static void a_bundle_that_is_asked_for_is_what_its_hash_says(void **test)
 	assert_memory_equal(hash, hash_at(have, 3).data, BUNDLE_HASH_SIZE);
 }
 
-static void what_is_not_kept_any_more_is_withdrawn_and_seen_anew(void **test)
+/* The server has heard of a pass of 100, and asks for its first bundle too late. */
+static struct spool_withdrawn lose_first(struct fixture *at)
 {
-	struct fixture *at = *test;
-	const Fettle__Have *have, *withdrawn;
-	struct spool_withdrawn lost;
+	const Fettle__Have *have;
 
 	assert_int_equal(pass_of(at, 100, "blue"), STATUS_OK);
 	have = next_have(at);
@@ -321,16 +319,62 @@ static void what_is_not_kept_any_more_is_withdrawn_and_seen_anew(void **test)
 	acknowledge(at);
 	assert_int_equal(spool_expire_bundles(at->spool, clock_wall_ms() + 1), STATUS_OK);
 	assert_int_equal(spool_append_bundle(at->spool, hash_at(have, 0).data), STATUS_NOT_FOUND);
-	lost = (struct spool_withdrawn){ hash_at(have, 0), 1, have->counts.data[0] };
+	return (struct spool_withdrawn){ hash_at(have, 0), 1, have->counts.data[0] };
+}
+
+static void is_baseline(struct fixture *at, const char *key)
+{
+	const Fettle__Fact *fact = body_of(at, next(at, LANE_BULK), FETTLE__KIND__KIND_FACT_SET,
+	    &fettle__fact__descriptor);
+
+	assert_true(fact->is_baseline);
+	assert_true(bytes_equal(record_bytes(fact->key), bytes_of_text(key)));
+}
+
+static void what_is_withdrawn_is_baseline_again_before_the_next_pass_too(void **test)
+{
+	struct fixture *at = *test;
+	const struct spool_withdrawn lost = lose_first(at);
+
+	assert_int_equal(spool_withdraw_bundles(at->spool, &lost, 1), STATUS_OK);
+	(void)next_have(at);
+	assert_int_equal(set(at, "file/00000", "red"), STATUS_OK);
+	is_baseline(at, "file/00000");
+	assert_int_equal(
+	    observer_unset(at->observer, "files", LANE_DELTA, bytes_of_text("file/00001")),
+	    STATUS_OK);
+	assert_int_equal(next(at, LANE_BULK)->envelope->kind, FETTLE__KIND__KIND_FACT_UNSET);
+	assert_null(next(at, LANE_DELTA));
+}
+
+static void what_was_told_since_it_was_asked_for_is_not_withdrawn(void **test)
+{
+	struct fixture *at = *test;
+	const struct spool_withdrawn lost = lose_first(at);
+
+	assert_int_equal(set(at, "file/00000", "red"), STATUS_OK);
+	assert_int_equal(spool_withdraw_bundles(at->spool, &lost, 1), STATUS_OK);
+	assert_false(is_untold(at, "file/00000"));
+	assert_true(is_untold(at, "file/00001"));
+}
+
+static void what_is_not_kept_any_more_is_withdrawn_and_seen_anew(void **test)
+{
+	struct fixture *at = *test;
+	const struct spool_withdrawn lost = lose_first(at);
+	const Fettle__Have *withdrawn;
+
 	assert_int_equal(spool_withdraw_bundles(at->spool, &lost, 1), STATUS_OK);
 	withdrawn = next_have(at);
 	assert_true(withdrawn->is_withdrawn);
-	assert_true(bytes_equal(record_bytes(withdrawn->hash), hash_at(have, 0)));
+	assert_true(bytes_equal(record_bytes(withdrawn->hash), lost.hash));
+	assert_int_equal(withdrawn->n_revisions, 1);
+	assert_int_equal(withdrawn->revisions[0], 1);
 	assert_true(is_untold(at, "file/00000"));
-	assert_false(is_untold(at, arena_format(&at->arena, "file/%05u", have->counts.data[0])));
+	assert_false(is_untold(at, arena_format(&at->arena, "file/%05u", (unsigned)lost.facts)));
 	assert_int_equal(pass_of(at, 100, "blue"), STATUS_OK);
-	for (unsigned i = 0; i < have->counts.data[0]; i++)
-		assert_int_equal(next(at, LANE_BULK)->envelope->kind, FETTLE__KIND__KIND_FACT_SET);
+	for (unsigned i = 0; i < lost.facts; i++)
+		is_baseline(at, arena_format(&at->arena, "file/%05u", i));
 	assert_int_equal(next(at, LANE_BULK)->envelope->kind, FETTLE__KIND__KIND_PASS);
 }
 
@@ -354,6 +398,19 @@ static const char *long_text(struct fixture *at)
 
 	memset(text, 'x', sizeof(text));
 	return arena_format(&at->arena, "%.*s", (int)sizeof(text), text);
+}
+
+/* What cannot wait, while bulk takes any: how many. */
+static uint64_t fill_up(struct fixture *at)
+{
+	uint64_t count = 0;
+
+	while (spool_append(at->spool, LANE_BULK, FETTLE__KIND__KIND_JOB_PROGRESS, 0,
+		   bytes_of_text(long_text(at)))
+	       == STATUS_OK)
+		count++;
+	assert_int_equal(spool_commit(at->spool), STATUS_OK);
+	return count;
 }
 
 static void what_finds_no_room_is_refused_counted_and_not_remembered(void **test)
@@ -396,6 +453,28 @@ static void what_the_server_has_heard_of_makes_room(void **test)
 		assert_true(is_known(at, arena_format(&at->arena, "file/%05u", i)));
 }
 
+/* Bundles weigh in the lane as well: a digest waits for its room, and undoes nothing of others. */
+static void a_digest_that_finds_no_room_is_tried_again_at_no_cost(void **test)
+{
+	struct fixture *at = *test;
+	uint64_t undone, refused;
+
+	reopen(at, SMALL);
+	assert_int_equal(pass_of(at, 1000, long_text(at)), STATUS_FULL);
+	fill_up(at);
+	undone = spool_undone(at->spool);
+	refused = spool_refused(at->spool);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(spool_append_digest(at->spool, true, true), STATUS_FULL);
+	assert_int_equal(spool_undone(at->spool), undone);
+	assert_int_equal(spool_refused(at->spool), refused);
+	while (next(at, LANE_BULK) != NULL)
+		continue;
+	acknowledge(at);
+	/* The server has heard of the bundles: they make room. */
+	assert_int_equal(spool_append_digest(at->spool, true, true), STATUS_OK);
+}
+
 /* A gap, which cannot wait, takes no record of hashes along. */
 static void hashes_that_wait_do_not_go_for_others(void **test)
 {
@@ -406,11 +485,7 @@ static void hashes_that_wait_do_not_go_for_others(void **test)
 	assert_int_equal(pass_of(at, 1000, long_text(at)), STATUS_FULL);
 	assert_int_equal(spool_commit(at->spool), STATUS_OK);
 	kept = spool_kept(at->spool);
-	while (spool_append(at->spool, LANE_BULK, FETTLE__KIND__KIND_JOB_PROGRESS, 0,
-		   bytes_of_text(long_text(at)))
-	       == STATUS_OK)
-		kept++;
-	assert_int_equal(spool_commit(at->spool), STATUS_OK);
+	kept += fill_up(at);
 	assert_int_equal(spool_kept(at->spool), kept);
 	assert_int_equal(spool_evicted(at->spool), 0);
 }
@@ -428,9 +503,12 @@ int main(void)
 		TEST(killed_before_it_was_committed_all_of_it_is_seen_anew),
 		TEST(a_bundle_that_is_asked_for_is_what_its_hash_says),
 		TEST(what_is_not_kept_any_more_is_withdrawn_and_seen_anew),
+		TEST(what_is_withdrawn_is_baseline_again_before_the_next_pass_too),
+		TEST(what_was_told_since_it_was_asked_for_is_not_withdrawn),
 		TEST(what_the_server_has_not_heard_of_does_not_expire),
 		TEST(what_finds_no_room_is_refused_counted_and_not_remembered),
 		TEST(what_the_server_has_heard_of_makes_room),
+		TEST(a_digest_that_finds_no_room_is_tried_again_at_no_cost),
 		TEST(hashes_that_wait_do_not_go_for_others),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

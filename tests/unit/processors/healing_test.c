@@ -6,15 +6,13 @@
 #include <stdlib.h>
 
 #include "core/digest.h"
-#include "core/host.h"
-#include "core/sublog.h"
 #include "processors/roles.h"
 #include "processors/state/facts.h"
 #include "processors/state/tables.h"
 #include "proto/command.pb-c.h"
-#include "tests/support/scratch.h"
+#include "tests/support/chain.h"
 
-enum { START_MS = 1000 * 1000, MINUTE_MS = 60 * 1000, EPOCH = 3 };
+enum { MINUTE_MS = 60 * 1000, EPOCH = 3 };
 
 static const char *const tables[] = { STATE_TABLE_NAMES };
 
@@ -22,51 +20,26 @@ static const uint8_t agent[16] = "\x01"
 				 "an agent";
 
 struct fixture {
-	void *directory;
-	struct kv *kv;
-	struct host *host;
-	struct arena arena;
-	uint64_t heads[SUBLOG_END];
-	uint64_t now_ms, events, ids;
-	uint64_t verdicts_seen, commands_seen;
+	struct chain chain;
+	uint64_t ids, verdicts_seen, commands_seen;
 	struct digest digest; /* as the agent has it */
 };
 
 static int start(void **test)
 {
-	const struct kv_options options = { .tables = tables, .is_writer = true };
 	struct fixture *at = memory_new(sizeof(*at));
 
-	if (scratch_start(&at->directory) != 0)
-		return -1;
-	at->now_ms = START_MS;
-	assert_int_equal(kv_open(at->directory, &options, &at->kv), STATUS_OK);
-	assert_int_equal(host_new(at->kv, processor_stages, NULL, &at->host), STATUS_OK);
 	*test = at;
-	return 0;
+	return chain_start(&at->chain, tables, processor_stages);
 }
 
 static int stop(void **test)
 {
 	struct fixture *at = *test;
-	int result;
+	int result = chain_stop(&at->chain);
 
-	host_free(at->host);
-	kv_close(at->kv);
-	arena_fini(&at->arena);
-	result = scratch_stop(&at->directory);
 	free(at);
 	return result;
-}
-
-/* Until there is nothing to do now; what is due later stays. */
-static void settle(struct fixture *at)
-{
-	enum status status = STATUS_OK;
-
-	while (status == STATUS_OK)
-		status = host_step(at->host, ++at->now_ms);
-	assert_int_equal(status, STATUS_AGAIN);
 }
 
 struct said {
@@ -79,35 +52,17 @@ struct said {
 
 static void give(struct fixture *at, const struct said *said)
 {
-	uint32_t flow = said->lane == 0 ? (uint32_t)SUBLOG_NOTICE
-	                                : sublog_flow(sublog_slot_of(agent), said->lane);
-	Fettle__Record record = FETTLE__RECORD__INIT;
-	Fettle__Envelope envelope = FETTLE__ENVELOPE__INIT;
-	Fettle__Stamp stamp = FETTLE__STAMP__INIT;
-	struct buffer body = { 0 }, packed = { 0 };
-	struct bytes bytes;
-	uint8_t event_id[EVENT_ID_SIZE] = { 0 };
-
-	at->events++;
-	memcpy(event_id, &at->events, sizeof(at->events));
-	record_pack(&body, said->message);
-	RECORD_SET_BYTES(&envelope, event_id, BYTES_OF(event_id));
-	RECORD_SET(&envelope, kind, said->kind);
-	RECORD_SET(&envelope, fact_revision, said->revision);
-	RECORD_SET(&envelope, wall_ms, (uint64_t)((int64_t)at->now_ms + said->skew_ms));
-	RECORD_SET_BYTES(&stamp, writer, BYTES_OF(agent));
-	RECORD_SET(&stamp, epoch, EPOCH);
-	RECORD_SET(&stamp, lane, said->lane);
-	RECORD_SET(&stamp, received_ms, at->now_ms);
-	record.envelope = &envelope;
-	record.stamp = &stamp;
-	RECORD_SET_BYTES(&record, body, buffer_bytes(&body));
-	record_pack(&packed, &record.base);
-	bytes = buffer_bytes(&packed);
-	host_take(at->host, flow, ++at->heads[flow], &bytes, 1);
-	settle(at);
-	buffer_fini(&body);
-	buffer_fini(&packed);
+	chain_give(&at->chain,
+	    &(struct chain_record){ .writer = agent,
+		.flow = said->lane == 0 ? (uint32_t)SUBLOG_NOTICE
+	                                : sublog_flow(sublog_slot_of(agent), said->lane),
+		.kind = said->kind,
+		.lane = said->lane,
+		.epoch = EPOCH,
+		.revision = said->revision,
+		.wall_ms = (uint64_t)((int64_t)at->chain.now_ms + said->skew_ms),
+		.body = chain_body(&at->chain, said->message) });
+	chain_settle(&at->chain);
 }
 
 /* ---- the agent ---- */
@@ -200,7 +155,7 @@ static void note(struct fixture *at, Fettle__NoticeWhat what, const char *princi
 	RECORD_SET(&notice, what, what);
 	RECORD_SET_BYTES(&notice, agent, BYTES_OF(agent));
 	notice.principal = RECORD_TEXT(principal);
-	RECORD_SET(&notice, at_ms, at->now_ms);
+	RECORD_SET(&notice, at_ms, at->chain.now_ms);
 	give(at, &(struct said){ .kind = FETTLE__KIND__KIND_NOTICE, .message = &notice.base });
 }
 
@@ -211,17 +166,12 @@ static const Fettle__HealthVerdict *health(struct fixture *at)
 {
 	const Fettle__HealthVerdict *found = NULL;
 
-	while (at->verdicts_seen < host_verdict_head(at->host)) {
-		struct link_batch batch = { .count = 0 };
-		Fettle__Record *record;
+	while (at->verdicts_seen < host_verdict_head(at->chain.host)) {
+		const Fettle__Record *record = chain_verdict(&at->chain, ++at->verdicts_seen);
 
-		assert_int_equal(host_read_verdicts(at->host, ++at->verdicts_seen, 1, &batch),
-		    STATUS_OK);
-		assert_int_equal(record_decode(batch.records[0], &at->arena, &record), STATUS_OK);
 		if (record->envelope->kind == FETTLE__KIND__KIND_HEALTH)
 			found = record_unpack(&fettle__health_verdict__descriptor,
-			    record_bytes(record->body), &at->arena);
-		host_release(at->host);
+			    record_bytes(record->body), &at->chain.arena);
 	}
 	return found;
 }
@@ -231,17 +181,12 @@ static const Fettle__Resync *asked(struct fixture *at)
 {
 	const Fettle__Resync *found = NULL;
 
-	while (at->commands_seen < host_outbox_head(at->host)) {
-		struct link_batch batch = { .count = 0 };
-		Fettle__Record *record;
+	while (at->commands_seen < host_outbox_head(at->chain.host)) {
+		const Fettle__Record *record = chain_command(&at->chain, ++at->commands_seen);
 
-		assert_int_equal(host_read_outbox(at->host, ++at->commands_seen, 1, &batch),
-		    STATUS_OK);
-		assert_int_equal(record_decode(batch.records[0], &at->arena, &record), STATUS_OK);
 		if (record->envelope->kind == FETTLE__KIND__KIND_RESYNC)
 			found = record_unpack(&fettle__resync__descriptor,
-			    record_bytes(record->body), &at->arena);
-		host_release(at->host);
+			    record_bytes(record->body), &at->chain.arena);
 	}
 	return found;
 }
@@ -253,9 +198,9 @@ static bool is_known(struct fixture *at, const char *key)
 	struct facts_entry entry;
 	bool out;
 
-	assert_int_equal(txn_begin(at->kv, &txn), STATUS_OK);
+	assert_int_equal(txn_begin(at->chain.kv, &txn), STATUS_OK);
 	assert_int_equal(asset_of_agent(txn, agent, &asset), STATUS_OK);
-	out = facts_get(txn, &asset, bytes_of_text(key), &at->arena, &entry) == STATUS_OK
+	out = facts_get(txn, &asset, bytes_of_text(key), &at->chain.arena, &entry) == STATUS_OK
 	   && entry.record->status != FACT_NONE;
 	txn_abort(&txn);
 	return out;
@@ -376,7 +321,7 @@ static void an_agent_is_not_asked_again_at_once(void **test)
 	assert_non_null(asked(at));
 	compare(at, (struct marked){ .revision = 1, .with_buckets = true });
 	assert_null(asked(at));
-	at->now_ms += 11 * MINUTE_MS;
+	at->chain.now_ms += 11 * MINUTE_MS;
 	compare(at, (struct marked){ .revision = 1, .with_buckets = true });
 	assert_non_null(asked(at));
 }
@@ -415,19 +360,19 @@ static void silence_is_told_of_and_so_is_its_end(void **test)
 	struct fixture *at = *test;
 
 	beat(at, 0, true);
-	at->now_ms += 14 * MINUTE_MS;
-	settle(at);
+	at->chain.now_ms += 14 * MINUTE_MS;
+	chain_settle(&at->chain);
 	assert_null(health(at));
-	at->now_ms += MINUTE_MS;
-	settle(at);
+	at->chain.now_ms += MINUTE_MS;
+	chain_settle(&at->chain);
 	assert_health(at, FETTLE__HEALTH_WHAT__HEALTH_WHAT_STALE, false);
-	at->now_ms += 60 * MINUTE_MS;
-	settle(at);
+	at->chain.now_ms += 60 * MINUTE_MS;
+	chain_settle(&at->chain);
 	assert_null(health(at));
 	beat(at, 0, true);
 	assert_health(at, FETTLE__HEALTH_WHAT__HEALTH_WHAT_STALE, true);
-	at->now_ms += 15 * MINUTE_MS;
-	settle(at);
+	at->chain.now_ms += 15 * MINUTE_MS;
+	chain_settle(&at->chain);
 	assert_health(at, FETTLE__HEALTH_WHAT__HEALTH_WHAT_STALE, false);
 }
 
@@ -436,11 +381,11 @@ static void a_processor_that_did_not_run_hears_first_what_waited(void **test)
 	struct fixture *at = *test;
 
 	beat(at, 0, true);
-	at->now_ms += 60 * MINUTE_MS;
-	settle(at);
+	at->chain.now_ms += 60 * MINUTE_MS;
+	chain_settle(&at->chain);
 	assert_null(health(at));
-	at->now_ms += 15 * MINUTE_MS;
-	settle(at);
+	at->chain.now_ms += 15 * MINUTE_MS;
+	chain_settle(&at->chain);
 	assert_health(at, FETTLE__HEALTH_WHAT__HEALTH_WHAT_STALE, false);
 }
 

@@ -5,17 +5,13 @@
  */
 #include <stdlib.h>
 
-#include "core/host.h"
-#include "core/sublog.h"
 #include "processors/roles.h"
 #include "processors/state/asset.h"
 #include "processors/state/facts.h"
 #include "processors/state/tables.h"
 #include "proto/command.pb-c.h"
 #include "proto/verdict.pb-c.h"
-#include "tests/support/scratch.h"
-
-enum { START_MS = 1000 * 1000 };
+#include "tests/support/chain.h"
 
 static const char *const tables[] = { STATE_TABLE_NAMES };
 
@@ -33,61 +29,25 @@ static const uint8_t one[16] = "\x01"
 	"  - {id: motd, title: T, condition: all, rules: ['f:/etc/motd -> r:^welcome']}\n"
 
 struct fixture {
-	void *directory;
-	struct kv *kv;
-	struct host *host;
-	struct arena arena;
-	uint64_t heads[SUBLOG_END];
-	uint64_t now_ms, seen; /* verdicts looked at */
-	uint64_t events;
+	struct chain chain;
+	uint64_t seen; /* verdicts looked at */
 };
-
-static void open_host(struct fixture *at)
-{
-	const struct kv_options options = { .tables = tables, .is_writer = true };
-
-	assert_int_equal(kv_open(at->directory, &options, &at->kv), STATUS_OK);
-	assert_int_equal(host_new(at->kv, processor_stages, NULL, &at->host), STATUS_OK);
-}
-
-static void close_host(struct fixture *at)
-{
-	host_free(at->host);
-	kv_close(at->kv);
-}
 
 static int start(void **test)
 {
 	struct fixture *at = memory_new(sizeof(*at));
 
-	if (scratch_start(&at->directory) != 0)
-		return -1;
-	at->now_ms = START_MS;
-	open_host(at);
 	*test = at;
-	return 0;
+	return chain_start(&at->chain, tables, processor_stages);
 }
 
 static int stop(void **test)
 {
 	struct fixture *at = *test;
-	int result;
+	int result = chain_stop(&at->chain);
 
-	close_host(at);
-	arena_fini(&at->arena);
-	result = scratch_stop(&at->directory);
 	free(at);
 	return result;
-}
-
-/* Until there is nothing to do now; what is due later stays. */
-static void settle(struct fixture *at)
-{
-	enum status status = STATUS_OK;
-
-	while (status == STATUS_OK)
-		status = host_step(at->host, ++at->now_ms);
-	assert_int_equal(status, STATUS_AGAIN);
 }
 
 /* What a record says of itself, and the message in it. */
@@ -101,33 +61,17 @@ struct said {
 
 static void give(struct fixture *at, const struct said *said)
 {
-	uint32_t flow = said->agent == NULL ? (uint32_t)SUBLOG_INTENT
-	                                    : sublog_flow(sublog_slot_of(said->agent), said->lane);
-	Fettle__Record record = FETTLE__RECORD__INIT;
-	Fettle__Envelope envelope = FETTLE__ENVELOPE__INIT;
-	Fettle__Stamp stamp = FETTLE__STAMP__INIT;
-	struct buffer body = { 0 }, packed = { 0 };
-	struct bytes bytes;
-	uint8_t event_id[EVENT_ID_SIZE] = { 0 };
+	const uint8_t *agent = said->agent == NULL ? one : said->agent;
 
-	memcpy(event_id, &at->events, sizeof(at->events));
-	at->events++;
-	record_pack(&body, said->message);
-	RECORD_SET_BYTES(&envelope, event_id, BYTES_OF(event_id));
-	RECORD_SET(&envelope, kind, said->kind);
-	if (said->revision > 0)
-		RECORD_SET(&envelope, fact_revision, said->revision);
-	RECORD_SET_BYTES(&stamp, writer, BYTES(said->agent == NULL ? one : said->agent, 16));
-	RECORD_SET(&stamp, epoch, said->epoch);
-	RECORD_SET(&stamp, received_ms, at->now_ms);
-	record.envelope = &envelope;
-	record.stamp = &stamp;
-	RECORD_SET_BYTES(&record, body, buffer_bytes(&body));
-	record_pack(&packed, &record.base);
-	bytes = buffer_bytes(&packed);
-	host_take(at->host, flow, ++at->heads[flow], &bytes, 1);
-	buffer_fini(&body);
-	buffer_fini(&packed);
+	chain_give(&at->chain,
+	    &(struct chain_record){ .writer = agent,
+		.flow = said->agent == NULL ? (uint32_t)SUBLOG_INTENT
+	                                    : sublog_flow(sublog_slot_of(agent), said->lane),
+		.kind = said->kind,
+		.lane = said->lane,
+		.epoch = said->epoch,
+		.revision = said->revision,
+		.body = chain_body(&at->chain, said->message) });
 }
 
 static void say_as(struct fixture *at, const uint8_t *agent, uint64_t epoch, uint64_t revision,
@@ -155,7 +99,7 @@ static void say_as(struct fixture *at, const uint8_t *agent, uint64_t epoch, uin
 	                                     : FETTLE__KIND__KIND_FACT_SET,
 		     .message = &fact.base });
 	buffer_fini(&value);
-	settle(at);
+	chain_settle(&at->chain);
 }
 
 /* Agent AGENT says that KEY has CONTENT (NULL: it is unset). */
@@ -172,8 +116,8 @@ static void say_first(struct fixture *at, const uint8_t *agent, uint64_t epoch, 
 	say_as(at, agent, epoch, revision, key, content, true);
 }
 
-static void complete(struct fixture *at, const uint8_t *agent, uint64_t epoch, const char *prefix,
-    const char *plan)
+static void complete_by(struct fixture *at, enum lane lane, const uint8_t *agent, uint64_t epoch,
+    const char *prefix, const char *plan)
 {
 	Fettle__Pass pass = FETTLE__PASS__INIT;
 
@@ -182,10 +126,17 @@ static void complete(struct fixture *at, const uint8_t *agent, uint64_t epoch, c
 	RECORD_SET_BYTES(&pass, plan, bytes_of_text(plan));
 	give(at, &(struct said){ .agent = agent,
 		     .epoch = epoch,
-		     .lane = LANE_DELTA,
+		     .lane = lane,
 		     .kind = FETTLE__KIND__KIND_PASS,
 		     .message = &pass.base });
-	settle(at);
+	chain_settle(&at->chain);
+}
+
+/* As the first of an epoch, and the first by a plan. */
+static void complete(struct fixture *at, const uint8_t *agent, uint64_t epoch, const char *prefix,
+    const char *plan)
+{
+	complete_by(at, LANE_BULK, agent, epoch, prefix, plan);
 }
 
 static void intend(struct fixture *at, uint32_t kind, const char *id, const char *text)
@@ -195,7 +146,7 @@ static void intend(struct fixture *at, uint32_t kind, const char *id, const char
 	policy.id = RECORD_TEXT(id);
 	policy.text = RECORD_TEXT(text);
 	give(at, &(struct said){ .kind = kind, .message = &policy.base });
-	settle(at);
+	chain_settle(&at->chain);
 }
 
 static void assign(struct fixture *at, const char *id, const char *text)
@@ -211,20 +162,9 @@ static uint64_t counter(struct fixture *at, const char *name)
 	struct bytes value;
 	uint64_t out = 0;
 
-	assert_int_equal(kv_read_begin(at->kv, &txn), STATUS_OK);
+	assert_int_equal(kv_read_begin(at->chain.kv, &txn), STATUS_OK);
 	if (kv_get(txn, HOST_COUNTER, bytes_of_text(name), &value) == STATUS_OK)
 		out = bytes_u64(value.data);
-	kv_abort(&txn);
-	return out;
-}
-
-static uint64_t count(struct fixture *at, unsigned table)
-{
-	struct kv_txn *txn;
-	uint64_t out;
-
-	assert_int_equal(kv_read_begin(at->kv, &txn), STATUS_OK);
-	assert_int_equal(kv_count(txn, table, &out), STATUS_OK);
 	kv_abort(&txn);
 	return out;
 }
@@ -235,21 +175,18 @@ static unsigned verdicts(struct fixture *at, uint32_t kind,
 {
 	unsigned found = 0;
 
-	for (uint64_t number = at->seen + 1; number <= host_verdict_head(at->host); number++) {
-		struct link_batch batch = { .count = 0 };
-		Fettle__Record *record;
+	for (uint64_t number = at->seen + 1; number <= host_verdict_head(at->chain.host);
+	     number++) {
+		const Fettle__Record *record = chain_verdict(&at->chain, number);
 
-		assert_int_equal(host_read_verdicts(at->host, number, 1, &batch), STATUS_OK);
-		assert_int_equal(record_decode(batch.records[0], &at->arena, &record), STATUS_OK);
 		if (record->envelope->kind == kind) {
 			found++;
 			if (last != NULL) {
 				*(void **)last = record_unpack(descriptor,
-				    record_bytes(record->body), &at->arena);
+				    record_bytes(record->body), &at->chain.arena);
 				assert_non_null(*(void **)last);
 			}
 		}
-		host_release(at->host);
 	}
 	return found;
 }
@@ -261,7 +198,7 @@ static unsigned changes(struct fixture *at)
 
 static void look_from_here(struct fixture *at)
 {
-	at->seen = host_verdict_head(at->host);
+	at->seen = host_verdict_head(at->chain.host);
 }
 
 /* The one finding since the last look. */
@@ -285,17 +222,41 @@ static const char *content_of(struct fixture *at, const uint8_t *agent, const ch
 	size_t fields_count;
 	const char *content = NULL;
 
-	assert_int_equal(txn_begin(at->kv, &txn), STATUS_OK);
+	assert_int_equal(txn_begin(at->chain.kv, &txn), STATUS_OK);
 	assert_int_equal(asset_of_agent(txn, agent, &asset), STATUS_OK);
-	if (facts_get(txn, &asset, bytes_of_text(key), &at->arena, &entry) == STATUS_OK
+	if (facts_get(txn, &asset, bytes_of_text(key), &at->chain.arena, &entry) == STATUS_OK
 	    && entry.record->status != FACT_NONE) {
-		assert_int_equal(fact_value_decode(entry.value, &at->arena, &fields, &fields_count),
+		assert_int_equal(
+		    fact_value_decode(entry.value, &at->chain.arena, &fields, &fields_count),
 		    STATUS_OK);
-		content = arena_format(&at->arena, "%.*s", (int)fields[1].bytes.size,
+		content = arena_format(&at->chain.arena, "%.*s", (int)fields[1].bytes.size,
 		    (const char *)fields[1].bytes.data);
 	}
 	txn_abort(&txn);
 	return content;
+}
+
+/* By which plan the last pass over PREFIX looked; NULL: there was none. */
+static const char *plan_of_pass(struct fixture *at, const uint8_t *agent, const char *prefix)
+{
+	struct txn *txn;
+	struct asset_ref asset;
+	struct buffer key = { 0 };
+	struct bytes value;
+	const Fettle__StatePass *pass = NULL;
+
+	assert_int_equal(txn_begin(at->chain.kv, &txn), STATUS_OK);
+	assert_int_equal(asset_of_agent(txn, agent, &asset), STATUS_OK);
+	asset_key(&key, &asset);
+	buffer_append(&key, BYTES("files", sizeof("files")));
+	buffer_append_text(&key, prefix);
+	if (txn_get(txn, STATE_PASS, buffer_bytes(&key), &value) == STATUS_OK)
+		pass = record_unpack(&fettle__state_pass__descriptor, value, &at->chain.arena);
+	txn_abort(&txn);
+	buffer_fini(&key);
+	return pass == NULL ? NULL
+	                    : arena_format(&at->chain.arena, "%.*s", (int)pass->plan.len,
+				(const char *)pass->plan.data);
 }
 
 /* ---- inventory ---- */
@@ -456,6 +417,36 @@ static void a_pass_of_a_new_epoch_unsets_what_it_did_not_mention(void **test)
 	assert_non_null(content_of(at, one, "file/b"));
 }
 
+static void a_later_pass_that_overtakes_the_first_of_an_epoch_unsets_nothing(void **test)
+{
+	struct fixture *at = *test;
+
+	say(at, one, 1, 1, "file/a", "1");
+	complete(at, one, 1, "file/", "a plan");
+	complete_by(at, LANE_DELTA, one, 2, "file/", "a plan");
+	assert_non_null(content_of(at, one, "file/a"));
+	say_first(at, one, 2, 1, "file/a", "1");
+	complete(at, one, 2, "file/", "a plan");
+	assert_non_null(content_of(at, one, "file/a"));
+	assert_int_equal(changes(at), 0);
+	say(at, one, 2, 2, "file/b", "1");
+	assert_int_equal(changes(at), 1);
+}
+
+/* What the plan adds is on its way by bulk: until it is here, that it is not proves nothing. */
+static void a_later_pass_by_another_plan_does_not_stand_in_for_the_first(void **test)
+{
+	struct fixture *at = *test;
+
+	complete(at, one, 1, "file/", "a plan");
+	complete_by(at, LANE_DELTA, one, 1, "file/", "another plan");
+	assert_string_equal(plan_of_pass(at, one, "file/"), "a plan");
+	complete(at, one, 1, "file/", "another plan");
+	assert_string_equal(plan_of_pass(at, one, "file/"), "another plan");
+	complete_by(at, LANE_DELTA, one, 1, "new/", "a plan");
+	assert_null(plan_of_pass(at, one, "new/"));
+}
+
 static void a_pass_of_an_older_epoch_that_comes_late_changes_nothing(void **test)
 {
 	struct fixture *at = *test;
@@ -479,19 +470,19 @@ static void a_value_is_kept_once_and_goes_with_its_last_holder(void **test)
 	say(at, one, 1, 1, "file/a", large);
 	say(at, two, 1, 1, "file/a", large);
 	say(at, two, 1, 2, "file/b", large);
-	assert_int_equal(count(at, STATE_VALUE), 1);
-	assert_int_equal(count(at, STATE_POSTING), 1 + 3); /* how many, and each */
+	assert_int_equal(chain_count(&at->chain, STATE_VALUE), 1);
+	assert_int_equal(chain_count(&at->chain, STATE_POSTING), 1 + 3); /* how many, and each */
 	say(at, one, 1, 2, "file/a", "short");
 	say(at, two, 1, 3, "file/a", NULL);
-	assert_int_equal(count(at, STATE_VALUE), 1);
+	assert_int_equal(chain_count(&at->chain, STATE_VALUE), 1);
 	say(at, two, 1, 4, "file/b", NULL);
-	assert_int_equal(count(at, STATE_VALUE), 0);
-	assert_int_equal(count(at, STATE_POSTING), 0);
+	assert_int_equal(chain_count(&at->chain, STATE_VALUE), 0);
+	assert_int_equal(chain_count(&at->chain, STATE_POSTING), 0);
 }
 
 static void rejects(struct fixture *at, Fettle__Fact *fact, uint64_t revision)
 {
-	uint64_t before = count(at, HOST_QUARANTINE);
+	uint64_t before = chain_count(&at->chain, HOST_QUARANTINE);
 
 	give(at, &(struct said){ .agent = one,
 		     .epoch = 1,
@@ -499,9 +490,9 @@ static void rejects(struct fixture *at, Fettle__Fact *fact, uint64_t revision)
 		     .lane = LANE_DELTA,
 		     .kind = FETTLE__KIND__KIND_FACT_SET,
 		     .message = &fact->base });
-	settle(at);
-	assert_int_equal(count(at, HOST_QUARANTINE), before + 1);
-	assert_int_equal(count(at, STATE_FACT), 0);
+	chain_settle(&at->chain);
+	assert_int_equal(chain_count(&at->chain, HOST_QUARANTINE), before + 1);
+	assert_int_equal(chain_count(&at->chain, STATE_FACT), 0);
 }
 
 static void hostile_facts_are_quarantined(void **test)
@@ -535,13 +526,13 @@ static void an_endpoint_cannot_make_passes_without_end(void **test)
 	struct fixture *at = *test;
 
 	for (int i = 0; i < 256 + 3; i++)
-		complete(at, one, 1, arena_format(&at->arena, "file/%d/", i), "");
-	assert_int_equal(count(at, STATE_PASS), 256);
-	assert_int_equal(count(at, HOST_QUARANTINE), 3);
+		complete(at, one, 1, arena_format(&at->chain.arena, "file/%d/", i), "");
+	assert_int_equal(chain_count(&at->chain, STATE_PASS), 256);
+	assert_int_equal(chain_count(&at->chain, HOST_QUARANTINE), 3);
 	complete(at, one, 2, "file/7/", ""); /* those that it has go on */
 	complete(at, two, 1, "file/7/", "");
-	assert_int_equal(count(at, STATE_PASS), 257);
-	assert_int_equal(count(at, HOST_QUARANTINE), 3);
+	assert_int_equal(chain_count(&at->chain, STATE_PASS), 257);
+	assert_int_equal(chain_count(&at->chain, HOST_QUARANTINE), 3);
 }
 
 static void beat(struct fixture *at, const char *host_name)
@@ -555,7 +546,7 @@ static void beat(struct fixture *at, const char *host_name)
 		     .lane = LANE_DELTA,
 		     .kind = FETTLE__KIND__KIND_HEARTBEAT,
 		     .message = &heartbeat.base });
-	settle(at);
+	chain_settle(&at->chain);
 }
 
 /* Or every later record of a few bytes would write it again. */
@@ -572,9 +563,9 @@ static void a_name_that_is_too_long_is_left_unsaid(void **test)
 
 		name[size] = '\0';
 		beat(at, name);
-		assert_int_equal(txn_begin(at->kv, &txn), STATUS_OK);
+		assert_int_equal(txn_begin(at->chain.kv, &txn), STATUS_OK);
 		assert_int_equal(asset_of_agent(txn, one, &asset), STATUS_OK);
-		assert_int_equal(asset_get(txn, &asset, &at->arena, &record), STATUS_OK);
+		assert_int_equal(asset_get(txn, &asset, &at->chain.arena, &record), STATUS_OK);
 		txn_abort(&txn);
 		assert_int_equal(record->name == NULL, size > 255);
 		assert_int_equal(record->agent_version == NULL, size > 255);
@@ -597,13 +588,13 @@ static void the_longest_key_and_collector_are_taken(void **test)
 	RECORD_SET_BYTES(&pass, prefix, bytes_of_text(key));
 	give(at, &(struct said){ .agent = one,
 		     .epoch = 1,
-		     .lane = LANE_DELTA,
+		     .lane = LANE_BULK,
 		     .kind = FETTLE__KIND__KIND_PASS,
 		     .message = &pass.base });
-	settle(at);
-	assert_int_equal(count(at, HOST_QUARANTINE), 0);
-	assert_int_equal(count(at, STATE_PASS), 1);
-	assert_int_equal(count(at, STATE_POSTING), 1 + 1);
+	chain_settle(&at->chain);
+	assert_int_equal(chain_count(&at->chain, HOST_QUARANTINE), 0);
+	assert_int_equal(chain_count(&at->chain, STATE_PASS), 1);
+	assert_int_equal(chain_count(&at->chain, STATE_POSTING), 1 + 1);
 }
 
 static void a_gap_is_said(void **test)
@@ -622,7 +613,7 @@ static void a_gap_is_said(void **test)
 		     .lane = LANE_DELTA,
 		     .kind = FETTLE__KIND__KIND_GAP,
 		     .message = &gap.base });
-	settle(at);
+	chain_settle(&at->chain);
 	assert_int_equal(
 	    verdicts(at, FETTLE__KIND__KIND_LOSS, &fettle__loss_verdict__descriptor, &loss), 1);
 	assert_int_equal(loss->count, 12);
@@ -646,7 +637,7 @@ static void a_gap_of_no_lane_and_no_place_is_said_too(void **test)
 		     .lane = LANE_DELTA,
 		     .kind = FETTLE__KIND__KIND_GAP,
 		     .message = &gap.base });
-	settle(at);
+	chain_settle(&at->chain);
 	assert_int_equal(
 	    verdicts(at, FETTLE__KIND__KIND_LOSS, &fettle__loss_verdict__descriptor, &loss), 1);
 	assert_int_equal(loss->count, 3);
@@ -663,15 +654,14 @@ static void an_agent_is_sent_its_plan_once(void **test)
 	assign(at, "p", POLICY("p", CHECK_SSH));
 	say(at, one, 1, 1, "file/etc/ssh", "root yes");
 	say(at, one, 1, 2, "file/etc/ssh", "root no");
-	assert_int_equal(host_outbox_head(at->host), 1);
+	assert_int_equal(host_outbox_head(at->chain.host), 1);
 	assign(at, "q", POLICY("q", CHECK_SSH)); /* reads the same file */
-	assert_int_equal(host_outbox_head(at->host), 1);
+	assert_int_equal(host_outbox_head(at->chain.host), 1);
 	assign(at, "q", POLICY("q", CHECK_MOTD));
-	assert_int_equal(host_outbox_head(at->host), 2);
-	close_host(at);
-	open_host(at);
+	assert_int_equal(host_outbox_head(at->chain.host), 2);
+	chain_restart(&at->chain);
 	say(at, one, 1, 3, "file/etc/ssh", "root yes");
-	assert_int_equal(host_outbox_head(at->host), 2);
+	assert_int_equal(host_outbox_head(at->chain.host), 2);
 }
 
 static void an_agent_that_forgot_all_is_sent_its_plan_again(void **test)
@@ -680,12 +670,12 @@ static void an_agent_that_forgot_all_is_sent_its_plan_again(void **test)
 
 	assign(at, "p", POLICY("p", CHECK_SSH));
 	say(at, one, 1, 1, "file/etc/ssh", "root yes");
-	assert_int_equal(host_outbox_head(at->host), 1);
+	assert_int_equal(host_outbox_head(at->chain.host), 1);
 	say(at, one, 2, 1, "user/a", "1");
-	assert_int_equal(host_outbox_head(at->host), 2);
+	assert_int_equal(host_outbox_head(at->chain.host), 2);
 	say(at, one, 1, 2, "user/a", "2"); /* was late */
 	say(at, one, 2, 2, "user/a", "2");
-	assert_int_equal(host_outbox_head(at->host), 2);
+	assert_int_equal(host_outbox_head(at->chain.host), 2);
 }
 
 static void a_finding_opens_changes_closes_and_opens_again_with_its_evidence(void **test)
@@ -764,7 +754,7 @@ static void a_broken_priority_table_is_quarantined_and_the_older_one_holds(void 
 
 	intend(at, FETTLE__KIND__KIND_PRIORITY_TABLE, "weeks", two_weeks);
 	intend(at, FETTLE__KIND__KIND_PRIORITY_TABLE, "weeks", "id: weeks\n");
-	assert_int_equal(count(at, HOST_QUARANTINE), 1);
+	assert_int_equal(chain_count(&at->chain, HOST_QUARANTINE), 1);
 	assign(at, "p", POLICY("p", CHECK_SSH));
 	say(at, one, 1, 1, "file/etc/ssh", "root yes\n");
 	assert_string_equal(finding(at)->priority, "two weeks");
@@ -794,7 +784,7 @@ static void say_update(struct fixture *at, uint64_t revision, const char *candid
 		     .kind = candidate == NULL ? FETTLE__KIND__KIND_FACT_UNSET
 	                                       : FETTLE__KIND__KIND_FACT_SET,
 		     .message = &fact.base });
-	settle(at);
+	chain_settle(&at->chain);
 	buffer_fini(&value);
 }
 
@@ -852,11 +842,11 @@ static void every_verdict_fits_a_frame_whatever_an_endpoint_has(void **test)
 	assign(at, "p", buffer_text(&policy));
 	buffer_fini(&policy);
 	assert_int_equal(counter(at, "checks_judged"), 1500);
-	for (uint64_t i = 1; i <= host_verdict_head(at->host); i++) {
+	for (uint64_t i = 1; i <= host_verdict_head(at->chain.host); i++) {
 		batch.count = batch.size = 0;
-		assert_int_equal(host_read_verdicts(at->host, i, 1, &batch), STATUS_OK);
+		assert_int_equal(host_read_verdicts(at->chain.host, i, 1, &batch), STATUS_OK);
 		assert_in_range(batch.size, 1, LINK_VERDICT_MAX);
-		host_release(at->host);
+		host_release(at->chain.host);
 	}
 }
 
@@ -887,8 +877,9 @@ static void what_two_assets_have_alike_is_worked_out_once(void **test)
 	say(at, two, 1, 2, "file/etc/ssh", "root yes\n");
 	assert_int_equal(counter(at, "rules_evaluated"), evaluated);
 	assert_true(counter(at, "memo_hits") >= 1);
-	assert_int_equal(count(at, STATE_FINDING), 2);
-	assert_int_equal(count(at, STATE_RESULT_SET), 1); /* and the results are one set */
+	assert_int_equal(chain_count(&at->chain, STATE_FINDING), 2);
+	assert_int_equal(chain_count(&at->chain, STATE_RESULT_SET),
+	    1); /* and the results are one set */
 }
 
 static void a_changed_policy_judges_every_asset_without_new_observations(void **test)
@@ -898,11 +889,11 @@ static void a_changed_policy_judges_every_asset_without_new_observations(void **
 	say(at, one, 1, 1, "file/etc/ssh", "root yes\n");
 	say(at, two, 1, 1, "file/etc/ssh", "root no\n");
 	assign(at, "p", POLICY("p", CHECK_MOTD));
-	assert_int_equal(count(at, STATE_FINDING), 0);
+	assert_int_equal(chain_count(&at->chain, STATE_FINDING), 0);
 	assign(at, "p", POLICY("p", CHECK_SSH));
-	assert_int_equal(count(at, STATE_FINDING), 1);
-	assert_int_equal(count(at, STATE_RESULT), 2);
-	assert_int_equal(count(at, HOST_WORK), 0);
+	assert_int_equal(chain_count(&at->chain, STATE_FINDING), 1);
+	assert_int_equal(chain_count(&at->chain, STATE_RESULT), 2);
+	assert_int_equal(chain_count(&at->chain, HOST_WORK), 0);
 }
 
 static void a_check_or_policy_that_is_taken_away_closes_its_findings(void **test)
@@ -914,15 +905,15 @@ static void a_check_or_policy_that_is_taken_away_closes_its_findings(void **test
 	say(at, one, 1, 2, "file/etc/motd", "go away\n");
 	look_from_here(at);
 	assign(at, "p", POLICY("p", CHECK_MOTD));
-	assert_int_equal(count(at, STATE_FINDING), 2);
+	assert_int_equal(chain_count(&at->chain, STATE_FINDING), 2);
 	look_from_here(at);
 	intend(at, FETTLE__KIND__KIND_POLICY_REMOVED, "p", NULL);
 	assert_string_equal(finding(at)->subject, "p/motd");
 	assert_string_equal(finding(at)->reason, "the policy no longer applies");
 	assert_int_equal(finding(at)->state, FETTLE__FINDING_STATE__FINDING_STATE_FIXED);
-	assert_int_equal(count(at, STATE_RESULT), 0);
-	assert_int_equal(count(at, STATE_RESULT_SET), 0);
-	assert_int_equal(count(at, STATE_RESULT_OF), 0);
+	assert_int_equal(chain_count(&at->chain, STATE_RESULT), 0);
+	assert_int_equal(chain_count(&at->chain, STATE_RESULT_SET), 0);
+	assert_int_equal(chain_count(&at->chain, STATE_RESULT_OF), 0);
 }
 
 static void a_broken_policy_is_quarantined_and_the_one_before_stays(void **test)
@@ -932,9 +923,9 @@ static void a_broken_policy_is_quarantined_and_the_one_before_stays(void **test)
 	assign(at, "p", POLICY("p", CHECK_SSH));
 	assign(at, "p", "policy: {id: p}\nchecks: nonsense\n");
 	assign(at, "p", POLICY("other", CHECK_SSH));
-	assert_int_equal(count(at, HOST_QUARANTINE), 2);
+	assert_int_equal(chain_count(&at->chain, HOST_QUARANTINE), 2);
 	say(at, one, 1, 1, "file/etc/ssh", "root yes\n");
-	assert_int_equal(count(at, STATE_FINDING), 1);
+	assert_int_equal(chain_count(&at->chain, STATE_FINDING), 1);
 }
 
 static void a_restart_judges_nothing_again(void **test)
@@ -945,12 +936,11 @@ static void a_restart_judges_nothing_again(void **test)
 	assign(at, "p", POLICY("p", CHECK_SSH CHECK_MOTD));
 	say(at, one, 1, 1, "file/etc/ssh", "root yes\n");
 	judged = counter(at, "checks_judged");
-	head = host_verdict_head(at->host);
-	close_host(at);
-	open_host(at);
-	settle(at);
+	head = host_verdict_head(at->chain.host);
+	chain_restart(&at->chain);
+	chain_settle(&at->chain);
 	assert_int_equal(counter(at, "checks_judged"), judged);
-	assert_int_equal(host_verdict_head(at->host), head);
+	assert_int_equal(host_verdict_head(at->chain.host), head);
 	say(at, one, 1, 2, "file/etc/ssh", "root no\n");
 	assert_int_equal(counter(at, "checks_judged"), judged + 1);
 }
@@ -964,8 +954,8 @@ static void an_asset_is_announced_with_its_counts_a_little_later(void **test)
 	say(at, one, 1, 1, "file/etc/ssh", "root yes\n");
 	say(at, one, 1, 2, "file/etc/motd", "welcome\n");
 	look_from_here(at);
-	at->now_ms += 2000;
-	settle(at);
+	at->chain.now_ms += 2000;
+	chain_settle(&at->chain);
 	assert_int_equal(
 	    verdicts(at, FETTLE__KIND__KIND_ASSET, &fettle__asset_verdict__descriptor, &asset), 1);
 	assert_int_equal(asset->facts, 2);
@@ -990,6 +980,8 @@ int main(void)
 		TEST(the_same_again_is_no_change),
 		TEST(a_late_record_never_overwrites_a_newer_one),
 		TEST(a_pass_of_a_new_epoch_unsets_what_it_did_not_mention),
+		TEST(a_later_pass_that_overtakes_the_first_of_an_epoch_unsets_nothing),
+		TEST(a_later_pass_by_another_plan_does_not_stand_in_for_the_first),
 		TEST(a_pass_of_an_older_epoch_that_comes_late_changes_nothing),
 		TEST(a_value_is_kept_once_and_goes_with_its_last_holder),
 		TEST(hostile_facts_are_quarantined),

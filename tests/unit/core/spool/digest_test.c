@@ -184,6 +184,25 @@ static void every_lane_gets_a_mark_of_the_same_id(void **test)
 	assert_true(bytes_compare(record_bytes(mark(at, LANE_DELTA)->id), id) > 0);
 }
 
+/* The server asked for them, and a new session begins with a digest. */
+static void what_takes_the_place_of_one_with_buckets_has_them_too(void **test)
+{
+	struct fixture *at = *test;
+
+	see(at, "file/a", "1");
+	assert_int_equal(spool_append_digest(at->spool, true, true), STATUS_OK);
+	assert_int_equal(spool_commit(at->spool), STATUS_OK);
+	see(at, "file/a", "2");
+	send(at, false, true);
+	for (unsigned lane = 1; lane < LANE_END; lane++) {
+		assert_int_equal(spool_head(at->spool, (enum lane)lane),
+		    lane == LANE_DELTA ? 3 : 1);
+		assert_int_equal(mark(at, (enum lane)lane)->buckets.len, DIGEST_SIZE);
+		assert_memory_equal(mark(at, (enum lane)lane)->buckets.data,
+		    spool_digest(at->spool)->buckets, DIGEST_SIZE);
+	}
+}
+
 static void buckets_that_are_asked_for_are_observed_anew_and_only_they(void **test)
 {
 	struct fixture *at = *test;
@@ -261,6 +280,7 @@ int main(void)
 		TEST(what_is_undone_leaves_no_trace_in_it),
 		TEST(unset_and_forgotten_facts_are_not_in_it),
 		TEST(every_lane_gets_a_mark_of_the_same_id),
+		TEST(what_takes_the_place_of_one_with_buckets_has_them_too),
 		TEST(buckets_that_are_asked_for_are_observed_anew_and_only_they),
 		TEST(what_was_asked_for_is_complete_only_after_a_whole_look),
 		TEST(what_was_asked_for_is_not_forgotten_by_a_restart),

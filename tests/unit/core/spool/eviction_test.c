@@ -21,6 +21,8 @@ enum {
 	PASS = FETTLE__KIND__KIND_PASS,
 	GAP = FETTLE__KIND__KIND_GAP,
 	HEARTBEAT = FETTLE__KIND__KIND_HEARTBEAT,
+	DIGEST = FETTLE__KIND__KIND_DIGEST,
+	BUNDLE = FETTLE__KIND__KIND_BUNDLE,
 	JOB = FETTLE__KIND__KIND_JOB_PROGRESS,
 };
 
@@ -127,6 +129,26 @@ static enum status job(struct fixture *at, enum lane lane)
 	return spool_append(at->spool, lane, JOB, 0, BYTES(output, sizeof(output)));
 }
 
+/* A record of KIND that is as large as a fact. */
+static enum status append_large(struct fixture *at, enum lane lane, uint32_t kind)
+{
+	const uint8_t body[VALUE_SIZE] = { 0 };
+
+	return spool_append(at->spool, lane, kind, 0, BYTES_OF(body));
+}
+
+/* The server asks for the bucket of KEY, which is told anew, and then said to be complete. */
+static void retell(struct fixture *at, enum lane lane, const char *key)
+{
+	struct digest_set buckets = { .count = 1 };
+
+	buckets.has[digest_bucket(bytes_of_text(key))] = true;
+	assert_int_equal(spool_resync(at->spool, &buckets), STATUS_OK);
+	assert_int_equal(set(at, lane, key, 'a'), STATUS_OK);
+	assert_int_equal(spool_append_digest(at->spool, false, true), STATUS_OK);
+	commit(at);
+}
+
 /* Sets k0, k1, ... to "a" while they fit: how many did. */
 static unsigned fill(struct fixture *at, enum lane lane)
 {
@@ -145,6 +167,14 @@ static unsigned fill(struct fixture *at, enum lane lane)
 }
 
 /* ---- what is there ---- */
+
+static const char *name_of(uint32_t kind)
+{
+	return kind == PASS      ? "pass"
+	     : kind == HEARTBEAT ? "heartbeat"
+	     : kind == DIGEST    ? "digest"
+	                         : "job";
+}
 
 /* As "k1=a k2=b k3 pass job gap(from-to: count)"; baselines in brackets.  Numbers all. */
 static const char *queue(struct fixture *at, enum lane lane)
@@ -184,9 +214,7 @@ static const char *queue(struct fixture *at, enum lane lane)
 			    (unsigned)gap->from, (unsigned)gap->to, (unsigned)gap->count);
 			break;
 		default:
-			buffer_append_text(&out, record->envelope->kind == PASS        ? "pass"
-						 : record->envelope->kind == HEARTBEAT ? "heartbeat"
-										       : "job");
+			buffer_append_text(&out, name_of(record->envelope->kind));
 		}
 		spool_release(at->spool);
 	}
@@ -210,6 +238,34 @@ static const char *expected(struct fixture *at, const char *before, unsigned fir
 	copy = arena_text(&at->arena, buffer_text(&out));
 	buffer_fini(&out);
 	return copy;
+}
+
+/* Whether the digest that LANE's last record is calls anything complete. */
+static bool is_complete(struct fixture *at, enum lane lane)
+{
+	struct link_batch batch = { .count = 0 };
+	Fettle__Record *record;
+	const Fettle__Digest *digest;
+
+	number(at);
+	assert_int_equal(spool_read(at->spool, lane, spool_head(at->spool, lane), 1, &batch),
+	    STATUS_OK);
+	assert_int_equal(record_decode(batch.records[0], &at->arena, &record), STATUS_OK);
+	assert_int_equal(record->envelope->kind, DIGEST);
+	digest = record_unpack(&fettle__digest__descriptor, record_bytes(record->body), &at->arena);
+	assert_non_null(digest);
+	spool_release(at->spool);
+	return digest->complete.len > 0;
+}
+
+static void acknowledge(struct fixture *at)
+{
+	number(at);
+	for (unsigned lane = 1; lane < LANE_END; lane++)
+		assert_int_equal(
+		    spool_acked(at->spool, (enum lane)lane, spool_head(at->spool, (enum lane)lane)),
+		    STATUS_OK);
+	commit(at);
 }
 
 static bool is_untold(struct fixture *at, const char *key)
@@ -411,8 +467,99 @@ static void a_pass_is_not_said_to_be_whole_when_a_part_of_it_went(void **test)
 	assert_int_equal(job(at, LANE_DELTA), STATUS_OK);
 	/* The other mark is only the next to go. */
 	assert_string_equal(queue(at, LANE_DELTA),
-	    expected(at, "gap(1-1: 2) pass", 0, count, "job"));
-	assert_int_equal(spool_evicted(at->spool), 2);
+	    expected(at, "gap(1-1: 1) pass", 0, count, "job"));
+	assert_int_equal(spool_evicted(at->spool), 1);
+}
+
+/* The server waits for it, and believes no later one by another lane before. */
+static void a_bulk_pass_whose_mark_went_was_not_completed(void **test)
+{
+	struct fixture *at = *test;
+	char *name = spool_pass_note("test", bytes_of_text("k"));
+	struct buffer note = { 0 };
+
+	assert_int_equal(mark(at, LANE_BULK, "k"), STATUS_OK);
+	assert_int_equal(spool_note_put(at->spool, name, BYTES_NONE), STATUS_OK);
+	fill(at, LANE_BULK);
+	assert_int_equal(spool_note_get(at->spool, name, &note), STATUS_OK);
+	assert_int_equal(job(at, LANE_BULK), STATUS_OK);
+	assert_int_equal(spool_note_get(at->spool, name, &note), STATUS_NOT_FOUND);
+	assert_null(strstr(queue(at, LANE_BULK), "pass"));
+	buffer_fini(&note);
+	free(name);
+}
+
+static void what_is_said_again_of_its_own_accord_is_no_loss_when_it_goes(void **test)
+{
+	struct fixture *at = *test;
+	unsigned count;
+
+	assert_int_equal(append_large(at, LANE_DELTA, HEARTBEAT), STATUS_OK);
+	count = fill(at, LANE_DELTA);
+	assert_int_equal(spool_evicted(at->spool), 0);
+	assert_int_equal(spool_coalesced(at->spool), 1);
+	assert_string_equal(queue(at, LANE_DELTA), expected(at, "", 0, count, ""));
+}
+
+static void what_is_said_again_of_its_own_accord_is_no_loss_when_it_is_refused(void **test)
+{
+	static const uint32_t kinds[] = { PASS, HEARTBEAT, DIGEST, GAP, BUNDLE };
+	struct fixture *at = *test;
+
+	fill(at, LANE_DELTA);
+	number(at);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		assert_int_equal(append_large(at, LANE_DELTA, kinds[i]), STATUS_FULL);
+	assert_int_equal(spool_refused(at->spool), 0);
+	assert_int_equal(append_large(at, LANE_DELTA, JOB), STATUS_FULL);
+	assert_int_equal(spool_refused(at->spool), 1);
+}
+
+/* ---- digests behind what goes ---- */
+
+static void a_digest_goes_with_what_it_called_complete(void **test)
+{
+	struct fixture *at = *test;
+
+	retell(at, LANE_DELTA, "first");
+	fill(at, LANE_DELTA);
+	assert_int_equal(set(at, LANE_DELTA, "new", 'a'), STATUS_OK);
+	commit(at);
+	assert_int_equal(spool_evicted(at->spool), 1);
+	reopen(at);
+	assert_null(strstr(queue(at, LANE_DELTA), "digest"));
+	assert_string_equal(queue(at, LANE_CRITICAL), "digest");
+	acknowledge(at);
+	assert_int_equal(spool_append_digest(at->spool, false, false), STATUS_OK);
+	assert_false(is_complete(at, LANE_DELTA));
+	assert_int_equal(spool_append_digest(at->spool, false, true), STATUS_OK);
+	assert_true(is_complete(at, LANE_DELTA));
+}
+
+static void a_digest_goes_when_what_it_called_complete_moves_behind_it(void **test)
+{
+	struct fixture *at = *test;
+
+	retell(at, LANE_BULK, "first");
+	fill(at, LANE_BULK);
+	assert_int_equal(set(at, LANE_BULK, "first", 'b'), STATUS_OK);
+	commit(at);
+	assert_null(strstr(queue(at, LANE_BULK), "digest"));
+	acknowledge(at);
+	assert_int_equal(spool_append_digest(at->spool, false, false), STATUS_OK);
+	assert_false(is_complete(at, LANE_BULK));
+}
+
+static void a_digest_before_what_goes_stays(void **test)
+{
+	struct fixture *at = *test;
+
+	assert_int_equal(job(at, LANE_DELTA), STATUS_OK);
+	assert_int_equal(spool_append_digest(at->spool, false, true), STATUS_OK);
+	assert_int_equal(set(at, LANE_DELTA, "k0", 'a'), STATUS_OK);
+	fill(at, LANE_DELTA);
+	assert_int_equal(set(at, LANE_DELTA, "k0", 'b'), STATUS_OK);
+	assert_non_null(strstr(queue(at, LANE_DELTA), "job digest k"));
 }
 
 /* ---- what is remembered of what went ---- */
@@ -547,6 +694,12 @@ int main(void)
 		TEST(what_cannot_be_observed_again_does_not_wait),
 		TEST(what_cannot_be_observed_again_never_goes),
 		TEST(a_pass_is_not_said_to_be_whole_when_a_part_of_it_went),
+		TEST(a_bulk_pass_whose_mark_went_was_not_completed),
+		TEST(what_is_said_again_of_its_own_accord_is_no_loss_when_it_goes),
+		TEST(what_is_said_again_of_its_own_accord_is_no_loss_when_it_is_refused),
+		TEST(a_digest_goes_with_what_it_called_complete),
+		TEST(a_digest_goes_when_what_it_called_complete_moves_behind_it),
+		TEST(a_digest_before_what_goes_stays),
 		TEST(what_went_is_told_when_it_is_seen_again_or_gone),
 		TEST(that_something_is_gone_is_not_forgotten_either),
 		TEST(what_was_told_since_is_not_told_again),

@@ -3,101 +3,57 @@
 
 #include <stdlib.h>
 
-#include "core/host.h"
 #include "processors/state/asset.h"
 #include "processors/state/tables.h"
-#include "tests/support/scratch.h"
+#include "tests/support/chain.h"
 
 static const char *const tables[] = { STATE_TABLE_NAMES };
 static const struct stage *const stages[] = { &audit_stage, NULL };
 
 struct fixture {
-	void *directory;
-	struct kv *kv;
-	struct host *host;
-	struct arena arena;
-	uint64_t notices, now_ms;
+	struct chain chain;
+	uint64_t notices;
 };
 
 static int start(void **test)
 {
-	const struct kv_options options = { .tables = tables, .is_writer = true };
 	struct fixture *at = memory_new(sizeof(*at));
 
-	if (scratch_start(&at->directory) != 0
-	    || kv_open(at->directory, &options, &at->kv) != STATUS_OK
-	    || host_new(at->kv, stages, NULL, &at->host) != STATUS_OK)
-		return -1;
 	*test = at;
-	return 0;
+	return chain_start(&at->chain, tables, stages);
 }
 
 static int stop(void **test)
 {
 	struct fixture *at = *test;
-	int result;
+	int result = chain_stop(&at->chain);
 
-	host_free(at->host);
-	kv_close(at->kv);
-	arena_fini(&at->arena);
-	result = scratch_stop(&at->directory);
 	free(at);
 	return result;
-}
-
-static void settle(struct fixture *at)
-{
-	enum status status = STATUS_OK;
-
-	while (status == STATUS_OK)
-		status = host_step(at->host, ++at->now_ms);
-	assert_int_equal(status, STATUS_AGAIN);
 }
 
 /* The log's next notice, by FLOW. */
 static void give(struct fixture *at, uint32_t flow, const Fettle__Notice *notice)
 {
 	static const uint8_t writer[16] = "the log's uuid.";
-	Fettle__Record record = FETTLE__RECORD__INIT;
-	Fettle__Envelope envelope = FETTLE__ENVELOPE__INIT;
-	Fettle__Stamp stamp = FETTLE__STAMP__INIT;
-	struct buffer body = { 0 }, packed = { 0 };
-	uint8_t event_id[EVENT_ID_SIZE] = "notice ";
-	struct bytes bytes;
 
-	event_id[EVENT_ID_SIZE - 1] = (uint8_t)++at->notices;
-	record_pack(&body, &notice->base);
-	RECORD_SET_BYTES(&envelope, event_id, BYTES_OF(event_id));
-	RECORD_SET(&envelope, kind, FETTLE__KIND__KIND_NOTICE);
-	RECORD_SET_BYTES(&stamp, writer, BYTES_OF(writer));
-	RECORD_SET(&stamp, offset, at->notices);
-	record.envelope = &envelope;
-	record.stamp = &stamp;
-	RECORD_SET_BYTES(&record, body, buffer_bytes(&body));
-	record_pack(&packed, &record.base);
-	bytes = buffer_bytes(&packed);
-	host_take(at->host, flow, at->notices, &bytes, 1);
-	settle(at);
-	buffer_fini(&body);
-	buffer_fini(&packed);
+	chain_give(&at->chain, &(struct chain_record){ .writer = writer,
+				   .flow = flow,
+				   .kind = FETTLE__KIND__KIND_NOTICE,
+				   .offset = ++at->notices,
+				   .body = chain_body(&at->chain, &notice->base) });
+	chain_settle(&at->chain);
 }
 
 /* What the last verdict says. */
 static const Fettle__AuditVerdict *last(struct fixture *at)
 {
-	struct link_batch batch = { .count = 0 };
+	const Fettle__Record *record = chain_verdict(&at->chain, host_verdict_head(at->chain.host));
 	const Fettle__AuditVerdict *audit;
-	Fettle__Record *record;
 
-	assert_int_equal(host_read_verdicts(at->host, host_verdict_head(at->host), 1, &batch),
-	    STATUS_OK);
-	assert_int_equal(
-	    record_decode(arena_bytes(&at->arena, batch.records[0]), &at->arena, &record),
-	    STATUS_OK);
-	host_release(at->host);
 	assert_int_equal(record->envelope->kind, FETTLE__KIND__KIND_AUDIT);
 	audit = record_unpack(&fettle__audit_verdict__descriptor, record_bytes(record->body),
-	    &at->arena);
+	    &at->chain.arena);
 	assert_non_null(audit);
 	return audit;
 }
@@ -124,7 +80,7 @@ static void a_notice_is_one_entry_with_all_that_it_says(void **test)
 	assert_memory_equal(audit->hash.data, "a hash", audit->hash.len);
 	assert_int_equal(audit->at_ms, 77);
 	assert_int_equal(audit->offset, 1);
-	assert_int_equal(audit->id.data[EVENT_ID_SIZE - 1], 1);
+	assert_int_equal(audit->id.data[0], 1);
 	assert_int_equal(audit->asset.len, 0);
 }
 
@@ -158,16 +114,12 @@ static void a_notice_that_an_endpoint_made_up_is_not_entered(void **test)
 {
 	struct fixture *at = *test;
 	Fettle__Notice notice = FETTLE__NOTICE__INIT;
-	struct link_batch batch = { .count = 0 };
-	Fettle__Record *record;
 
 	RECORD_SET(&notice, what, FETTLE__NOTICE_WHAT__NOTICE_WHAT_OPERATOR);
 	give(at, SUBLOG_FIRST, &notice);
-	assert_int_equal(host_verdict_head(at->host), 1);
-	assert_int_equal(host_read_verdicts(at->host, 1, 1, &batch), STATUS_OK);
-	assert_int_equal(record_decode(batch.records[0], &at->arena, &record), STATUS_OK);
-	assert_int_equal(record->envelope->kind, FETTLE__KIND__KIND_QUARANTINED);
-	host_release(at->host);
+	assert_int_equal(host_verdict_head(at->chain.host), 1);
+	assert_int_equal(chain_verdict(&at->chain, 1)->envelope->kind,
+	    FETTLE__KIND__KIND_QUARANTINED);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)

@@ -106,6 +106,8 @@ static void give(struct fixture *at, uint32_t flow, uint32_t kind, const Protobu
 	RECORD_SET(&envelope, wall_ms, at->agent_ms != 0 ? at->agent_ms : at->now_ms);
 	RECORD_SET_BYTES(&stamp, writer, BYTES_OF(agent));
 	RECORD_SET(&stamp, epoch, 1);
+	/* A first pass goes by bulk. */
+	RECORD_SET(&stamp, lane, kind == FETTLE__KIND__KIND_PASS ? LANE_BULK : LANE_DELTA);
 	RECORD_SET(&stamp, received_ms, at->now_ms);
 	stamp.principal = RECORD_TEXT("anna (uid 1000)");
 	record.envelope = &envelope;

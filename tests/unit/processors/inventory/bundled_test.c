@@ -7,16 +7,14 @@
 
 #include <stdlib.h>
 
-#include "core/host.h"
-#include "core/sublog.h"
 #include "processors/roles.h"
 #include "processors/state/awaited.h"
 #include "processors/state/facts.h"
 #include "processors/state/tables.h"
 #include "proto/command.pb-c.h"
-#include "tests/support/scratch.h"
+#include "tests/support/chain.h"
 
-enum { START_MS = 1000 * 1000, ASK_AGAIN_MS = 60 * 1000, KEPT_MAX = 4096 };
+enum { ASK_AGAIN_MS = 60 * 1000, KEPT_MAX = 4096 };
 
 static const char *const tables[] = { STATE_TABLE_NAMES };
 
@@ -35,51 +33,30 @@ struct kept {
 };
 
 struct fixture {
-	void *directory, *copy_directory;
-	struct kv *kv;
-	struct host *host;
-	struct arena arena;
+	struct chain chain;
+	void *copy_directory;
 	struct kept log[KEPT_MAX];
 	size_t kept;
-	uint64_t heads[SUBLOG_END];
-	uint64_t now_ms, asked, verdicts;
-	uint64_t events;
+	uint64_t asked, verdicts;
 };
 
 static int start(void **test)
 {
-	const struct kv_options options = { .tables = tables, .is_writer = true };
 	struct fixture *at = memory_new(sizeof(*at));
 
-	if (scratch_start(&at->directory) != 0 || scratch_start(&at->copy_directory) != 0)
-		return -1;
-	at->now_ms = START_MS;
-	assert_int_equal(kv_open(at->directory, &options, &at->kv), STATUS_OK);
-	assert_int_equal(host_new(at->kv, processor_stages, NULL, &at->host), STATUS_OK);
 	*test = at;
-	return 0;
+	if (scratch_start(&at->copy_directory) != 0)
+		return -1;
+	return chain_start(&at->chain, tables, processor_stages);
 }
 
 static int stop(void **test)
 {
 	struct fixture *at = *test;
-	int result;
+	int result = chain_stop(&at->chain) | scratch_stop(&at->copy_directory);
 
-	host_free(at->host);
-	kv_close(at->kv);
-	arena_fini(&at->arena);
-	result = scratch_stop(&at->directory) | scratch_stop(&at->copy_directory);
 	free(at);
 	return result;
-}
-
-static void settle(struct fixture *at)
-{
-	enum status status = STATUS_OK;
-
-	while (status == STATUS_OK)
-		status = host_step(at->host, ++at->now_ms);
-	assert_int_equal(status, STATUS_AGAIN);
 }
 
 /* ---- what agents say ---- */
@@ -94,34 +71,19 @@ struct said {
 
 static void give(struct fixture *at, const struct said *said)
 {
-	uint32_t flow = sublog_flow(sublog_slot_of(said->agent),
-	    said->lane == 0 ? LANE_BULK : said->lane);
-	Fettle__Record record = FETTLE__RECORD__INIT;
-	Fettle__Envelope envelope = FETTLE__ENVELOPE__INIT;
-	Fettle__Stamp stamp = FETTLE__STAMP__INIT;
-	struct buffer packed = { 0 };
-	uint8_t event_id[EVENT_ID_SIZE] = { 0 };
-	struct kept *kept = &at->log[at->kept++];
+	enum lane lane = said->lane == 0 ? LANE_BULK : said->lane;
+	uint32_t flow = sublog_flow(sublog_slot_of(said->agent), lane);
+	const struct chain_record record = { .writer = said->agent,
+		.flow = flow,
+		.kind = said->kind,
+		.lane = lane,
+		.epoch = said->epoch == 0 ? 1 : said->epoch,
+		.revision = said->revision,
+		.body = said->body };
+	struct bytes given = chain_give(&at->chain, &record);
 
+	at->log[at->kept++] = (struct kept){ flow, at->chain.heads[flow], given };
 	assert_true(at->kept < KEPT_MAX);
-	memcpy(event_id, &at->events, sizeof(at->events));
-	at->events++;
-	RECORD_SET_BYTES(&envelope, event_id, BYTES_OF(event_id));
-	RECORD_SET(&envelope, kind, said->kind);
-	if (said->revision > 0)
-		RECORD_SET(&envelope, fact_revision, said->revision);
-	RECORD_SET_BYTES(&stamp, writer, BYTES(said->agent, 16));
-	RECORD_SET(&stamp, epoch, said->epoch == 0 ? 1 : said->epoch);
-	RECORD_SET(&stamp, received_ms, at->now_ms);
-	RECORD_SET(&stamp, lane, said->lane == 0 ? LANE_BULK : said->lane);
-	record.envelope = &envelope;
-	record.stamp = &stamp;
-	RECORD_SET_BYTES(&record, body, said->body);
-	record_pack(&packed, &record.base);
-	*kept = (struct kept){ flow, ++at->heads[flow],
-		arena_bytes(&at->arena, buffer_bytes(&packed)) };
-	host_take(at->host, flow, kept->number, &kept->bytes, 1);
-	buffer_fini(&packed);
 }
 
 static struct bytes value_of(struct fixture *at, const char *text)
@@ -131,7 +93,7 @@ static struct bytes value_of(struct fixture *at, const char *text)
 	struct bytes copy;
 
 	fact_value_encode(&value, &field, 1);
-	copy = arena_bytes(&at->arena, buffer_bytes(&value));
+	copy = arena_bytes(&at->chain.arena, buffer_bytes(&value));
 	buffer_fini(&value);
 	return copy;
 }
@@ -144,12 +106,12 @@ static struct bytes bundle_of(struct fixture *at, char letter, size_t count, con
 	struct bytes copy;
 
 	for (size_t i = 0; i < count; i++)
-		facts[i] = (struct bundle_fact){ .key = bytes_of_text(arena_format(&at->arena,
+		facts[i] = (struct bundle_fact){ .key = bytes_of_text(arena_format(&at->chain.arena,
 						     "file/%c%02zu", letter, i)),
 			.status = FACT_PRESENT,
 			.value = value_of(at, text) };
 	bundle_encode(&bundle, facts, count);
-	copy = arena_bytes(&at->arena, buffer_bytes(&bundle));
+	copy = arena_bytes(&at->chain.arena, buffer_bytes(&bundle));
 	buffer_fini(&bundle);
 	return copy;
 }
@@ -165,7 +127,7 @@ static void say_have(struct fixture *at, const uint8_t *agent, uint64_t epoch,
 		     .epoch = epoch,
 		     .body = buffer_bytes(&body) });
 	buffer_fini(&body);
-	settle(at);
+	chain_settle(&at->chain);
 }
 
 static void fill_have(Fettle__Have *have, uint64_t revision, struct bytes hashes,
@@ -179,25 +141,35 @@ static void fill_have(Fettle__Have *have, uint64_t revision, struct bytes hashes
 	have->collector = RECORD_TEXT("files");
 }
 
-/* AGENT has BUNDLE, of COUNT facts, from REVISION on. */
-static void has(struct fixture *at, const uint8_t *agent, uint64_t revision, struct bytes bundle,
-    unsigned count)
+static void has_in(struct fixture *at, const uint8_t *agent, uint64_t epoch, uint64_t revision,
+    struct bytes bundle, unsigned count)
 {
 	uint8_t hash[BUNDLE_HASH_SIZE], counts[1] = { (uint8_t)count };
 	Fettle__Have have;
 
 	bundle_hash(bundle, hash);
 	fill_have(&have, revision, BYTES_OF(hash), BYTES_OF(counts));
-	say_have(at, agent, 1, &have);
+	say_have(at, agent, epoch, &have);
 }
 
-static void withdraws(struct fixture *at, const uint8_t *agent, struct bytes bundle)
+/* AGENT has BUNDLE, of COUNT facts, from REVISION on. */
+static void has(struct fixture *at, const uint8_t *agent, uint64_t revision, struct bytes bundle,
+    unsigned count)
+{
+	has_in(at, agent, 1, revision, bundle, count);
+}
+
+/* It was asked for as from REVISION on; 0: an agent that does not say. */
+static void withdraws(struct fixture *at, const uint8_t *agent, uint64_t revision,
+    struct bytes bundle)
 {
 	uint8_t hash[BUNDLE_HASH_SIZE];
 	Fettle__Have have = FETTLE__HAVE__INIT;
 
 	bundle_hash(bundle, hash);
 	RECORD_SET_BYTES(&have, hash, BYTES_OF(hash));
+	have.n_revisions = revision > 0;
+	have.revisions = &revision;
 	RECORD_SET(&have, is_withdrawn, true);
 	say_have(at, agent, 1, &have);
 }
@@ -206,7 +178,7 @@ static void sends(struct fixture *at, const uint8_t *agent, struct bytes bundle)
 {
 	give(at,
 	    &(struct said){ .agent = agent, .kind = FETTLE__KIND__KIND_BUNDLE, .body = bundle });
-	settle(at);
+	chain_settle(&at->chain);
 }
 
 /* Alone, by the delta lane; TEXT NULL: it is gone. */
@@ -230,23 +202,31 @@ static void says(struct fixture *at, const uint8_t *agent, uint64_t revision, co
 		.revision = revision,
 		.body = buffer_bytes(&body) });
 	buffer_fini(&body);
-	settle(at);
+	chain_settle(&at->chain);
 }
 
-static void completes(struct fixture *at, const uint8_t *agent, uint64_t epoch)
+static void completes_by(struct fixture *at, enum lane lane, const uint8_t *agent, uint64_t epoch,
+    const char *plan)
 {
 	Fettle__Pass pass = FETTLE__PASS__INIT;
 	struct buffer body = { 0 };
 
 	pass.collector = RECORD_TEXT("files");
 	RECORD_SET_BYTES(&pass, prefix, bytes_of_text("file/"));
+	RECORD_SET_BYTES(&pass, plan, bytes_of_text(plan));
 	record_pack(&body, &pass.base);
 	give(at, &(struct said){ .agent = agent,
+		     .lane = lane,
 		     .kind = FETTLE__KIND__KIND_PASS,
 		     .epoch = epoch,
 		     .body = buffer_bytes(&body) });
 	buffer_fini(&body);
-	settle(at);
+	chain_settle(&at->chain);
+}
+
+static void completes(struct fixture *at, const uint8_t *agent, uint64_t epoch)
+{
+	completes_by(at, LANE_BULK, agent, epoch, "");
 }
 
 /* The marks of a digest that nobody agrees with. */
@@ -265,7 +245,7 @@ static void digests(struct fixture *at, const uint8_t *agent)
 			     .kind = FETTLE__KIND__KIND_DIGEST,
 			     .body = buffer_bytes(&body) });
 	buffer_fini(&body);
-	settle(at);
+	chain_settle(&at->chain);
 }
 
 /* ---- looking ---- */
@@ -280,29 +260,18 @@ static const char *text_of(struct fixture *at, const uint8_t *agent, const char 
 	size_t count;
 	const char *text = "never seen";
 
-	assert_int_equal(txn_begin(at->kv, &txn), STATUS_OK);
+	assert_int_equal(txn_begin(at->chain.kv, &txn), STATUS_OK);
 	if (asset_of_agent(txn, agent, &asset) == STATUS_OK
-	    && facts_get(txn, &asset, bytes_of_text(key), &at->arena, &entry) == STATUS_OK) {
+	    && facts_get(txn, &asset, bytes_of_text(key), &at->chain.arena, &entry) == STATUS_OK) {
 		text = "unset";
-		assert_int_equal(fact_value_decode(entry.value, &at->arena, &fields, &count),
+		assert_int_equal(fact_value_decode(entry.value, &at->chain.arena, &fields, &count),
 		    STATUS_OK);
 		if (entry.record->status != FACT_NONE)
-			text = arena_format(&at->arena, "%.*s", (int)fields[0].bytes.size,
+			text = arena_format(&at->chain.arena, "%.*s", (int)fields[0].bytes.size,
 			    (const char *)fields[0].bytes.data);
 	}
 	txn_abort(&txn);
 	return text;
-}
-
-static uint64_t count(struct fixture *at, unsigned table)
-{
-	struct kv_txn *txn;
-	uint64_t out;
-
-	assert_int_equal(kv_read_begin(at->kv, &txn), STATUS_OK);
-	assert_int_equal(kv_count(txn, table, &out), STATUS_OK);
-	kv_abort(&txn);
-	return out;
 }
 
 /* Who was asked since the last look, one letter for each bundle: "1" for one, and so on. */
@@ -310,27 +279,23 @@ static const char *asked(struct fixture *at)
 {
 	const char *text = "";
 
-	while (at->asked < host_outbox_head(at->host)) {
-		struct link_batch batch = { .count = 0 };
-		Fettle__Record *record;
+	while (at->asked < host_outbox_head(at->chain.host)) {
+		const Fettle__Record *record = chain_command(&at->chain, ++at->asked);
 		Fettle__Need *need;
 
-		assert_int_equal(host_read_outbox(at->host, ++at->asked, 1, &batch), STATUS_OK);
-		assert_int_equal(record_decode(batch.records[0], &at->arena, &record), STATUS_OK);
 		if (record->envelope->kind == FETTLE__KIND__KIND_NEED) {
 			const uint8_t *target = record->envelope->target.data;
 
 			need = record_unpack(&fettle__need__descriptor, record_bytes(record->body),
-			    &at->arena);
+			    &at->chain.arena);
 			assert_non_null(need);
 			assert_int_equal(need->n_hashes, need->n_revisions);
 			for (size_t i = 0; i < need->n_hashes; i++)
-				text = arena_format(&at->arena, "%s%c", text,
+				text = arena_format(&at->chain.arena, "%s%c", text,
 				    memcmp(target, one, 16) == 0   ? '1'
 				    : memcmp(target, two, 16) == 0 ? '2'
 								   : '3');
 		}
-		host_release(at->host);
 	}
 	return text;
 }
@@ -340,15 +305,10 @@ static unsigned verdicts(struct fixture *at, uint32_t kind)
 {
 	unsigned found = 0;
 
-	while (at->verdicts < host_verdict_head(at->host)) {
-		struct link_batch batch = { .count = 0 };
-		Fettle__Record *record;
+	while (at->verdicts < host_verdict_head(at->chain.host)) {
+		const Fettle__Record *record = chain_verdict(&at->chain, ++at->verdicts);
 
-		assert_int_equal(host_read_verdicts(at->host, ++at->verdicts, 1, &batch),
-		    STATUS_OK);
-		assert_int_equal(record_decode(batch.records[0], &at->arena, &record), STATUS_OK);
 		found += record->envelope->kind == kind;
-		host_release(at->host);
 	}
 	return found;
 }
@@ -356,13 +316,13 @@ static unsigned verdicts(struct fixture *at, uint32_t kind)
 /* Records of the outbox. */
 static uint64_t commands(struct fixture *at)
 {
-	return host_outbox_head(at->host);
+	return host_outbox_head(at->chain.host);
 }
 
 static void wait(struct fixture *at, uint64_t ms)
 {
-	at->now_ms += ms;
-	settle(at);
+	at->chain.now_ms += ms;
+	chain_settle(&at->chain);
 }
 
 /* ---- asking ---- */
@@ -379,8 +339,8 @@ static void what_nobody_has_sent_is_asked_of_one_and_given_to_all(void **test)
 	sends(at, one, bundle);
 	assert_string_equal(text_of(at, one, "file/a02"), "blue");
 	assert_string_equal(text_of(at, two, "file/a02"), "blue");
-	assert_int_equal(count(at, STATE_AWAITED), 0);
-	assert_int_equal(count(at, STATE_AWAITING), 0);
+	assert_int_equal(chain_count(&at->chain, STATE_AWAITED), 0);
+	assert_int_equal(chain_count(&at->chain, STATE_AWAITING), 0);
 	wait(at, 10 * ASK_AGAIN_MS);
 	assert_string_equal(asked(at), "");
 }
@@ -452,13 +412,40 @@ static void one_that_cannot_send_it_any_more_awaits_it_no_more(void **test)
 	has(at, two, 1, bundle, 3);
 	completes(at, one, 1);
 	assert_string_equal(asked(at), "1");
-	withdraws(at, one, bundle);
+	withdraws(at, one, 1, bundle);
 	assert_string_equal(asked(at), "2");
-	assert_int_equal(count(at, STATE_HELD_PASS), 0);
+	assert_int_equal(chain_count(&at->chain, STATE_HELD_PASS), 0);
 	sends(at, two, bundle);
 	assert_string_equal(text_of(at, one, "file/a00"), "never seen");
 	assert_string_equal(text_of(at, two, "file/a00"), "blue");
-	assert_int_equal(count(at, STATE_PASS), 0);
+	assert_int_equal(chain_count(&at->chain, STATE_PASS), 0);
+}
+
+/* The question was on its way for long, and the answer is to what was said before. */
+static void what_was_told_anew_is_not_withdrawn_by_an_answer_to_an_older_question(void **test)
+{
+	struct fixture *at = *test;
+	struct bytes bundle = bundle_of(at, 'a', 3, "blue");
+
+	has(at, one, 1, bundle, 3);
+	has(at, one, 10, bundle, 3);
+	completes(at, one, 1);
+	withdraws(at, one, 1, bundle);
+	assert_int_equal(chain_count(&at->chain, STATE_AWAITED), 1);
+	assert_int_equal(chain_count(&at->chain, STATE_HELD_PASS), 1);
+	sends(at, one, bundle);
+	assert_string_equal(text_of(at, one, "file/a00"), "blue");
+	assert_int_equal(chain_count(&at->chain, STATE_PASS), 1);
+}
+
+static void an_agent_that_does_not_say_as_what_it_withdraws_a_bundle_withdraws_it(void **test)
+{
+	struct fixture *at = *test;
+	struct bytes bundle = bundle_of(at, 'a', 3, "blue");
+
+	has(at, one, 1, bundle, 3);
+	withdraws(at, one, 0, bundle);
+	assert_int_equal(chain_count(&at->chain, STATE_AWAITED), 0);
 }
 
 static void more_than_a_batch_takes_are_given_it_bit_by_bit(void **test)
@@ -475,7 +462,7 @@ static void more_than_a_batch_takes_are_given_it_bit_by_bit(void **test)
 	sends(at, agents[0], bundle);
 	for (size_t i = 0; i < 200; i++)
 		assert_string_equal(text_of(at, agents[i], "file/a02"), "blue");
-	assert_int_equal(count(at, STATE_AWAITED), 0);
+	assert_int_equal(chain_count(&at->chain, STATE_AWAITED), 0);
 }
 
 /* ---- as if alone ---- */
@@ -521,7 +508,7 @@ static void another_value_in_a_bundle_is_a_change_for_each_fact(void **test)
 	struct bytes bundle = bundle_of(at, 'a', 3, "red");
 
 	for (unsigned i = 0; i < 3; i++)
-		says(at, one, i + 1, arena_format(&at->arena, "file/a%02u", i), "blue");
+		says(at, one, i + 1, arena_format(&at->chain.arena, "file/a%02u", i), "blue");
 	completes(at, one, 1);
 	(void)verdicts(at, FETTLE__KIND__KIND_CHANGE);
 	has(at, one, 10, bundle, 3);
@@ -536,12 +523,12 @@ static void a_pass_is_complete_when_nothing_of_it_is_awaited(void **test)
 
 	has(at, one, 1, bundle, 3);
 	completes(at, one, 1);
-	assert_int_equal(count(at, STATE_PASS), 0);
+	assert_int_equal(chain_count(&at->chain, STATE_PASS), 0);
 	says(at, one, 7, "file/z", "seen before it is complete");
 	assert_int_equal(verdicts(at, FETTLE__KIND__KIND_CHANGE), 0);
 	sends(at, one, bundle);
-	assert_int_equal(count(at, STATE_PASS), 1);
-	assert_int_equal(count(at, STATE_HELD_PASS), 0);
+	assert_int_equal(chain_count(&at->chain, STATE_PASS), 1);
+	assert_int_equal(chain_count(&at->chain, STATE_HELD_PASS), 0);
 	says(at, one, 8, "file/y", "and after");
 	assert_int_equal(verdicts(at, FETTLE__KIND__KIND_CHANGE), 1);
 }
@@ -557,10 +544,10 @@ static void a_digest_is_compared_when_nothing_is_awaited(void **test)
 	before = commands(at);
 	digests(at, one);
 	assert_int_equal(commands(at), before);
-	assert_int_equal(count(at, STATE_DIGEST), 0);
+	assert_int_equal(chain_count(&at->chain, STATE_DIGEST), 0);
 	sends(at, one, bundle);
 	assert_int_equal(commands(at), before + 1);
-	assert_int_equal(count(at, STATE_HELD_PASS), 0);
+	assert_int_equal(chain_count(&at->chain, STATE_HELD_PASS), 0);
 }
 
 static void a_new_epoch_forgets_what_was_awaited(void **test)
@@ -571,13 +558,89 @@ static void a_new_epoch_forgets_what_was_awaited(void **test)
 	has(at, one, 1, bundle, 3);
 	completes(at, one, 1);
 	completes(at, one, 2);
-	assert_int_equal(count(at, STATE_AWAITED), 0);
-	assert_int_equal(count(at, STATE_AWAITING), 0);
-	assert_int_equal(count(at, STATE_HELD_PASS), 0);
-	assert_int_equal(count(at, STATE_PASS), 1);
+	assert_int_equal(chain_count(&at->chain, STATE_AWAITED), 0);
+	assert_int_equal(chain_count(&at->chain, STATE_AWAITING), 0);
+	assert_int_equal(chain_count(&at->chain, STATE_HELD_PASS), 0);
+	assert_int_equal(chain_count(&at->chain, STATE_PASS), 1);
 	/* The older epoch's, overtaken on its way: it is said again in the new one. */
 	has(at, one, 1, bundle, 3);
-	assert_int_equal(count(at, STATE_AWAITED), 0);
+	assert_int_equal(chain_count(&at->chain, STATE_AWAITED), 0);
+}
+
+/* It may have had an hour to answer, and knows nothing of the question any more. */
+static void who_begins_anew_is_asked_at_once_for_what_it_was_asked_before(void **test)
+{
+	struct fixture *at = *test;
+	struct bytes bundle = bundle_of(at, 'a', 3, "blue");
+
+	has(at, one, 1, bundle, 3);
+	assert_string_equal(asked(at), "1");
+	has_in(at, one, 2, 1, bundle, 3);
+	assert_string_equal(asked(at), "1");
+	has(at, two, 1, bundle, 3);
+	assert_string_equal(asked(at), "");
+}
+
+static void who_began_anew_without_it_is_not_waited_for(void **test)
+{
+	struct fixture *at = *test;
+	struct bytes bundle = bundle_of(at, 'a', 3, "blue");
+
+	has(at, one, 1, bundle, 3);
+	assert_string_equal(asked(at), "1");
+	completes(at, one, 2);
+	has(at, two, 1, bundle, 3);
+	assert_string_equal(asked(at), "2");
+}
+
+static void a_later_pass_takes_no_place_of_the_first_that_is_held(void **test)
+{
+	struct fixture *at = *test;
+	struct bytes bundle = bundle_of(at, 'a', 3, "blue");
+
+	says(at, one, 1, "file/old", "of the epoch before");
+	completes(at, one, 1);
+	has_in(at, one, 2, 1, bundle, 3);
+	completes(at, one, 2);
+	completes_by(at, LANE_DELTA, one, 2, "");
+	assert_string_equal(text_of(at, one, "file/old"), "of the epoch before");
+	sends(at, one, bundle);
+	assert_string_equal(text_of(at, one, "file/old"), "unset");
+	assert_string_equal(text_of(at, one, "file/a00"), "blue");
+	assert_int_equal(chain_count(&at->chain, STATE_HELD_PASS), 0);
+}
+
+/* By which plan the only pass that was completed looked. */
+static const char *plan_of_pass(struct fixture *at)
+{
+	struct kv_txn *txn;
+	struct kv_cursor *cursor;
+	struct bytes key, value;
+	const Fettle__StatePass *pass;
+
+	assert_int_equal(kv_read_begin(at->chain.kv, &txn), STATUS_OK);
+	assert_int_equal(kv_cursor_open(txn, STATE_PASS, &cursor), STATUS_OK);
+	assert_int_equal(kv_cursor_seek(cursor, BYTES_NONE, &key, &value), STATUS_OK);
+	pass = record_unpack(&fettle__state_pass__descriptor, value, &at->chain.arena);
+	assert_non_null(pass);
+	kv_cursor_close(cursor);
+	kv_abort(&txn);
+	return arena_format(&at->chain.arena, "%.*s", (int)pass->plan.len,
+	    (const char *)pass->plan.data);
+}
+
+static void a_late_pass_by_the_plan_before_takes_no_place_of_one_that_is_held(void **test)
+{
+	struct fixture *at = *test;
+	struct bytes bundle = bundle_of(at, 'a', 3, "blue");
+
+	completes_by(at, LANE_BULK, one, 1, "before");
+	has(at, one, 1, bundle, 3);
+	completes_by(at, LANE_BULK, one, 1, "now");
+	completes_by(at, LANE_DELTA, one, 1, "before");
+	assert_string_equal(plan_of_pass(at), "before");
+	sends(at, one, bundle);
+	assert_string_equal(plan_of_pass(at), "now");
 }
 
 /* ---- hostile agents ---- */
@@ -592,7 +655,7 @@ static void a_bundle_that_nobody_asked_for_is_not_taken(void **test)
 	sends(at, two, bundle);
 	assert_string_equal(text_of(at, one, "file/a00"), "never seen");
 	assert_string_equal(text_of(at, two, "file/a00"), "never seen");
-	assert_int_equal(count(at, STATE_BUNDLE), 0);
+	assert_int_equal(chain_count(&at->chain, STATE_BUNDLE), 0);
 }
 
 static void a_bundle_that_is_not_what_was_said_is_nobodys(void **test)
@@ -603,9 +666,9 @@ static void a_bundle_that_is_not_what_was_said_is_nobodys(void **test)
 	has(at, one, 1, bundle, 2);
 	sends(at, one, bundle);
 	assert_string_equal(text_of(at, one, "file/a00"), "never seen");
-	assert_int_equal(count(at, STATE_AWAITED), 0);
+	assert_int_equal(chain_count(&at->chain, STATE_AWAITED), 0);
 	has(at, two, 1, bundle, 4);
-	assert_int_equal(count(at, HOST_QUARANTINE), 1);
+	assert_int_equal(chain_count(&at->chain, HOST_QUARANTINE), 1);
 	has(at, three, 1, bundle, 3);
 	assert_string_equal(text_of(at, three, "file/a00"), "blue");
 }
@@ -623,7 +686,7 @@ static void what_is_no_bundle_is_quarantined(void **test)
 	sends(at, one, buffer_bytes(&bundle));
 	sends(at, one, bytes_of_text("\xff\xff"));
 	sends(at, one, BYTES_NONE);
-	assert_int_equal(count(at, HOST_QUARANTINE), 3);
+	assert_int_equal(chain_count(&at->chain, HOST_QUARANTINE), 3);
 	assert_string_equal(text_of(at, one, "file/a"), "never seen");
 	buffer_fini(&bundle);
 }
@@ -646,9 +709,9 @@ static void hashes_that_make_no_sense_are_quarantined(void **test)
 		fill_have(&have, cases[i].revision, BYTES(hashes, cases[i].hashes),
 		    BYTES(counts, cases[i].counts));
 		say_have(at, one, 1, &have);
-		assert_int_equal(count(at, HOST_QUARANTINE), i + 1);
+		assert_int_equal(chain_count(&at->chain, HOST_QUARANTINE), i + 1);
 	}
-	assert_int_equal(count(at, STATE_AWAITED), 0);
+	assert_int_equal(chain_count(&at->chain, STATE_AWAITED), 0);
 	assert_string_equal(asked(at), "");
 }
 
@@ -702,12 +765,13 @@ static void a_replay_of_any_rest_gives_the_same_state(void **test)
 	struct kv *kv;
 
 	has(at, one, 1, a, 3);
-	assert_int_equal(kv_copy(at->kv, scratch_path(at->copy_directory, "copy")), STATUS_OK);
+	assert_int_equal(kv_copy(at->chain.kv, scratch_path(at->copy_directory, "copy")),
+	    STATUS_OK);
 	has(at, two, 1, a, 3);
 	has(at, two, 4, b, 5);
 	completes(at, two, 1);
 	says(at, two, 9, "file/a00", "red");
-	withdraws(at, two, b);
+	withdraws(at, two, 4, b);
 	wait(at, 2 * ASK_AGAIN_MS);
 	sends(at, one, a);
 	has(at, three, 1, a, 3);
@@ -715,22 +779,22 @@ static void a_replay_of_any_rest_gives_the_same_state(void **test)
 	assert_int_equal(kv_open(scratch_path(at->copy_directory, "copy"), &options, &kv),
 	    STATUS_OK);
 	assert_int_equal(host_new(kv, processor_stages, NULL, &copy), STATUS_OK);
-	while (host_batches(copy) < host_batches(at->host)) {
+	while (host_batches(copy) < host_batches(at->chain.host)) {
 		struct buffer key = { 0 };
 		struct kv_txn *txn;
 		struct bytes value;
 
 		buffer_append_u64(&key, host_batches(copy) + 1);
-		assert_int_equal(kv_read_begin(at->kv, &txn), STATUS_OK);
+		assert_int_equal(kv_read_begin(at->chain.kv, &txn), STATUS_OK);
 		assert_int_equal(kv_get(txn, HOST_BATCH, buffer_bytes(&key), &value), STATUS_OK);
-		value = arena_bytes(&at->arena, value);
+		value = arena_bytes(&at->chain.arena, value);
 		kv_abort(&txn);
 		buffer_fini(&key);
 		assert_int_equal(host_replay(copy, value, fetch, at), STATUS_OK);
 	}
 	for (unsigned table = 0; tables[table] != NULL; table++)
 		if (table != HOST_READER)
-			same_table(at->kv, kv, table);
+			same_table(at->chain.kv, kv, table);
 	host_free(copy);
 	kv_close(kv);
 }
@@ -745,6 +809,12 @@ int main(void)
 		TEST(one_record_names_several_and_one_question_asks_for_those_that_lack),
 		TEST(the_next_is_asked_when_one_does_not_answer_in_time),
 		TEST(one_that_cannot_send_it_any_more_awaits_it_no_more),
+		TEST(what_was_told_anew_is_not_withdrawn_by_an_answer_to_an_older_question),
+		TEST(an_agent_that_does_not_say_as_what_it_withdraws_a_bundle_withdraws_it),
+		TEST(who_begins_anew_is_asked_at_once_for_what_it_was_asked_before),
+		TEST(who_began_anew_without_it_is_not_waited_for),
+		TEST(a_later_pass_takes_no_place_of_the_first_that_is_held),
+		TEST(a_late_pass_by_the_plan_before_takes_no_place_of_one_that_is_held),
 		TEST(more_than_a_batch_takes_are_given_it_bit_by_bit),
 		TEST(what_came_later_wins_whichever_is_applied_first),
 		TEST(what_is_seen_for_the_first_time_is_no_change_and_later_it_is),
