@@ -221,6 +221,9 @@ static void take_hello(struct acceptor *acceptor, struct bytes identity, const s
 {
 	if (identity.size == 0 || identity.size > ACCEPTOR_IDENTITY_MAX)
 		return;
+	if (acceptor->options.may_greet != NULL
+	    && !acceptor->options.may_greet(acceptor->options.host, identity))
+		return;
 	if (may_speak(acceptor, user, identity, NULL))
 		begin_session(acceptor, identity, route, user, hello);
 	else

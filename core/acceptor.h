@@ -48,6 +48,8 @@ struct acceptor_options {
 	 */
 	enum status (*on_hello)(void *host, struct bytes identity, const Fettle__Hello *hello,
 	    Fettle__Welcome *welcome, struct arena *arena, void **data, const char **reason);
+	/* False: this hello of IDENTITY is passed over, as if it had not come.  May be NULL. */
+	bool (*may_greet)(void *host, struct bytes identity);
 	/* The session of PEER ends; its data may be freed.  May be NULL. */
 	void (*on_gone)(void *host, struct acceptor_peer *peer);
 	/*

@@ -23,6 +23,7 @@ enum {
 	PING_MS = 15 * 1000,
 	PROBE_MS = 15 * 1000,
 	SILENCE_MS = 45 * 1000,
+	CALL_MAX_MS = 60 * 1000,
 	NUDGE_MS = 200, /* spread over so much: a whole fleet may be back */
 	FRAMES_IN_FLIGHT = 64,
 	ROUND_TRIPS = 4,
@@ -447,14 +448,34 @@ void link_restart(struct link *link, uint64_t now_ms, const char *reason)
 	link->hello_at_ms = now_ms;
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void nudge_within(struct link *link, uint64_t spread_ms, uint64_t now_ms)
+{
+	uint64_t at_ms = now_ms + next_random(link) % (spread_ms == 0 ? 1 : spread_ms);
+
+	if (link->state == LINK_OPEN && (link->ping_at_ms == 0 || at_ms < link->ping_at_ms))
+		link->ping_at_ms = at_ms;
+	else if (link->state != LINK_OPEN && at_ms < link->hello_at_ms)
+		link->hello_at_ms = at_ms;
+}
+
 void link_nudge(struct link *link, uint64_t now_ms)
 {
-	uint64_t at_ms = now_ms + next_random(link) % NUDGE_MS;
+	nudge_within(link, NUDGE_MS, now_ms);
+}
 
-	if (link->state == LINK_OPEN)
-		link->ping_at_ms = at_ms;
-	else if (at_ms < link->hello_at_ms)
-		link->hello_at_ms = at_ms;
+void link_encode_call(struct buffer *out, uint64_t spread_ms)
+{
+	Fettle__Frame frame = FETTLE__FRAME__INIT;
+	Fettle__Call call = FETTLE__CALL__INIT;
+
+	RECORD_SET(&call, spread_ms, spread_ms);
+	frame.call = &call;
+	record_pack(out, &frame.base);
 }
 
 static void on_welcome(struct link *link, const Fettle__Frame *frame, uint64_t now_ms)
@@ -975,6 +996,10 @@ void link_take(struct link *link, const Fettle__Frame *frame, uint64_t now_ms)
 		on_welcome(link, frame, now_ms);
 		return;
 	}
+	if (frame->call != NULL && link->is_dialler) {
+		nudge_within(link, earlier(frame->call->spread_ms, CALL_MAX_MS), now_ms);
+		return;
+	}
 	if (link->state != LINK_OPEN || frame->session != link->session)
 		return;
 	link->heard_ms = now_ms;
@@ -1009,11 +1034,6 @@ enum status link_frame(struct link *link, struct bytes bytes, uint64_t now_ms)
 }
 
 /* ---- time ---- */
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 static void say_ping(struct link *link, uint64_t now_ms)
 {

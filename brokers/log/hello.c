@@ -10,7 +10,9 @@ enum hello_verdict hello_judge(const struct hello_facts *facts)
 {
 	if (!facts->is_known)
 		return HELLO_NEW;
-	if (facts->is_older_run)
+	if (facts->is_nameless)
+		return HELLO_NAMELESS;
+	if (facts->is_older_run || facts->is_older_spool)
 		return judge_returned(facts);
 	if (!facts->is_same_spool)
 		return HELLO_OTHER_SPOOL;

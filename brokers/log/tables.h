@@ -15,6 +15,7 @@
  * member_of:   agent, key -> nothing
  * enrolment:   id -> Enrolment
  * operator:    name -> Operator
+ * noted:       hash of kind, agent and principal -> LogNoted
  */
 #ifndef BROKERS_LOG_TABLES_H
 #define BROKERS_LOG_TABLES_H
@@ -37,10 +38,11 @@ enum log_table {
 	TABLE_ENROLMENT,
 	TABLE_OPERATOR,
 	TABLE_READER_KEY,
+	TABLE_NOTED,
 };
 
 #define LOG_TABLE_NAMES \
 	"meta", "record", "head", "cursor", "agent", "intent_key", "command", "command_key", \
-	    "reader", "member", "member_of", "enrolment", "operator", "reader_key", NULL
+	    "reader", "member", "member_of", "enrolment", "operator", "reader_key", "noted", NULL
 
 #endif

@@ -44,7 +44,8 @@ enum {
 	SPOOL,
 	SHARED,
 	PROBES,
-	PROBE
+	PROBE,
+	SOUND
 };
 
 static const struct argp_option options[] = {
@@ -64,6 +65,8 @@ static const struct argp_option options[] = {
 	{ "only", ONLY, "produce|send", 0, "fill the spools, or send what they have", 0 },
 	{ "spool-size", SPOOL, "BYTES", 0, "of each spool", 0 },
 	{ "probes", PROBES, "N", 0, "send so many critical facts as well, and end after the last",
+	    0 },
+	{ "sound", SOUND, "N", 0, "records from number N on are such that nothing can process them",
 	    0 },
 	{ "probe-every", PROBE, "MS", 0, "one of them each time", 0 },
 	{ 0 },
@@ -122,6 +125,9 @@ static error_t parse(int key, char *value, struct argp_state *state)
 	case ONLY:
 		agents->produces_only = strcmp(value, "produce") == 0;
 		agents->sends_only = strcmp(value, "send") == 0;
+		return 0;
+	case SOUND:
+		agents->model.sound = number(state, value);
 		return 0;
 	case PROBES:
 		agents->model.probes = number(state, value);

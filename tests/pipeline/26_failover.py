@@ -144,6 +144,30 @@ class Agent(Gateways):
         # It would say nothing for 15 seconds if it did not know that the gateway is another one.
         self.assertLess(time.monotonic() - back, 8)
 
+    def test_an_idle_agent_is_called_once_the_log_is_back_and_has_its_commands(self):
+        watched = self.place.at("watched", "file")
+        support.write_whole(watched, "colour = green\n")
+        self.start_gateway(self.listen[0])
+        agent = self.start_agent(self.listen[0])
+        self.place.write_policy("one", {"a": [f"f:{watched} -> r:green"]})
+        support.running[0].signal(signal.SIGHUP)
+        self.place.wait_facts(watched)
+        log = support.running.pop(0)
+        log.signal(signal.SIGKILL)
+        log.wait()
+        since = len(agent.events)
+        log = self.place.start("log")
+        support.running.insert(0, log)
+        log.wait_for("log-ready")
+        called = self.gateways[self.listen[0]].wait_for("roll-call")
+        self.assertEqual(called["agents"], 1)
+        agent.wait_for("link-open", since)
+        more = self.place.at("watched", "more")
+        support.write_whole(more, "colour = green\n")
+        self.place.write_policy("two", {"a": [f"f:{more} -> r:green"]})
+        log.signal(signal.SIGHUP)
+        agent.wait_for("plan", since)
+
 
 if __name__ == "__main__":
     support.main()

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "proto/command.pb-c.h"
 #include "proto/state.pb-c.h"
 #include "proto/verdict.pb-c.h"
 #include "tests/support/scratch.h"
@@ -226,6 +227,21 @@ static void release(struct fixture *at, const uint8_t id[HASH_SIZE], bool is_dis
 	buffer_fini(&record);
 }
 
+/* The same of the record that verdict NUMBER is about. */
+static void release_number(struct fixture *at, struct arena *arena, uint64_t number)
+{
+	struct link_batch batch = { .count = 0 };
+	Fettle__QuarantinedVerdict *verdict;
+	Fettle__Record *record;
+
+	assert_int_equal(host_read_verdicts(at->host, number, 1, &batch), STATUS_OK);
+	assert_int_equal(record_decode(batch.records[0], arena, &record), STATUS_OK);
+	verdict = record_unpack(&fettle__quarantined_verdict__descriptor,
+	    record_bytes(record->body), arena);
+	host_release(at->host);
+	release(at, verdict->id.data, false);
+}
+
 /* ---- tests ---- */
 
 static const char *const poisoned[] = { "a", "b", "poison", "c", NULL };
@@ -341,6 +357,65 @@ static void what_is_rejected_again_stays(void **test)
 	close_host(at);
 }
 
+/* The newest record for the log: NULL, or what it says. */
+static const Fettle__Hold *newest_hold(struct fixture *at, struct arena *arena)
+{
+	struct link_batch batch = { .count = 0 };
+	Fettle__Record *record;
+
+	if (host_outbox_head(at->host) == 0)
+		return NULL;
+	assert_int_equal(host_read_outbox(at->host, host_outbox_head(at->host), 1, &batch),
+	    STATUS_OK);
+	assert_int_equal(record_decode(batch.records[0], arena, &record), STATUS_OK);
+	host_release(at->host);
+	assert_int_equal(record->envelope->kind, FETTLE__KIND__KIND_HOLD);
+	assert_memory_equal(record->envelope->target.data, agent, AGENT_ID_SIZE);
+	return record_unpack(&fettle__hold__descriptor, record_bytes(record->body), arena);
+}
+
+static void an_agent_whose_quarantine_is_full_is_held_until_some_is_let_go(void **test)
+{
+	static const char *bad[HOST_QUARANTINE_RECORDS + 3];
+	struct fixture *at = *test;
+	struct arena arena = { 0 };
+	const Fettle__QuarantinedVerdict *last;
+
+	for (size_t i = 0; i < HOST_QUARANTINE_RECORDS - 1; i++)
+		bad[i] = "bad";
+	open_host(at);
+	feed(at, bad);
+	assert_null(newest_hold(at, &arena));
+	bad[HOST_QUARANTINE_RECORDS - 1] = "bad";
+	feed(at, bad);
+	assert_int_equal(host_outbox_head(at->host), 1);
+	assert_true(newest_hold(at, &arena)->is_held);
+	assert_int_equal(newest_hold(at, &arena)->records, HOST_QUARANTINE_RECORDS);
+	/* What the log has taken before it heard of it is kept, and told of once. */
+	bad[HOST_QUARANTINE_RECORDS] = "bad";
+	feed(at, bad);
+	assert_int_equal(quarantined(at), HOST_QUARANTINE_RECORDS + 1);
+	assert_int_equal(host_outbox_head(at->host), 1);
+	close_host(at);
+	open_host(at);
+	last = newest(at, &arena);
+	/* Handed over again and rejected again, it stays and so does the hold. */
+	release(at, last->id.data, false);
+	release(at, last->id.data, true);
+	assert_int_equal(host_outbox_head(at->host), 1);
+	bad[HOST_QUARANTINE_RECORDS + 1] = "bad";
+	feed(at, bad);
+	last = newest(at, &arena);
+	release(at, last->id.data, true);
+	assert_int_equal(host_outbox_head(at->host), 1);
+	is_mended = true;
+	release_number(at, &arena, 1);
+	assert_int_equal(host_outbox_head(at->host), 2);
+	assert_false(newest_hold(at, &arena)->is_held);
+	arena_fini(&arena);
+	close_host(at);
+}
+
 static void what_is_discarded_is_gone_and_was_never_taken(void **test)
 {
 	static const char *const keys[] = { "bad", NULL };
@@ -367,6 +442,7 @@ int main(void)
 		TEST(a_replay_does_not_crash_over_what_was_condemned),
 		TEST(what_is_released_is_handed_over_once_more),
 		TEST(what_is_rejected_again_stays),
+		TEST(an_agent_whose_quarantine_is_full_is_held_until_some_is_let_go),
 		TEST(what_is_discarded_is_gone_and_was_never_taken),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1227,6 +1227,56 @@ static void a_nudge_brings_the_next_hello_forward(void **test)
 	assert_true(link_is_open(world->dialler.link));
 }
 
+static void call(struct world *world, struct link *link, uint64_t spread_ms)
+{
+	struct buffer frame = { 0 };
+
+	link_encode_call(&frame, spread_ms);
+	assert_int_equal(link_frame(link, buffer_bytes(&frame), world->now_ms), STATUS_OK);
+	buffer_fini(&frame);
+}
+
+static void who_is_called_says_that_it_is_there_within_the_time_that_the_call_gives(void **test)
+{
+	struct world *world = *test;
+	uint64_t next;
+
+	open_link(world);
+	pass(world, 1000);
+	call(world, world->dialler.link, 2000);
+	next = link_tick(world->dialler.link, world->now_ms);
+	assert_true(next <= world->now_ms + 2000);
+	world->now_ms = next;
+	pump(world);
+	assert_int_equal(world->to_acceptor.count, 1);
+	assert_true(link_is_open(world->dialler.link));
+}
+
+static void a_call_neither_waits_for_hours_nor_puts_off_what_comes_sooner(void **test)
+{
+	struct world *world = *test;
+	uint64_t next;
+
+	open_link(world);
+	link_nudge(world->dialler.link, world->now_ms);
+	next = link_tick(world->dialler.link, world->now_ms);
+	call(world, world->dialler.link, UINT64_MAX);
+	assert_int_equal(link_tick(world->dialler.link, world->now_ms), next);
+	call(world, world->dialler.link, 0);
+	(void)link_tick(world->dialler.link, world->now_ms);
+	assert_int_equal(world->to_acceptor.count, 1);
+}
+
+static void a_call_to_the_accepting_side_is_nothing(void **test)
+{
+	struct world *world = *test;
+
+	open_link(world);
+	call(world, world->acceptor.link, 1);
+	assert_null(link_offence(world->acceptor.link));
+	assert_true(link_is_open(world->acceptor.link));
+}
+
 static void a_flow_that_was_not_declared_is_neither_sent_nor_woken(void **test)
 {
 	struct world *world = *test;
@@ -1472,6 +1522,9 @@ int main(void)
 		TEST(pieces_for_which_the_pool_has_no_room_end_the_session),
 		TEST(a_nudge_makes_an_open_session_speak_within_a_moment),
 		TEST(a_nudge_brings_the_next_hello_forward),
+		TEST(who_is_called_says_that_it_is_there_within_the_time_that_the_call_gives),
+		TEST(a_call_neither_waits_for_hours_nor_puts_off_what_comes_sooner),
+		TEST(a_call_to_the_accepting_side_is_nothing),
 		TEST(a_flow_that_was_not_declared_is_neither_sent_nor_woken),
 		TEST(bytes_that_are_no_frame_are_refused),
 		TEST(a_record_may_be_empty),

@@ -113,6 +113,30 @@ static void two_spools_with_one_key_in_turn_are_a_clone_too(void **test)
 	judged(facts, HELLO_CLONE, false);
 }
 
+static void who_has_named_its_run_is_refused_without(void **test)
+{
+	struct hello_facts facts = restarted;
+
+	(void)test;
+	facts.has_instance = false;
+	facts.is_nameless = true;
+	judged(facts, HELLO_NAMELESS, false);
+	facts.is_same_spool = false;
+	judged(facts, HELLO_NAMELESS, false);
+}
+
+static void a_spool_may_return_once_and_is_a_clone_the_second_time(void **test)
+{
+	struct hello_facts facts = restarted;
+
+	(void)test;
+	facts.is_same_spool = false;
+	facts.is_older_spool = true;
+	judged(facts, HELLO_RETURNED, false);
+	facts.returns = HELLO_RETURNS_MAX;
+	judged(facts, HELLO_CLONE, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -125,6 +149,8 @@ int main(void)
 		cmocka_unit_test(a_spool_that_has_sent_less_is_rolled_back),
 		cmocka_unit_test(a_run_that_forgot_what_it_sent_is_rolled_back),
 		cmocka_unit_test(a_run_may_return_once_and_is_a_clone_the_second_time),
+		cmocka_unit_test(who_has_named_its_run_is_refused_without),
+		cmocka_unit_test(a_spool_may_return_once_and_is_a_clone_the_second_time),
 		cmocka_unit_test(two_spools_with_one_key_in_turn_are_a_clone_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
