@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "core/host_private.h"
+#include "core/host/parts.h"
 #include "core/log.h"
 #include "proto/state.pb-c.h"
 #include "proto/verdict.pb-c.h"
