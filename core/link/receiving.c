@@ -71,15 +71,26 @@ static bool take_credit(struct link *link, struct link_in *in, uint64_t last,
 	return true;
 }
 
+/* Once for all that is in flight behind the gap; if the request is lost, time does the rest. */
+static void ask_again(struct link *link, struct link_in *in, size_t count)
+{
+	link->counters.out_of_order += count;
+	in->owes_ack = true;
+	in->wants_rewind |= !in->has_asked;
+}
+
+/* What was asked for comes. */
+static void note_progress(struct link_in *in)
+{
+	in->has_asked = in->wants_rewind = false;
+}
+
 /* True where nothing is missing before record number FIRST. */
 static bool follows(struct link *link, struct link_in *in, uint64_t first, size_t count)
 {
 	if (first <= in->delivered + 1)
 		return true;
-	link->counters.out_of_order += count;
-	/* Once for all that is in flight behind the gap; if it is lost, time does the rest. */
-	in->owes_ack = true;
-	in->wants_rewind |= !in->has_asked;
+	ask_again(link, in, count);
 	return false;
 }
 
@@ -97,7 +108,7 @@ static void deliver(struct link *link, struct link_in *in, uint64_t first,
 {
 	link->counters.records_received += count;
 	in->delivered = first + count - 1;
-	in->has_asked = in->wants_rewind = false;
+	note_progress(in);
 	link->operations->on_data(link->self, in->flow, first, records, count, chain);
 }
 
@@ -137,60 +148,76 @@ static void forget_pieces(struct link_in *in)
 	in->pieces_total = 0;
 }
 
+/*
+ * There is no room now, which is not the sender's fault: its time to send again comes, and with it
+ * the record.  Asking for it would only bring it back at once.
+ */
+static bool put_off(struct link_in *in)
+{
+	in->has_asked = true;
+	in->wants_rewind = false;
+	return false;
+}
+
 /* The first piece: of a record that is new, or that is sent again from its beginning. */
 static bool begin_pieces(struct link *link, struct link_in *in, const Fettle__Data *data,
     uint64_t now_ms)
 {
 	size_t total = data->piece_total;
 
-	buffer_clear(&in->pieces);
-	if (in->pieces_total == total)
-		return true;
-	if (in->pieces_total != 0 || total > LINK_PIECED_MAX) {
+	if ((in->pieces_total != 0 && in->pieces_total != total) || total > LINK_PIECED_MAX) {
 		offend(link, "a record in pieces was larger than it may be", now_ms);
 		return false;
 	}
-	if (credit_pool_is_full(link->granted.pool, total)) {
-		offend(link, "there is no room for a record in pieces now", now_ms);
-		return false;
-	}
+	if (in->pieces_total == 0 && credit_pool_is_full(link->granted.pool, total))
+		return put_off(in);
+	note_progress(in);
+	buffer_clear(&in->pieces);
+	if (in->pieces_total == total)
+		return true;
 	in->pieces_total = total;
 	return take_credit(link, in, data->first, (struct credit_amount){ 1, total }, now_ms);
 }
 
-static bool fits(const struct link_in *in, const Fettle__Data *data)
+/* False: no honest sender cuts the record that has begun like this. */
+static bool is_piece(const struct link_in *in, const Fettle__Data *data)
 {
-	size_t size = data->records[0].len;
+	size_t size = data->records[0].len, have = in->pieces.size;
 
-	return size > 0 && data->piece_total == in->pieces_total
-	    && data->piece_at == in->pieces.size && size <= in->pieces_total - in->pieces.size;
+	return size > 0 && data->piece_total == in->pieces_total && size <= in->pieces_total
+	    && data->piece_at <= in->pieces_total - size
+	    && (data->piece_at >= have || data->piece_at + size <= have);
 }
 
-static void take_piece(struct link *link, struct link_in *in, const Fettle__Data *data,
-    uint64_t now_ms)
+static void add_piece(struct link *link, struct link_in *in, const Fettle__Data *data)
 {
 	struct bytes record;
 
-	if (data->n_records != 1 || data->piece_total == 0 || is_known(link, in, data->first, 1)
-	    || !follows(link, in, data->first, 1))
-		return;
-	if (data->piece_at == 0 && !begin_pieces(link, in, data, now_ms))
-		return;
-	/* The ones before it were lost. */
-	if (in->pieces_total == 0) {
-		(void)follows(link, in, in->delivered + 2, 1);
-		return;
-	}
-	if (!fits(in, data)) {
-		offend(link, "the pieces of a record have a gap, or overlap", now_ms);
-		return;
-	}
 	buffer_append(&in->pieces, record_bytes(data->records[0]));
 	if (in->pieces.size < in->pieces_total)
 		return;
 	record = buffer_bytes(&in->pieces);
 	deliver(link, in, data->first, &record, 1, record_bytes(data->chain));
 	forget_pieces(in);
+}
+
+/* A gateway that dies takes pieces along, and what one had kept may come late. */
+static void take_piece(struct link *link, struct link_in *in, const Fettle__Data *data,
+    uint64_t now_ms)
+{
+	if (data->n_records != 1 || data->piece_total == 0 || is_known(link, in, data->first, 1)
+	    || !follows(link, in, data->first, 1))
+		return;
+	if (data->piece_at == 0 && !begin_pieces(link, in, data, now_ms))
+		return;
+	if (in->pieces_total == 0)
+		ask_again(link, in, 1);
+	else if (!is_piece(in, data))
+		offend(link, "the pieces of a record do not fit each other", now_ms);
+	else if (data->piece_at > in->pieces.size)
+		ask_again(link, in, 1);
+	else if (data->piece_at == in->pieces.size)
+		add_piece(link, in, data);
 }
 
 void link_take_data(struct link *link, const Fettle__Data *data, uint64_t now_ms)
