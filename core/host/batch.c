@@ -40,16 +40,30 @@ static void put_batch(struct host *host, Fettle__BatchRecord *batch)
 		    host_u64_key(host, host->now.batches - BATCH_RECORDS_KEPT));
 }
 
-/* What was tried is survived in the transaction that keeps what it did. */
+/*
+ * What was tried is survived in the transaction that keeps what it did: as far as it was handed
+ * over, which a full batch ends early.
+ */
+static void note_survived(struct host *host, struct attempts *attempts)
+{
+	uint64_t last = host->now.positions[attempts->trying_flow];
+
+	if (attempts->trying.first == 0)
+		return;
+	if (last >= attempts->trying.first) {
+		attempts->trying.last = last;
+		attempts_survived(attempts);
+	}
+	attempts_forget(attempts);
+	host_put_attempts(host, attempts, true);
+}
+
 enum status host_finish_batch(struct host *host, enum status status, Fettle__BatchRecord *batch)
 {
 	struct attempts after = host->attempts;
 
-	if (status == STATUS_OK && after.trying.first > 0) {
-		attempts_survived(&after);
-		host_put_attempts(host, &after, true);
-	}
 	if (status == STATUS_OK) {
+		note_survived(host, &after);
 		host_put_positions(host);
 		put_batch(host, batch);
 		host_put_memory(host);

@@ -118,6 +118,8 @@ void host_condemn(struct host *host, uint32_t flow, uint64_t number, struct byte
 	struct event event = { .kind = EVENT_NONE };
 	Fettle__Record *decoded;
 
+	if (record.size == 0)
+		return; /* it is not there any more */
 	arena_reset(&host->arena);
 	if (record_decode(record, &host->arena, &decoded) == STATUS_OK) {
 		event.envelope = decoded->envelope;
