@@ -58,7 +58,8 @@ struct world_side {
 struct world {
 	struct world_side dialler, acceptor;
 	struct world_wire to_acceptor, to_dialler;
-	struct world_sink sink; /* at the acceptor, of FLOW; durable */
+	struct world_sink sink;   /* at the acceptor, of FLOW; durable */
+	struct credit_pool *pool; /* of what comes to the acceptor; or NULL */
 	uint64_t now_ms, random;
 	unsigned loss, repeat, delay_ms; /* percent; most ms */
 };
@@ -242,6 +243,7 @@ static inline void world_accept_hello(struct world *world, const Fettle__Hello *
 	link_free(world->acceptor.link);
 	world->acceptor.link = link_new_acceptor(&world_acceptor_operations, &world->acceptor,
 	    world_draw(world, UINT64_MAX), world->now_ms, hello, &welcome);
+	link_set_pool(world->acceptor.link, world->pool);
 	arena_fini(&arena);
 }
 
