@@ -154,9 +154,6 @@ static void begin_session(struct acceptor *acceptor, struct bytes identity,
 	uint64_t random;
 
 	acceptor->speaker = user;
-	older = acceptor_find(acceptor, identity);
-	if (older != NULL)
-		end_session(acceptor, older->session);
 	if (acceptor->options.on_hello(acceptor->options.host, identity, hello, &welcome,
 		&acceptor->arena, &data, &reason)
 	    != STATUS_OK) {
@@ -164,6 +161,10 @@ static void begin_session(struct acceptor *acceptor, struct bytes identity,
 		    "refused a peer: %s", reason);
 		return;
 	}
+	/* Only now: who is refused has no say over a session that is good. */
+	older = acceptor_find(acceptor, identity);
+	if (older != NULL)
+		end_session(acceptor, older->session);
 	session = memory_new(sizeof(*session));
 	session->route = *route;
 	snprintf(session->user, sizeof(session->user), "%s", user);

@@ -4,7 +4,7 @@
  *
  * Used by the log, towards agents (their frames come through gateways, each under a header that
  * names the authenticated agent) and towards processors, and by a processor towards its sinks.
- * A peer that says hello again replaces its older session.
+ * A peer that says hello again, and is let in, replaces its older session.
  */
 #ifndef CORE_ACCEPTOR_H
 #define CORE_ACCEPTOR_H
@@ -44,7 +44,8 @@ struct acceptor_options {
 	bool is_relayed;
 	/*
 	 * A hello of IDENTITY: answer it in WELCOME (made in ARENA) and set *data, or refuse with
-	 * any other status than OK and a *reason that the peer is told.
+	 * any other status than OK and a *reason that is logged.  An older session of IDENTITY is
+	 * still open, and goes once the answer is OK.
 	 */
 	enum status (*on_hello)(void *host, struct bytes identity, const Fettle__Hello *hello,
 	    Fettle__Welcome *welcome, struct arena *arena, void **data, const char **reason);

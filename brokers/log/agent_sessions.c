@@ -198,11 +198,13 @@ enum status agent_sessions_on_hello(void *host, struct bytes identity, const Fet
 	greeting.outcome.is_here = acceptor_find(role->agents, identity) != NULL;
 	status = commit_transact(role, write_greeting, &greeting);
 	if (status == STATUS_OK && !greeting.is_admitted) {
+		agent_sessions_drop_if_shut_out(role, identity);
 		*reason = "this agent is not admitted";
 		return STATUS_DENIED;
 	}
 	reader_sessions_wake(role);
 	if (status == STATUS_OK && greeting.outcome.verdict == HELLO_CLONE) {
+		agent_sessions_drop_if_shut_out(role, identity);
 		*reason = "two machines speak with this key";
 		return STATUS_REJECT;
 	}

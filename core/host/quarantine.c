@@ -9,7 +9,7 @@
  */
 #include <stdlib.h>
 
-#include "core/host_private.h"
+#include "core/host/parts.h"
 #include "core/log.h"
 #include "proto/command.pb-c.h"
 #include "proto/state.pb-c.h"

@@ -2,7 +2,7 @@
 /*
  * What stages can do: emit, command, enqueue, set timers, count.
  */
-#include "core/host_private.h"
+#include "core/host/parts.h"
 #include "core/log.h"
 #include "core/require.h"
 #include "proto/state.pb-c.h"
