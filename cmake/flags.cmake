@@ -21,3 +21,13 @@ else()
   add_compile_options($<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
   add_link_options(-pie -Wl,-z,relro,-z,now)
 endif()
+
+if(FETTLE_FUZZ)
+  add_compile_options(-O1 -fsanitize=fuzzer-no-link)
+endif()
+
+if(FETTLE_COVERAGE)
+  # Atomic, because roles are threads: a count lost is a line that seems not to have run.
+  add_compile_options(--coverage -fprofile-update=atomic -fprofile-abs-path)
+  add_link_options(--coverage)
+endif()
