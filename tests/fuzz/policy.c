@@ -15,6 +15,7 @@ struct files {
 	struct bytes contents[CONTENTS];
 	enum fact_status status;
 	bool is_nothing; /* was observed */
+	bool is_cut;     /* half of each content is known */
 	struct fact fact;
 	struct fact_field fields[4];
 };
@@ -36,10 +37,29 @@ static enum status get(void *self, struct bytes key, const struct fact **out)
 		.status = hash[0] % 4 == 0 ? files->status : FACT_PRESENT,
 		.fields = files->fields,
 		.fields_count = 4 };
+	if (files->is_cut && files->fact.status == FACT_PRESENT) {
+		files->fields[3].bytes.size /= 2;
+		files->fact.status = FACT_TRUNCATED;
+	}
 	if (files->fact.status == FACT_ABSENT || files->fact.status == FACT_FAILED)
 		files->fact.fields_count = 0;
 	*out = &files->fact;
 	return STATUS_OK;
+}
+
+/* What is said of the beginnings of files is said of the whole files, too, or nothing is. */
+static void judge_half(const struct check *check, struct files *files, enum check_result whole,
+    struct arena *arena)
+{
+	struct lookup lookup = { .self = files, .get = get };
+	struct check_outcome half;
+
+	files->is_cut = true;
+	FUZZ_HOLDS(check_evaluate(check, &lookup, arena, &half) == STATUS_OK);
+	files->is_cut = false;
+	if ((half.result == CHECK_PASSED || half.result == CHECK_FAILED)
+	    && (whole == CHECK_PASSED || whole == CHECK_FAILED))
+		FUZZ_HOLDS(half.result == whole);
 }
 
 static void judge_twice(const struct check *check, struct files *files, struct arena *arena)
@@ -52,6 +72,7 @@ static void judge_twice(const struct check *check, struct files *files, struct a
 	FUZZ_HOLDS(first.result == second.result && first.rule == second.rule);
 	FUZZ_HOLDS(first.result >= CHECK_PASSED && first.result <= CHECK_NOT_RUN);
 	FUZZ_HOLDS(first.outcomes_count <= check->rules_count);
+	judge_half(check, files, first.result, arena);
 }
 
 static void judge(const struct policy *policy, struct files *files)

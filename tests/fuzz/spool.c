@@ -27,8 +27,11 @@ enum {
 	DAMAGES_MAX = 16,
 	FRAMES_MAX = 64,
 	LOST_IN_LMDB = 101,
-	SECONDS_MAX = 5,
+	SECONDS_MAX = 20,
 };
+
+/* Of the sanitizers, where there are any. */
+void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
 
 static struct buffer sound; /* the file as it was before any damage */
 static char path[160], file_path[192];
@@ -138,12 +141,27 @@ static bool is_in_lmdb(void)
 	return false;
 }
 
+/*
+ * What LMDB wrote beyond its pages shows anywhere, unless a sanitizer sees it at once; so after the
+ * first write only what is wrong by its own account counts.
+ */
+static bool is_writing;
+
 static void on_death(int number)
 {
-	if (is_in_lmdb())
+	bool is_seen = __sanitizer_set_death_callback != NULL;
+
+	if (is_in_lmdb() || number == SIGALRM || (is_writing && !is_seen))
 		_exit(LOST_IN_LMDB);
 	signal(number, SIG_DFL);
 	raise(number);
+}
+
+/* A sanitizer has seen it first. */
+static void on_report(void)
+{
+	if (is_in_lmdb())
+		_exit(LOST_IN_LMDB);
 }
 
 static void look_at_record(enum lane lane, struct bytes bytes, struct arena *arena)
@@ -208,6 +226,7 @@ static void use(struct spool *spool)
 	for (enum lane lane = LANE_CRITICAL; lane < LANE_END; lane++)
 		read_lane(spool, lane);
 	read_ledger(spool);
+	is_writing = true;
 	if (spool_append(spool, LANE_DELTA, FETTLE__KIND__KIND_JOB_PROGRESS, 0,
 		bytes_of_text("new"))
 		!= STATUS_OK
@@ -220,6 +239,8 @@ _Noreturn static void be_child(void)
 {
 	struct spool *spool;
 
+	if (__sanitizer_set_death_callback != NULL)
+		__sanitizer_set_death_callback(on_report);
 	signal(SIGSEGV, on_death);
 	signal(SIGBUS, on_death);
 	signal(SIGABRT, on_death);

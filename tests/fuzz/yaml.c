@@ -9,14 +9,33 @@
 
 enum { LEVELS_MAX = 64, NODES_MAX = 100 * 1000, WRITTEN_MAX = 1024 * 1024 };
 
+/* The character at TEXT, which is UTF-8, and how many bytes it has. */
+static unsigned character(const uint8_t *text, unsigned *size)
+{
+	static const unsigned sizes[] = { [0xc] = 2, [0xd] = 2, [0xe] = 3, [0xf] = 4 };
+	unsigned code;
+
+	*size = *text < 0x80 ? 1 : sizes[*text >> 4];
+	code = *size == 1 ? *text : *text & (0x7fU >> *size);
+	for (unsigned i = 1; i < *size; i++)
+		code = code << 6 | (text[i] & 0x3f);
+	return code;
+}
+
+/* Quoted, with all that YAML could take for a line's end escaped. */
 static void write_text(struct buffer *out, const char *text)
 {
+	unsigned size;
+
 	buffer_append_u8(out, '"');
-	for (; *text != '\0'; text++)
-		if ((unsigned char)*text < ' ' || *text == '"' || *text == '\\' || *text == 0x7f)
-			buffer_append_format(out, "\\x%02x", (unsigned)(unsigned char)*text);
+	for (const uint8_t *at = (const uint8_t *)text; *at != '\0'; at += size) {
+		unsigned code = character(at, &size);
+
+		if (code < ' ' || code > '~' || code == '"' || code == '\\')
+			buffer_append_format(out, "\\U%08x", code);
 		else
-			buffer_append_u8(out, (uint8_t)*text);
+			buffer_append_u8(out, (uint8_t)code);
+	}
 	buffer_append_u8(out, '"');
 }
 
