@@ -29,9 +29,9 @@ for name in core.kv core.peers core.host_readers core.host core.spool brokers.lo
 	[ ! -x "$build/tests/unit.${name}_test" ] || run "$name" "$build/tests/unit.${name}_test"
 done
 # What takes ten times as long with the sanitizer does not come in its time: those cases are left out.
-run 03_files python3 -B "$top/tests/pipeline/03_files.py" Lines
-run 08_stopping python3 -B "$top/tests/pipeline/08_stopping.py" Stopping.test_at_rest \
-	Stopping.test_by_an_interrupt Stopping.test_twice_at_once_is_at_once
+run 03_files python3 -B "$top/tests/pipeline/03_files.py" line finding
+run 08_stopping python3 -B "$top/tests/pipeline/08_stopping.py" at_rest \
+	by_an_interrupt twice
 run 26_failover python3 -B "$top/tests/pipeline/26_failover.py"
 
 races=$(cat "$reports"/report.* 2>/dev/null | grep -c '^WARNING: ThreadSanitizer' || true)

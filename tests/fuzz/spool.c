@@ -142,17 +142,20 @@ static bool is_in_lmdb(void)
 }
 
 /*
- * What LMDB wrote beyond its pages shows anywhere, unless a sanitizer sees it at once; so after the
- * first write only what is wrong by its own account counts.
+ * LMDB believes its pages: a damaged size leads whoever reads the value beyond the map, and what
+ * LMDB wrote beyond a page of its own shows anywhere, unless a sanitizer sees it at once.  What our
+ * own code finds wrong of itself counts in any case.
  */
 static bool is_writing;
 
 static void on_death(int number)
 {
 	bool is_seen = __sanitizer_set_death_callback != NULL;
+	void *frames[FRAMES_MAX];
 
-	if (is_in_lmdb() || number == SIGALRM || (is_writing && !is_seen))
+	if (is_in_lmdb() || number != SIGABRT || (is_writing && !is_seen))
 		_exit(LOST_IN_LMDB);
+	backtrace_symbols_fd(frames, backtrace(frames, FRAMES_MAX), fuzz_report_fd);
 	signal(number, SIG_DFL);
 	raise(number);
 }
