@@ -7,8 +7,11 @@ add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prot
 # libyaml exports, and uses, a yaml_free of its own.
 add_compile_options(-fvisibility=hidden)
 
-# A file name in a log line or a REQUIRE is the one in the tree, wherever the build runs.
-add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+# A file name in a log line or a REQUIRE is the one in the tree, wherever the build runs; what counts
+# lines has to find the file.
+if(NOT FETTLE_COVERAGE)
+  add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+endif()
 
 if(FETTLE_SANITIZE)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)

@@ -20,6 +20,7 @@ struct client {
 	uv_pipe_t pipe;
 	struct control *control;
 	struct buffer in;
+	bool is_paused; /* nothing more is read until it has taken its replies */
 	struct control_principal principal;
 };
 
@@ -61,13 +62,16 @@ static void close_client(struct client *client)
 		uv_close((uv_handle_t *)&client->pipe, on_client_closed);
 }
 
+static void go_on(struct client *client);
+
 static void on_written(uv_write_t *write, int status)
 {
 	struct reply *reply = (struct reply *)write;
 
-	(void)status; /* a caller that has gone needs no answer */
 	explicit_bzero(reply->bytes.data, reply->bytes.size); /* it may hold a secret */
 	buffer_fini(&reply->bytes);
+	if (status == 0) /* a caller that has gone needs no answer */
+		go_on(write->handle->data);
 	free(reply);
 }
 
@@ -81,7 +85,7 @@ static void send_reply(struct client *client, const Fettle__ControlReply *messag
 	record_pack(&reply->bytes, &message->base);
 	out = uv_buf_init((char *)reply->bytes.data, (unsigned)reply->bytes.size);
 	if (uv_write(&reply->write, (uv_stream_t *)&client->pipe, &out, 1, on_written) != 0)
-		on_written(&reply->write, 0);
+		on_written(&reply->write, UV_ECANCELED);
 }
 
 /* The first request, where it is whole.  False: it is not one of ours. */
@@ -110,11 +114,16 @@ static bool take_request(struct client *client, bool *is_whole)
 	return true;
 }
 
+static bool has_unsent(const struct client *client)
+{
+	return uv_stream_get_write_queue_size((const uv_stream_t *)&client->pipe) > 0;
+}
+
 static bool take_requests(struct client *client)
 {
 	bool is_ours = true, is_whole = true;
 
-	while (is_ours && is_whole && client->in.size >= 4)
+	while (is_ours && is_whole && client->in.size >= 4 && !has_unsent(client))
 		is_ours = take_request(client, &is_whole);
 	return is_ours;
 }
@@ -127,6 +136,36 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
 	*out = uv_buf_init((char *)client->control->chunk, READ_SIZE);
 }
 
+static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *chunk);
+
+/*
+ * Replies that the caller does not read hold up its requests, and neither fill the memory of the
+ * log nor get lost when the caller has said all that it had to say.
+ */
+static void take_what_came(struct client *client)
+{
+	bool was_paused = client->is_paused;
+
+	if (!take_requests(client)) {
+		log_warn("control-request", "dropped a local connection that does not speak the "
+					    "control protocol");
+		close_client(client);
+		return;
+	}
+	client->is_paused = has_unsent(client);
+	if (client->is_paused)
+		uv_read_stop((uv_stream_t *)&client->pipe);
+	else if (was_paused && uv_read_start((uv_stream_t *)&client->pipe, on_alloc, on_read) != 0)
+		close_client(client);
+}
+
+static void go_on(struct client *client)
+{
+	if (client->is_paused && !has_unsent(client)
+	    && !uv_is_closing((uv_handle_t *)&client->pipe))
+		take_what_came(client);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *chunk)
 {
 	struct client *client = stream->data;
@@ -136,11 +175,7 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *chunk)
 		return;
 	}
 	buffer_append(&client->in, BYTES(chunk->base, (size_t)got));
-	if (!take_requests(client)) {
-		log_warn("control-request", "dropped a local connection that does not speak the "
-					    "control protocol");
-		close_client(client);
-	}
+	take_what_came(client);
 }
 
 static void name_principal(struct control_principal *principal, uid_t uid)
