@@ -5,12 +5,14 @@
  *	LD_PRELOAD=…/libfailing.so FETTLE_FAILING=KIND:N:FILE
  *
  * KIND is memory (malloc, calloc, realloc), space, error or short (writes to files, and what makes
- * them durable: ENOSPC, EIO, half of it).  FILE gets how many calls there were, when the process
- *ends by itself, and "failed" in a line before that, at the moment when one was made to fail.  N 0:
- *none.
+ * them durable: ENOSPC, EIO, half of it).  N 0: none.  FILE gets lines: "failed" when the call was
+ * made to fail; "wild PATH" for a wild pointer in the code of that program or library; and, when
+ *the process ends by itself, how many calls there were.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -19,6 +21,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #define SHOWN __attribute__((visibility("default")))
@@ -57,6 +60,39 @@ static bool is_its_turn(void)
 	return true;
 }
 
+static void *place_of(const ucontext_t *context)
+{
+#if defined(__x86_64__)
+	return (void *)context->uc_mcontext.gregs[REG_RIP];
+#else
+	return (void *)context->uc_mcontext.pc;
+#endif
+}
+
+/* Libraries of others do not all look at what malloc gives them. */
+static void on_wild(int number, siginfo_t *info, void *context)
+{
+	Dl_info where = { .dli_fname = NULL };
+	char line[sizeof(path) + 8];
+
+	(void)info;
+	if (dladdr(place_of(context), &where) == 0 || where.dli_fname == NULL)
+		where.dli_fname = "nowhere";
+	snprintf(line, sizeof(line), "wild %s\n", where.dli_fname);
+	note(line);
+	signal(number, SIG_DFL);
+	raise(number);
+}
+
+static void watch_for_wild_pointers(void)
+{
+	static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL };
+	struct sigaction action = { .sa_sigaction = on_wild, .sa_flags = SA_SIGINFO };
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaction(signals[i], &action, NULL);
+}
+
 __attribute__((constructor)) static void begin(void)
 {
 	static const char *const names[] = { "", "memory", "space", "error", "short" };
@@ -68,6 +104,7 @@ __attribute__((constructor)) static void begin(void)
 	for (int i = 1; i < 5; i++)
 		if (strcmp(name, names[i]) == 0)
 			kind = (enum kind)i;
+	watch_for_wild_pointers();
 	/* Children are not meant. */
 	unsetenv("FETTLE_FAILING");
 	unsetenv("LD_PRELOAD");

@@ -27,6 +27,8 @@ ROWS = (
      "tests/faults/healing.py --build {build} --facts {cycles}"),
     ("kill -9 within jobs", "dev", 0.1,
      "tests/faults/jobs.py --build {build} --cycles {cycles}"),
+    ("one call fails: memory, writes", "dev", 2,
+     "tests/faults/starve.py --build {build} --cycles {cycles}"),
     ("hostile input, by target", "fuzz", 0.6,
      "tests/fuzz/fuzz.py --build {build} --seconds {cycles}"),
     ("races", "tsan", 0,
