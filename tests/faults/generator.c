@@ -13,6 +13,7 @@
 #include "core/keys.h"
 #include "core/log.h"
 #include "core/quantity.h"
+#include "core/require.h"
 #include "tests/support/generator.h"
 
 enum { AGENTS_MAX = 64, WATCH_MS = 10 };
@@ -194,7 +195,7 @@ static void run(struct agents *agents)
 {
 	uv_loop_t loop;
 
-	uv_loop_init(&loop);
+	REQUIRE(uv_loop_init(&loop) == 0);
 	agents->model.loop = &loop;
 	uv_timer_init(&loop, &agents->watch);
 	agents->watch.data = agents;

@@ -476,7 +476,7 @@ enum status generator_new(const struct generator_options *options, struct genera
 
 void generator_stop(struct generator *generator)
 {
-	if (flush(generator) != STATUS_OK && generator->spool != NULL)
+	if (generator->spool != NULL && flush(generator) != STATUS_OK)
 		spool_abort(generator->spool);
 	generator->is_stopping = true;
 	dialler_free(generator->server);
