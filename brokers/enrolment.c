@@ -3,68 +3,41 @@
 
 #include <stdlib.h>
 
+#include "brokers/network.h"
 #include "brokers/rate.h"
 #include "core/clock.h"
-#include "core/hashmap.h"
 #include "core/log.h"
 #include "core/record.h"
 #include "proto/admission.pb-c.h"
 
-enum { HIGH_WATER_MARK = 8, HALF_DONE_MS = 10 * 1000, BUSY_MS = 1000 };
+enum { HIGH_WATER_MARK = 8, BUSY_MS = 1000 };
 
 /* A whole site may enrol from behind one address. */
 static const struct rate_options handshakes = {
 	.per_second = 100, .burst = 400, .address_per_second = 10, .address_burst = 100
 };
-
-/* Who has connected, and not asked yet. */
-struct half_done {
-	uint8_t key[SOCKET_KEY_SIZE];
-	uint64_t since_ms;
-	UT_hash_handle hh;
+static const struct rate_options questions = {
+	.per_second = 100, .burst = 400, .address_per_second = 10, .address_burst = 100
+};
+/* Only each address' own counts here: nobody is to suffer for what others guess. */
+static const struct rate_options refusals = {
+	.per_second = 10000, .burst = 10000, .address_per_second = 1, .address_burst = 20
 };
 
 struct enrolment {
 	struct socket *socket;
-	struct rate *rate;
-	struct half_done *half_done;
+	struct rate *handshakes, *questions, *refusals;
 	enum status (*relay)(void *data, struct bytes route, struct bytes relay);
+	void (*on_heard)(void *data, int connection, size_t size);
 	void *data;
 };
 
 /* ---- who may connect ---- */
 
-static void forget(struct enrolment *enrolment, struct half_done *at)
+/* It has been refused too often of late. */
+static bool is_shunned(struct enrolment *enrolment, const char *address, uint64_t now_ms)
 {
-	HASH_DEL(enrolment->half_done, at);
-	free(at);
-}
-
-static void forget_older(struct enrolment *enrolment, uint64_t now_ms)
-{
-	struct half_done *at, *next;
-
-	HASH_ITER (hh, enrolment->half_done, at, next)
-		if (now_ms - at->since_ms >= HALF_DONE_MS)
-			forget(enrolment, at);
-}
-
-static bool note_half_done(struct enrolment *enrolment, const uint8_t key[SOCKET_KEY_SIZE],
-    uint64_t now_ms)
-{
-	struct half_done *at;
-
-	HASH_FIND(hh, enrolment->half_done, key, SOCKET_KEY_SIZE, at);
-	if (at == NULL) {
-		forget_older(enrolment, now_ms);
-		if (HASH_COUNT(enrolment->half_done) >= ENROLMENT_HALF_DONE_MAX)
-			return false;
-		at = memory_new(sizeof(*at));
-		memcpy(at->key, key, SOCKET_KEY_SIZE);
-		HASH_ADD(hh, enrolment->half_done, key, SOCKET_KEY_SIZE, at);
-	}
-	at->since_ms = now_ms;
-	return true;
+	return rate_wait_of(enrolment->refusals, address, now_ms) > 0;
 }
 
 static enum status decide(void *data, const struct zap_request *request, char user[ZAP_USER_MAX])
@@ -72,14 +45,24 @@ static enum status decide(void *data, const struct zap_request *request, char us
 	struct enrolment *enrolment = data;
 	uint64_t now_ms = clock_monotonic_ms();
 
-	if (rate_take(enrolment->rate, request->address, now_ms) != 0
-	    || !note_half_done(enrolment, request->key, now_ms))
+	/* In this order: who is shunned takes no turn from the others. */
+	if (is_shunned(enrolment, request->address, now_ms)
+	    || rate_take(enrolment->handshakes, request->address, now_ms) != 0)
 		return STATUS_AGAIN;
 	socket_key_encode(request->key, user);
 	return STATUS_OK;
 }
 
 /* ---- asking and answering ---- */
+
+static void send_reply(struct enrolment *enrolment, struct bytes route, struct bytes reply)
+{
+	const struct bytes parts[] = { route, reply };
+
+	/* Whoever has gone asks again, and gets the same answer. */
+	if (socket_send(enrolment->socket, parts, 2) != STATUS_OK)
+		log_debug("enrolment-unanswered", "a machine that asked to be let in has gone");
+}
 
 static void answer_busy(struct enrolment *enrolment, struct bytes route)
 {
@@ -90,8 +73,20 @@ static void answer_busy(struct enrolment *enrolment, struct bytes route)
 	RECORD_SET(&reply, retry_ms, clock_jitter_ms(BUSY_MS));
 	reply.reason = RECORD_TEXT("the server is busy");
 	record_pack(&packed, &reply.base);
-	enrolment_answer(enrolment, route, buffer_bytes(&packed));
+	send_reply(enrolment, route, buffer_bytes(&packed));
 	buffer_fini(&packed);
+}
+
+/* The address goes with the route, and comes back with the answer: nothing is kept meanwhile. */
+static enum status hand_on(struct enrolment *enrolment, struct bytes route, const char *address,
+    struct bytes relay)
+{
+	uint8_t whole[ENROLMENT_ROUTE_MAX] = { 0 };
+
+	(void)network_address(address, whole);
+	memcpy(whole + NETWORK_ADDRESS_SIZE, route.data, route.size);
+	return enrolment->relay(enrolment->data, BYTES(whole, NETWORK_ADDRESS_SIZE + route.size),
+	    relay);
 }
 
 static void relay(struct enrolment *enrolment, struct bytes route,
@@ -104,7 +99,7 @@ static void relay(struct enrolment *enrolment, struct bytes route,
 	RECORD_SET_BYTES(&message, request, request);
 	message.address = RECORD_TEXT(socket_peer_address(enrolment->socket));
 	record_pack(&packed, &message.base);
-	if (enrolment->relay(enrolment->data, route, buffer_bytes(&packed)) != STATUS_OK)
+	if (hand_on(enrolment, route, message.address, buffer_bytes(&packed)) != STATUS_OK)
 		answer_busy(enrolment, route);
 	buffer_fini(&packed);
 }
@@ -112,29 +107,59 @@ static void relay(struct enrolment *enrolment, struct bytes route,
 static void on_message(void *data, const struct bytes *parts, size_t count, const char *user)
 {
 	struct enrolment *enrolment = data;
+	const char *address = socket_peer_address(enrolment->socket);
+	int connection = socket_source(enrolment->socket);
+	uint64_t now_ms = clock_monotonic_ms();
 	uint8_t key[SOCKET_KEY_SIZE];
-	struct half_done *at;
 
-	if (count != 2 || parts[0].size > ENROLMENT_ROUTE_MAX || !socket_key_decode(user, key)) {
-		socket_disconnect(socket_source(enrolment->socket));
+	if (count != 2 || parts[0].size > ENROLMENT_ROUTE_MAX - NETWORK_ADDRESS_SIZE
+	    || !socket_key_decode(user, key) || is_shunned(enrolment, address, now_ms)) {
+		socket_disconnect(connection);
 		return;
 	}
-	HASH_FIND(hh, enrolment->half_done, key, SOCKET_KEY_SIZE, at);
-	if (at != NULL)
-		forget(enrolment, at);
-	relay(enrolment, parts[0], key, parts[1]);
+	if (enrolment->on_heard != NULL)
+		enrolment->on_heard(enrolment->data, connection, parts[1].size);
+	if (rate_take(enrolment->questions, address, now_ms) != 0)
+		answer_busy(enrolment, parts[0]);
+	else
+		relay(enrolment, parts[0], key, parts[1]);
+}
+
+/* A copy of another machine does as it is told, and comes with a key of its own. */
+static bool is_refusal(struct bytes reply)
+{
+	struct arena arena = { 0 };
+	const Fettle__EnrolReply *read = record_unpack(&fettle__enrol_reply__descriptor, reply,
+	    &arena);
+	bool is_one = read != NULL && read->outcome == FETTLE__ENROL_OUTCOME__ENROL_OUTCOME_REFUSED
+	           && !read->wants_new_key;
+
+	arena_fini(&arena);
+	return is_one;
 }
 
 void enrolment_answer(struct enrolment *enrolment, struct bytes route, struct bytes reply)
 {
-	const struct bytes parts[] = { route, reply };
+	char address[NETWORK_TEXT_MAX];
 
-	/* Whoever has gone asks again, and gets the same answer. */
-	if (socket_send(enrolment->socket, parts, 2) != STATUS_OK)
-		log_debug("enrolment-unanswered", "a machine that asked to be let in has gone");
+	if (route.size <= NETWORK_ADDRESS_SIZE)
+		return;
+	network_address_text(route.data, address);
+	if (is_refusal(reply))
+		(void)rate_take(enrolment->refusals, address, clock_monotonic_ms());
+	send_reply(enrolment,
+	    BYTES(route.data + NETWORK_ADDRESS_SIZE, route.size - NETWORK_ADDRESS_SIZE), reply);
 }
 
 /* ---- life ---- */
+
+static void free_all(struct enrolment *enrolment)
+{
+	rate_free(enrolment->handshakes);
+	rate_free(enrolment->questions);
+	rate_free(enrolment->refusals);
+	free(enrolment);
+}
 
 enum status enrolment_open(const struct enrolment_options *options, struct enrolment **out)
 {
@@ -153,12 +178,14 @@ enum status enrolment_open(const struct enrolment_options *options, struct enrol
 	enum status status;
 
 	enrolment->relay = options->relay;
+	enrolment->on_heard = options->on_heard;
 	enrolment->data = options->data;
-	enrolment->rate = rate_new(&handshakes);
+	enrolment->handshakes = rate_new(&handshakes);
+	enrolment->questions = rate_new(&questions);
+	enrolment->refusals = rate_new(&refusals);
 	status = socket_open(options->sockets, &socket, &enrolment->socket);
 	if (status != STATUS_OK) {
-		rate_free(enrolment->rate);
-		free(enrolment);
+		free_all(enrolment);
 		return status;
 	}
 	zap_add(options->zap, "enrol", decide, enrolment);
@@ -168,18 +195,18 @@ enum status enrolment_open(const struct enrolment_options *options, struct enrol
 
 void enrolment_close(struct enrolment *enrolment)
 {
-	struct half_done *at, *next;
-
 	if (enrolment == NULL)
 		return;
-	HASH_ITER (hh, enrolment->half_done, at, next)
-		forget(enrolment, at);
 	socket_close(enrolment->socket);
-	rate_free(enrolment->rate);
-	free(enrolment);
+	free_all(enrolment);
 }
 
 const char *enrolment_endpoint(const struct enrolment *enrolment)
 {
 	return socket_endpoint(enrolment->socket);
+}
+
+bool enrolment_has_input(const struct enrolment *enrolment)
+{
+	return socket_has_input(enrolment->socket);
 }

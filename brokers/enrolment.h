@@ -4,8 +4,10 @@
  *
  * CURVE, so that the machine knows its server by the pinned key and proves the key that it wants
  * admitted; any key may connect, and therefore little is held for it: small frames, short queues,
- * so many handshakes a second and address, and so many who have connected and not asked yet.  It
- * decides nothing: it says who asks from where, and the log answers.
+ * so many handshakes and questions a second and address; connections are the guard's to bound
+ * (front/guard.h).  Who is refused again and again is charged for that apart, and not heard from
+ * that address for a while, so that guessing takes nothing from those who may come in.  It decides
+ * nothing: it says who asks from where, and the log answers.
  */
 #ifndef BROKERS_ENROLMENT_H
 #define BROKERS_ENROLMENT_H
@@ -13,7 +15,8 @@
 #include "core/socket.h"
 #include "core/zap.h"
 
-enum { ENROLMENT_FRAME_MAX = 4096, ENROLMENT_ROUTE_MAX = 32, ENROLMENT_HALF_DONE_MAX = 256 };
+/* A route is the asker's address and the socket's own. */
+enum { ENROLMENT_FRAME_MAX = 4096, ENROLMENT_ROUTE_MAX = 32 };
 
 struct enrolment;
 
@@ -27,6 +30,8 @@ struct enrolment_options {
 	 * then the machine is told to come again.
 	 */
 	enum status (*relay)(void *data, struct bytes route, struct bytes relay);
+	/* A whole message of SIZE bytes came by CONNECTION.  NULL: nobody wants to know. */
+	void (*on_heard)(void *data, int connection, size_t size);
 	void *data;
 };
 
@@ -38,5 +43,7 @@ void enrolment_close(struct enrolment *enrolment); /* NULL is fine */
 /* The log's EnrolReply for ROUTE. */
 void enrolment_answer(struct enrolment *enrolment, struct bytes route, struct bytes reply);
 const char *enrolment_endpoint(const struct enrolment *enrolment);
+/* Whether messages wait that were not looked at yet. */
+bool enrolment_has_input(const struct enrolment *enrolment);
 
 #endif

@@ -15,6 +15,7 @@
 #include "brokers/front/budgets.h"
 #include "brokers/front/guard.h"
 #include "brokers/member_reader.h"
+#include "brokers/roll_call.h"
 #include "brokers/roles.h"
 #include "brokers/self_test.h"
 #include "core/clock.h"
@@ -27,6 +28,9 @@ enum {
 	FRONT_HIGH_WATER_MARK = 32,
 	BACK_HIGH_WATER_MARK = 128, /* frames: what is on its way to the log must fit in memory */
 	MUTE_MS = 10 * 1000,
+	ASKED_MS = 60 * 1000, /* who waits to be approved asks twice in that time */
+	ENROLLING_MAX = 512,
+	ENROLLING_PER_ADDRESS = 256,
 	FILES_OF_OURS = 256, /* and for what arrives between two looks an eighth of all */
 	SWEEP_MS = 5 * 60 * 1000,
 	RETRY_MS = 5,
@@ -88,6 +92,7 @@ struct gateway {
 	struct guard *guard;
 	struct budgets *budgets;
 	struct member_reader *members;
+	struct roll_call *roll_call;
 	struct enrolment *enrolment; /* NULL: there is none */
 	struct key_pair keys;
 	struct peers_caller caller; /* towards the log, where it is another process */
@@ -243,6 +248,7 @@ static void on_agent_message(void *data, const struct bytes *parts, size_t count
 		cut_off(gateway);
 		return;
 	}
+	roll_call_note(gateway->roll_call, socket_source(gateway->front), parts[0]);
 	memcpy(header + HEADER_ID, parts[0].data, parts[0].size);
 	relay(gateway, BYTES(header, HEADER_ID + parts[0].size), parts[1]);
 }
@@ -250,9 +256,8 @@ static void on_agent_message(void *data, const struct bytes *parts, size_t count
 /* ---- under pressure ---- */
 
 /* Ends the shedding once all is read: what comes from now on waits again. */
-static struct ledger_front front_state(void *self)
+static struct ledger_front agents_state(struct gateway *gateway)
 {
-	struct gateway *gateway = self;
 	bool has_input = socket_has_input(gateway->front);
 
 	if (gateway->is_shedding && !has_input) {
@@ -261,6 +266,18 @@ static struct ledger_front front_state(void *self)
 	}
 	return (struct ledger_front){ .is_read = !gateway->is_waiting || gateway->is_shedding,
 		.is_drained = !gateway->is_waiting && !has_input };
+}
+
+/* Who wants to enrol is always heard, if only to be told that the log is busy. */
+static struct ledger_front front_state(void *self, enum ledger_door door)
+{
+	struct gateway *gateway = self;
+
+	if (door == LEDGER_AGENTS)
+		return agents_state(gateway);
+	return (struct ledger_front){ .is_read = true,
+		.is_drained = gateway->enrolment == NULL
+		           || !enrolment_has_input(gateway->enrolment) };
 }
 
 /*
@@ -305,6 +322,13 @@ static enum status relay_enrolment(void *data, struct bytes route, struct bytes 
 
 	memcpy(header + HEADER_ID, route.data, route.size);
 	return to_log(gateway, BYTES(header, HEADER_ID + route.size), relay);
+}
+
+static void on_asker(void *data, int connection, size_t size)
+{
+	struct gateway *gateway = data;
+
+	guard_delivered(gateway->guard, connection, size, NULL);
 }
 
 static void on_shut(void *data, int connection)
@@ -375,6 +399,22 @@ static enum status call_log(struct gateway *gateway, const struct role_host *hos
 	return status == STATUS_NOT_FOUND && key_file[0] == '\0' ? STATUS_OK : status;
 }
 
+static enum status call_agent(void *data, struct bytes route, struct bytes frame)
+{
+	struct gateway *gateway = data;
+	const struct bytes parts[] = { route, frame };
+
+	return socket_send(gateway->front, parts, 2);
+}
+
+/* It may have been started again, and then nobody hears of a command before they speak. */
+static void on_log(void *data)
+{
+	struct gateway *gateway = data;
+
+	roll_call_begin(gateway->roll_call);
+}
+
 /* Who is admitted, and from where to be told of it. */
 static enum status open_members(struct gateway *gateway, const struct role_host *host,
     const char *endpoint)
@@ -383,7 +423,9 @@ static enum status open_members(struct gateway *gateway, const struct role_host 
 		.sockets = gateway->sockets,
 		.endpoint = endpoint,
 		.caller = &gateway->caller,
-		.list = admission_members(gateway->admission) };
+		.list = admission_members(gateway->admission),
+		.on_log = on_log,
+		.data = gateway };
 
 	return member_reader_open(&options, &gateway->members);
 }
@@ -395,6 +437,7 @@ static enum status open_enrolment(struct gateway *gateway, const char *endpoint)
 		.endpoint = endpoint,
 		.secret_key = gateway->keys.secret_key,
 		.relay = relay_enrolment,
+		.on_heard = on_asker,
 		.data = gateway };
 
 	return endpoint[0] == '\0' ? STATUS_OK : enrolment_open(&options, &gateway->enrolment);
@@ -420,14 +463,16 @@ static size_t connections_max(const struct gateway_settings *set)
 static void open_guard(struct gateway *gateway, uv_loop_t *loop, const struct gateway_settings *set)
 {
 	const struct guard_options options = { .loop = loop,
-		.endpoint = socket_endpoint(gateway->front),
+		.endpoints = { socket_endpoint(gateway->front),
+		    gateway->enrolment == NULL ? NULL : enrolment_endpoint(gateway->enrolment) },
 		.limits = { .mute_ms = MUTE_MS,
+		    .asked_ms = ASKED_MS,
 		    .frame_max = LINK_FRAME_MAX,
 		    .queue_frames = FRONT_HIGH_WATER_MARK,
 		    .held_max = set->held_max,
 		    .connections_max = connections_max(set),
-		    .strangers_max = set->strangers_max,
-		    .strangers_per_address = set->strangers_per_address },
+		    .strangers = { { set->strangers_max, set->strangers_per_address },
+			{ ENROLLING_MAX, ENROLLING_PER_ADDRESS } } },
 		.front_state = front_state,
 		.on_flooded = on_flooded,
 		.on_endless = on_endless,
@@ -455,6 +500,7 @@ static void stop(void *self)
 	    "stopped");
 	enrolment_close(gateway->enrolment);
 	member_reader_close(gateway->members);
+	roll_call_free(gateway->roll_call);
 	admission_close(gateway->admission);
 	guard_free(gateway->guard);
 	sockets_free(gateway->sockets);
@@ -521,6 +567,8 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 	}
 	uv_timer_init(host->loop, &gateway->retry);
 	uv_timer_init(host->loop, &gateway->sweep);
+	gateway->roll_call = roll_call_new(
+	    &(struct roll_call_options){ .loop = host->loop, .send = call_agent, .data = gateway });
 	gateway->retry.data = gateway->sweep.data = gateway;
 	gateway->budgets = budgets_new(
 	    &(struct budget_limits){ .bytes_per_second = set->agent_bytes,

@@ -23,6 +23,7 @@ struct member_list {
 	uint32_t free_from; /* no free place before it */
 	uint32_t generation, pass;
 	uint64_t whole_at; /* the record with which this pass is whole */
+	uint64_t ends_ms;  /* no key ends before that, or 0: none that has an end is known */
 	bool is_reading;   /* this pass is not whole yet */
 	bool is_whole;
 	struct arena arena;
@@ -120,6 +121,19 @@ static struct entry *add(struct member_list *list, struct bytes key)
 	return entry;
 }
 
+static void note_end(struct member_list *list, uint64_t valid_until_ms)
+{
+	if (valid_until_ms != 0 && (list->ends_ms == 0 || valid_until_ms < list->ends_ms))
+		list->ends_ms = valid_until_ms;
+}
+
+/* A key that was offered opens nothing until its secret was proven. */
+static bool opens(const Fettle__Member *member)
+{
+	return member->state == FETTLE__MEMBER_STATE__MEMBER_STATE_ADMITTED
+	    && (!member->is_awaited || member->is_proven);
+}
+
 static void take_member(struct member_list *list, const Fettle__Member *member)
 {
 	struct entry *entry;
@@ -127,7 +141,7 @@ static void take_member(struct member_list *list, const Fettle__Member *member)
 	if (member->key.len != SOCKET_KEY_SIZE || member->agent.len != AGENT_ID_SIZE)
 		return;
 	HASH_FIND(hh, list->by_key, member->key.data, SOCKET_KEY_SIZE, entry);
-	if (member->state != FETTLE__MEMBER_STATE__MEMBER_STATE_ADMITTED) {
+	if (!opens(member)) {
 		if (entry != NULL)
 			end(list, entry);
 		return;
@@ -138,6 +152,7 @@ static void take_member(struct member_list *list, const Fettle__Member *member)
 	entry->member.valid_until_ms = member->valid_until_ms;
 	entry->member.is_awaited = member->is_awaited;
 	entry->pass = list->pass;
+	note_end(list, member->valid_until_ms);
 }
 
 void member_list_take(struct member_list *list, uint64_t number, struct bytes record)
@@ -154,6 +169,21 @@ void member_list_take(struct member_list *list, uint64_t number, struct bytes re
 		take_member(list, member);
 	if (list->is_reading && number >= list->whole_at)
 		finish_pass(list);
+}
+
+void member_list_sweep(struct member_list *list, uint64_t now_ms)
+{
+	struct entry *entry, *next;
+
+	if (list->ends_ms == 0 || now_ms < list->ends_ms)
+		return;
+	list->ends_ms = 0;
+	HASH_ITER (hh, list->by_key, entry, next) {
+		if (entry->member.valid_until_ms != 0 && now_ms >= entry->member.valid_until_ms)
+			end(list, entry);
+		else
+			note_end(list, entry->member.valid_until_ms);
+	}
 }
 
 bool member_list_is_whole(const struct member_list *list)

@@ -36,6 +36,8 @@ void member_list_free(struct member_list *list); /* NULL is fine */
 void member_list_begin(struct member_list *list, uint64_t count);
 /* The record of that number; one that is gone, or is no member, changes nothing. */
 void member_list_take(struct member_list *list, uint64_t number, struct bytes record);
+/* Ends those whose time is over at NOW_MS, also where they say nothing; cheap where none is. */
+void member_list_sweep(struct member_list *list, uint64_t now_ms);
 /* Whether it has ever been read whole. */
 bool member_list_is_whole(const struct member_list *list);
 size_t member_list_count(const struct member_list *list);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "core/clock.h"
 #include "core/hash.h"
 #include "core/log.h"
 #include "core/sublog.h"
@@ -12,6 +13,8 @@ enum { WINDOW_RECORDS = 4096, WINDOW_BYTES = 4 * 1024 * 1024 };
 struct member_reader {
 	struct dialler *dialler;
 	struct member_list *list;
+	void (*on_log)(void *data);
+	void *data;
 	uint8_t store[16]; /* the log wants to know who reads; nothing is kept here */
 	char name[32];
 	bool was_whole;
@@ -50,6 +53,7 @@ static enum status on_welcome(void *self, const Fettle__Welcome *welcome)
 		if (welcome->sends[i]->flow == SUBLOG_MEMBER) {
 			member_list_begin(reader->list, welcome->sends[i]->head);
 			report_whole(reader);
+			reader->on_log(reader->data);
 			return STATUS_OK;
 		}
 	return STATUS_REJECT;
@@ -106,6 +110,8 @@ enum status member_reader_open(const struct member_reader_options *options,
 	enum status status;
 
 	reader->list = options->list;
+	reader->on_log = options->on_log;
+	reader->data = options->data;
 	hash_random(reader->store, sizeof(reader->store));
 	/* Several gateways read at once, and the log tells readers apart by their names. */
 	bytes_to_hex(BYTES(reader->store, 8), id);
@@ -129,5 +135,6 @@ void member_reader_close(struct member_reader *reader)
 
 void member_reader_pump(struct member_reader *reader)
 {
+	member_list_sweep(reader->list, clock_wall_ms());
 	dialler_pump(reader->dialler);
 }

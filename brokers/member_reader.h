@@ -16,13 +16,19 @@ struct member_reader_options {
 	const char *endpoint;              /* the log's, for readers */
 	const struct peers_caller *caller; /* ignored by inproc */
 	struct member_list *list;          /* is filled */
+	/* The log is there: for the first time, or again.  With DATA. */
+	void (*on_log)(void *data);
+	void *data;
 };
 
 /* As dialler_new. */
 NODISCARD enum status member_reader_open(const struct member_reader_options *options,
     struct member_reader **out);
 void member_reader_close(struct member_reader *reader); /* NULL is fine; the loop must turn */
-/* Acknowledges what was read; the gateway calls it at the end of each of its turns. */
+/*
+ * Acknowledges what was read, and ends those whose time is over; the gateway calls it at the end of
+ * each of its turns, of which the link to the log alone makes two a second.
+ */
 void member_reader_pump(struct member_reader *reader);
 
 #endif

@@ -73,3 +73,13 @@ bool network_has(const struct network *network, const uint8_t address[NETWORK_AD
 		return false;
 	return rest == 0 || (network->address[whole] ^ address[whole]) >> (8 - rest) == 0;
 }
+
+void network_address_text(const uint8_t address[NETWORK_ADDRESS_SIZE], char out[NETWORK_TEXT_MAX])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (memcmp(address, mapped, sizeof(mapped)) == 0)
+		inet_ntop(AF_INET, address + sizeof(mapped), out, NETWORK_TEXT_MAX);
+	else
+		inet_ntop(AF_INET6, address, out, NETWORK_TEXT_MAX);
+}

@@ -20,6 +20,8 @@ struct network {
 
 /* "192.0.2.7", "2001:db8::1", "fe80::1%eth0" (its zone is left out); false if it is none. */
 bool network_address(const char *text, uint8_t out[NETWORK_ADDRESS_SIZE]);
+/* Its text, as inet_ntop writes it. */
+void network_address_text(const uint8_t address[NETWORK_ADDRESS_SIZE], char out[NETWORK_TEXT_MAX]);
 /* "192.0.2.0/24", "2001:db8::/32", or an address alone; false if it is none. */
 bool network_parse(const char *text, struct network *out);
 bool network_has(const struct network *network, const uint8_t address[NETWORK_ADDRESS_SIZE]);

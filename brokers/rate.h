@@ -11,11 +11,14 @@
 
 #include <stdint.h>
 
+enum { RATE_KEY_SIZE = 16 };
+
 struct rate;
 
 struct rate_options {
 	uint32_t per_second, burst; /* overall */
 	uint32_t address_per_second, address_burst;
+	uint32_t most; /* addresses, or keys, that it remembers; 0: 4096 */
 };
 
 struct rate *rate_new(const struct rate_options *options);
@@ -23,5 +26,10 @@ void rate_free(struct rate *rate); /* NULL is fine */
 
 /* 0: it may, and was counted.  Else in how many milliseconds to try again. */
 uint64_t rate_take(struct rate *rate, const char *address, uint64_t now_ms);
+/* The same by a key, such as an agent's id, in place of an address; of one rate only either. */
+uint64_t rate_take_key(struct rate *rate, const uint8_t key[RATE_KEY_SIZE], uint64_t now_ms);
+
+/* The same of ADDRESS alone, whatever the others have taken, and without counting it. */
+uint64_t rate_wait_of(struct rate *rate, const char *address, uint64_t now_ms);
 
 #endif

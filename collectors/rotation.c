@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "collectors/identity.h"
+#include "core/key_proof.h"
 #include "core/log.h"
 #include "core/record.h"
 
@@ -16,6 +17,10 @@ struct rotation {
 	bool has_next, has_previous;
 	bool uses_previous;    /* to dial with, as the current one was not let in */
 	bool has_dialled_this; /* what is heard is heard under `current` */
+	uint8_t agent[HASH_SIZE];
+	uint8_t challenge[SOCKET_KEY_SIZE]; /* the server's, to prove by what is offered */
+	bool has_challenge;
+	bool has_proven_anew; /* since it dialled: once is enough, whatever the server says */
 };
 
 static char *path_of(const struct rotation *rotation, const char *name)
@@ -49,6 +54,8 @@ enum status rotation_open(const char *keys, struct rotation **out)
 	if (status == STATUS_OK)
 		status = load_if_there(rotation, "agent.previous", &rotation->previous,
 		    &rotation->has_previous);
+	if (status == STATUS_OK)
+		status = identity_agent_id(keys, rotation->current.public_key, rotation->agent);
 	if (status != STATUS_OK) {
 		rotation_free(rotation);
 		return status;
@@ -69,6 +76,7 @@ void rotation_free(struct rotation *rotation)
 const struct key_pair *rotation_dial(struct rotation *rotation)
 {
 	rotation->has_dialled_this = !rotation->uses_previous;
+	rotation->has_proven_anew = false;
 	return rotation->uses_previous ? &rotation->previous : &rotation->current;
 }
 
@@ -77,29 +85,61 @@ enum status rotation_begin(struct rotation *rotation)
 	enum status status = keys_load(rotation->keys, "agent.next", &rotation->next);
 
 	rotation->has_next |= status == STATUS_OK;
+	rotation->has_proven_anew = false;
 	return status;
 }
 
 /* ---- the exchange ---- */
 
-/* The public key that is to be used from now on; NULL: it is the one in use. */
-static const char *wanted(const struct rotation *rotation)
+/* The pair that is to be used from now on; NULL: it is the one in use. */
+static const struct key_pair *wanted(const struct rotation *rotation)
 {
 	if (!rotation->has_dialled_this)
-		return rotation->current.public_key;
-	return rotation->has_next ? rotation->next.public_key : NULL;
+		return &rotation->current;
+	return rotation->has_next ? &rotation->next : NULL;
+}
+
+static bool prove(const struct rotation *rotation, const struct key_pair *offered,
+    uint8_t out[KEY_PROOF_SIZE])
+{
+	uint8_t secret[SOCKET_KEY_SIZE];
+	bool is_made = rotation->has_challenge && socket_key_decode(offered->secret_key, secret)
+	            && key_proof_make(rotation->challenge, secret, rotation->agent, out);
+
+	explicit_bzero(secret, sizeof(secret));
+	return is_made;
 }
 
 void rotation_hello(const struct rotation *rotation, Fettle__Hello *hello, struct arena *arena)
 {
-	const char *offered = wanted(rotation);
-	uint8_t *key;
+	const struct key_pair *offered = wanted(rotation);
+	uint8_t *key, *proof;
 
 	if (offered == NULL)
 		return;
 	key = arena_take(arena, SOCKET_KEY_SIZE);
-	if (socket_key_decode(offered, key))
-		RECORD_SET_BYTES(hello, next_key, BYTES(key, SOCKET_KEY_SIZE));
+	proof = arena_take(arena, KEY_PROOF_SIZE);
+	if (!socket_key_decode(offered->public_key, key))
+		return;
+	RECORD_SET_BYTES(hello, next_key, BYTES(key, SOCKET_KEY_SIZE));
+	if (prove(rotation, offered, proof))
+		RECORD_SET_BYTES(hello, next_proof, BYTES(proof, KEY_PROOF_SIZE));
+}
+
+bool rotation_challenged(struct rotation *rotation, const Fettle__Welcome *welcome)
+{
+	struct bytes challenge = record_bytes(welcome->proof_key);
+	bool is_known = rotation->has_challenge
+	             && bytes_equal(challenge, BYTES_OF(rotation->challenge));
+
+	if (challenge.size != SOCKET_KEY_SIZE || is_known)
+		return false;
+	memcpy(rotation->challenge, challenge.data, SOCKET_KEY_SIZE);
+	rotation->has_challenge = true;
+	if (wanted(rotation) == NULL || welcome->has_next_key || rotation->has_proven_anew)
+		return false;
+	rotation->has_proven_anew = true;
+	return true;
 }
 
 static enum status failed(const char *path, const char *what)
@@ -183,10 +223,11 @@ static enum status exchange(struct rotation *rotation)
 
 bool rotation_welcome(struct rotation *rotation, const Fettle__Welcome *welcome)
 {
-	const char *offered = wanted(rotation);
+	const struct key_pair *offered = wanted(rotation);
 	uint8_t key[SOCKET_KEY_SIZE];
 
-	if (offered == NULL || !welcome->has_next_key || !socket_key_decode(offered, key)
+	if (offered == NULL || !welcome->has_next_key
+	    || !socket_key_decode(offered->public_key, key)
 	    || !bytes_equal(record_bytes(welcome->next_key), BYTES_OF(key)))
 		return false;
 	if (!rotation->has_dialled_this) {
@@ -208,6 +249,8 @@ void rotation_opened(struct rotation *rotation)
 	if (remove_file(rotation, "agent.previous.key") != STATUS_OK
 	    || remove_file(rotation, "agent.previous.pub") != STATUS_OK)
 		return;
+	if (!rotation->has_next) /* its process may have died before it did this */
+		(void)!remove_file(rotation, "agent.next.pub");
 	explicit_bzero(&rotation->previous, sizeof(rotation->previous));
 	rotation->has_previous = false;
 }

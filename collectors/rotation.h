@@ -24,8 +24,13 @@ const struct key_pair *rotation_dial(struct rotation *rotation);
 
 /* Makes the next pair, or takes that which waits; to be offered in a hello.  As keys_load. */
 NODISCARD enum status rotation_begin(struct rotation *rotation);
-/* Offers it, where there is one.  In ARENA. */
+/* Offers it, where there is one, with a proof by the server's last challenge.  In ARENA. */
 void rotation_hello(const struct rotation *rotation, Fettle__Hello *hello, struct arena *arena);
+/*
+ * Takes the challenge of WELCOME.  True where what was offered could not be proven by it and was
+ * not admitted: say hello again.
+ */
+bool rotation_challenged(struct rotation *rotation, const Fettle__Welcome *welcome);
 /* True where the server has admitted what was offered: dial again. */
 bool rotation_welcome(struct rotation *rotation, const Fettle__Welcome *welcome);
 /* A session has opened. */

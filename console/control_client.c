@@ -110,13 +110,20 @@ enum status control_ask(const char *data, const Fettle__ControlRequest *request,
 	struct buffer message = { 0 };
 	Fettle__ControlReply *reply = NULL;
 	enum status status;
-	int fd = dial(path);
+	bool is_sent = false;
+	int fd = dial(path), error = errno;
 
 	buffer_append_u32(&message, (uint32_t)size);
 	record_pack(&message, &request->base);
-	if (fd >= 0 && send_all(fd, buffer_bytes(&message)))
+	/* Whoever is refused is told so before all was sent, and what is sent then fails. */
+	if (fd >= 0) {
+		is_sent = send_all(fd, buffer_bytes(&message));
+		error = errno;
 		reply = receive_reply(fd, arena);
-	status = reply == NULL ? report(path, errno) : (enum status)reply->status;
+	}
+	if (is_sent)
+		error = errno;
+	status = reply == NULL ? report(path, error) : (enum status)reply->status;
 	if (reply != NULL && status != STATUS_OK)
 		fprintf(stderr, "fettle: the log refused: %s\n",
 		    reply->message == NULL ? status_text(status) : reply->message);

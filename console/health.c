@@ -40,6 +40,9 @@ static enum status count_one(void *visitor, const Fettle__HealthVerdict *health)
 	case FETTLE__HEALTH_WHAT__HEALTH_WHAT_CLONE:
 		counts->cloned += !health->is_over;
 		break;
+	case FETTLE__HEALTH_WHAT__HEALTH_WHAT_QUARANTINE_FULL:
+		counts->held += !health->is_over;
+		break;
 	case FETTLE__HEALTH_WHAT__HEALTH_WHAT_RESYNC:
 		counts->resyncing += !health->is_over;
 		counts->resyncs += is_recent_one;

@@ -14,7 +14,7 @@
 
 /* Assets of which it is so now; resyncs and backups of the last day. */
 struct health_counts {
-	uint64_t skewed, stale, cloned, resyncing;
+	uint64_t skewed, stale, cloned, resyncing, held; /* the last: their quarantine is full */
 	uint64_t resyncs, rolled_back;
 };
 NODISCARD enum status health_count(struct query *query, uint64_t now_ms, struct health_counts *out);

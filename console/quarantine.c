@@ -19,9 +19,16 @@
 #include "processors/state/reader.h"
 #include "sinks/verdict_json.h"
 
-enum { ID_TEXT = 2 * HASH_SIZE + 1, DUMP_LINE = 16, DUMP_MAX = 4096, REASON_MAX = 2000 };
+enum {
+	ID_TEXT = 2 * HASH_SIZE + 1,
+	DUMP_LINE = 16,
+	DUMP_MAX = 4096,
+	REASON_MAX = 2000,
+	AN_ORDER = 1000
+};
 
 const struct argp_option quarantine_release_options[] = {
+	{ "all", 'a' << 8, NULL, 0, "all that there are", 0 },
 	{ "discard", 'x' << 8, NULL, 0, "let it go for good: nobody takes it", 0 },
 	{ "reason", 'r' << 8, "TEXT", 0, "why; it stays with the record's verdict", 0 },
 	{ 0 },
@@ -284,9 +291,29 @@ struct order {
 	const struct console *console;
 	struct visit visit;
 	struct wanted *wanted;
-	size_t count;
-	uint64_t verdicts; /* heads before it was sent */
+	size_t count, room;
 };
+
+static void want(struct order *order, const struct item *item)
+{
+	if (order->count == order->room) {
+		order->room = 2 * order->room + 16;
+		order->wanted = memory_grow(order->wanted, order->room * sizeof(*order->wanted));
+	}
+	memcpy(order->wanted[order->count].hash, item->hash, HASH_SIZE);
+	memcpy(order->wanted[order->count++].id, item->id, ID_TEXT);
+}
+
+static enum status want_one(void *data, const Fettle__Quarantine *kept)
+{
+	struct order *order = data;
+	struct item item;
+
+	arena_reset(&order->visit.arena);
+	read_item(&order->visit, kept, &item);
+	want(order, &item);
+	return STATUS_OK;
+}
 
 static enum status mark_left(void *data, const Fettle__Quarantine *kept)
 {
@@ -307,29 +334,39 @@ static bool are_gone(void *data)
 	return state_reader_quarantine(order->visit.reader, mark_left, order) == STATUS_OK;
 }
 
-static enum status send_order(struct order *order)
+/* COUNT of those that are wanted. */
+static enum status send_some(struct order *order, struct wanted *wanted, size_t count)
 {
 	Fettle__QuarantineRelease message = FETTLE__QUARANTINE_RELEASE__INIT;
-	ProtobufCBinaryData *ids = memory_new(order->count * sizeof(*ids));
+	ProtobufCBinaryData ids[AN_ORDER];
 	struct intent intent;
 	uint64_t written;
 	enum status status;
 
-	for (size_t i = 0; i < order->count; i++)
-		ids[i] = (ProtobufCBinaryData){ HASH_SIZE, order->wanted[i].hash };
+	for (size_t i = 0; i < count; i++)
+		ids[i] = (ProtobufCBinaryData){ HASH_SIZE, wanted[i].hash };
 	message.ids = ids;
-	message.n_ids = order->count;
+	message.n_ids = count;
 	RECORD_SET(&message, is_discard, console_option(order->console, "discard") != NULL);
 	message.reason = RECORD_TEXT(console_option(order->console, "reason"));
 	intent_init(&intent);
 	/* A key of its own, or a second try would be the same intent, and nothing would happen. */
 	intent_add(&intent, FETTLE__KIND__KIND_QUARANTINE_RELEASE,
-	    arena_format(&intent.arena, "quarantine/%s/%llu", order->wanted[0].id,
+	    arena_format(&intent.arena, "quarantine/%s/%llu", wanted[0].id,
 		(unsigned long long)order->console->now_ms),
 	    &message.base);
 	status = intent_send(&intent, order->console->paths.data, &written);
 	intent_fini(&intent);
-	free(ids);
+	return status;
+}
+
+static enum status send_order(struct order *order)
+{
+	enum status status = STATUS_OK;
+
+	for (size_t at = 0; status == STATUS_OK && at < order->count; at += AN_ORDER)
+		status = send_some(order, order->wanted + at,
+		    order->count - at < AN_ORDER ? order->count - at : AN_ORDER);
 	return status;
 }
 
@@ -338,6 +375,10 @@ static int release(struct order *order)
 	bool is_discard = console_option(order->console, "discard") != NULL;
 	enum status status;
 
+	if (order->count == 0) {
+		console_say(order->console, "nothing is quarantined");
+		return 0;
+	}
 	if (order->console->is_dry_run) {
 		console_say(order->console, "%zu would be %s", order->count,
 		    is_discard ? "discarded" : "released");
@@ -357,6 +398,15 @@ static int release(struct order *order)
 	return CONSOLE_NEGATIVE;
 }
 
+static int find_all(struct order *order)
+{
+	enum status status = state_reader_quarantine(order->visit.reader, want_one, order);
+
+	return status == STATUS_OK
+	         ? 0
+	         : console_fail(status, "the quarantine cannot be read: %s", status_text(status));
+}
+
 int quarantine_release_run(const struct console *console, int argc, char **argv)
 {
 	struct order order = { .console = console };
@@ -367,14 +417,15 @@ int quarantine_release_run(const struct console *console, int argc, char **argv)
 	    && (strlen(reason) > REASON_MAX || !bytes_is_utf8(bytes_of_text(reason))))
 		return console_usage(console, "--reason takes at most %d bytes of text",
 		    REASON_MAX);
+	if ((argc == 1) == (console_option(console, "all") == NULL))
+		return console_usage(console, "name some by their ids, or say --all");
 	exit_code = open_state(&order.visit, console);
-	order.wanted = memory_new((size_t)argc * sizeof(*order.wanted));
+	if (exit_code == 0 && argc == 1)
+		exit_code = find_all(&order);
 	for (int i = 1; i < argc && exit_code == 0; i++) {
 		exit_code = find(&order.visit, argv[i]);
-		if (exit_code != 0)
-			break;
-		memcpy(order.wanted[order.count].hash, order.visit.found.hash, HASH_SIZE);
-		memcpy(order.wanted[order.count++].id, order.visit.found.id, ID_TEXT);
+		if (exit_code == 0)
+			want(&order, &order.visit.found);
 	}
 	if (exit_code == 0)
 		exit_code = release(&order);

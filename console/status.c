@@ -191,7 +191,8 @@ static json_t *health_counts_json(const struct report *report)
 	    (const struct number[]){ { "skewed", health->skewed }, { "stale", health->stale },
 		{ "cloned", health->cloned }, { "resyncing", health->resyncing },
 		{ "resyncs_last_day", health->resyncs },
-		{ "rolled_back_last_day", health->rolled_back }, { NULL, 0 } });
+		{ "rolled_back_last_day", health->rolled_back },
+		{ "quarantine_full", health->held }, { NULL, 0 } });
 }
 
 static json_t *store_json(const struct report *report)
@@ -338,6 +339,7 @@ static void show_health(FILE *stream, const struct report *report)
 		{ health->stale, "stale" },
 		{ health->skewed, "with a clock that is off" },
 		{ health->cloned, "cloned" },
+		{ health->held, "held back, their quarantine being full" },
 		{ health->resyncing, "being sent again" },
 		{ health->resyncs, "resyncs in the last day" },
 		{ health->rolled_back, "back from a backup in the last day" },

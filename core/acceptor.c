@@ -40,6 +40,7 @@ struct acceptor {
 	uv_timer_t timer;
 	struct arena arena;
 	struct buffer scratch;
+	const char *speaker; /* of the hello that is judged */
 };
 
 /* ---- routes ---- */
@@ -152,9 +153,7 @@ static void begin_session(struct acceptor *acceptor, struct bytes identity,
 	void *data = NULL;
 	uint64_t random;
 
-	older = acceptor_find(acceptor, identity);
-	if (older != NULL)
-		end_session(acceptor, older->session);
+	acceptor->speaker = user;
 	if (acceptor->options.on_hello(acceptor->options.host, identity, hello, &welcome,
 		&acceptor->arena, &data, &reason)
 	    != STATUS_OK) {
@@ -162,6 +161,10 @@ static void begin_session(struct acceptor *acceptor, struct bytes identity,
 		    "refused a peer: %s", reason);
 		return;
 	}
+	/* Only now: who is refused has no say over a session that is good. */
+	older = acceptor_find(acceptor, identity);
+	if (older != NULL)
+		end_session(acceptor, older->session);
 	session = memory_new(sizeof(*session));
 	session->route = *route;
 	snprintf(session->user, sizeof(session->user), "%s", user);
@@ -218,6 +221,9 @@ static void take_hello(struct acceptor *acceptor, struct bytes identity, const s
     const char *user, const Fettle__Hello *hello)
 {
 	if (identity.size == 0 || identity.size > ACCEPTOR_IDENTITY_MAX)
+		return;
+	if (acceptor->options.may_greet != NULL
+	    && !acceptor->options.may_greet(acceptor->options.host, identity))
 		return;
 	if (may_speak(acceptor, user, identity, NULL))
 		begin_session(acceptor, identity, route, user, hello);
@@ -402,6 +408,11 @@ const char *acceptor_endpoint(const struct acceptor *acceptor)
 void *acceptor_host(const struct acceptor *acceptor)
 {
 	return acceptor->options.host;
+}
+
+const char *acceptor_speaker(const struct acceptor *acceptor)
+{
+	return acceptor->options.door == NULL ? "" : acceptor->speaker;
 }
 
 size_t acceptor_count(const struct acceptor *acceptor)

@@ -4,7 +4,7 @@
  *
  * Used by the log, towards agents (their frames come through gateways, each under a header that
  * names the authenticated agent) and towards processors, and by a processor towards its sinks.
- * A peer that says hello again replaces its older session.
+ * A peer that says hello again, and is let in, replaces its older session.
  */
 #ifndef CORE_ACCEPTOR_H
 #define CORE_ACCEPTOR_H
@@ -44,10 +44,13 @@ struct acceptor_options {
 	bool is_relayed;
 	/*
 	 * A hello of IDENTITY: answer it in WELCOME (made in ARENA) and set *data, or refuse with
-	 * any other status than OK and a *reason that the peer is told.
+	 * any other status than OK and a *reason that is logged.  An older session of IDENTITY is
+	 * still open, and goes once the answer is OK.
 	 */
 	enum status (*on_hello)(void *host, struct bytes identity, const Fettle__Hello *hello,
 	    Fettle__Welcome *welcome, struct arena *arena, void **data, const char **reason);
+	/* False: this hello of IDENTITY is passed over, as if it had not come.  May be NULL. */
+	bool (*may_greet)(void *host, struct bytes identity);
 	/* The session of PEER ends; its data may be freed.  May be NULL. */
 	void (*on_gone)(void *host, struct acceptor_peer *peer);
 	/*
@@ -66,6 +69,8 @@ void acceptor_free(struct acceptor *acceptor); /* NULL is fine; the loop must tu
 
 const char *acceptor_endpoint(const struct acceptor *acceptor);
 void *acceptor_host(const struct acceptor *acceptor);
+/* Within on_hello: the user id of the key that says it (peers.h); "" where there is no door. */
+const char *acceptor_speaker(const struct acceptor *acceptor);
 size_t acceptor_count(const struct acceptor *acceptor);
 
 /* The open session of IDENTITY, or NULL. */

@@ -5,7 +5,7 @@
  * A processor that ended without a word is started again and goes carefully: it notes durably what
  * it hands over, a few records of one flow at a time.  What was noted when it ended again becomes
  * suspect; suspects are handed over in ever smaller lots, until the one record that does it stands
- * alone.  After three such crashes it is condemned.  Pure; the host keeps it (core/host.c).
+ * alone.  After three such crashes it is condemned.  Pure; the host keeps it (core/host/careful.c).
  */
 #ifndef CORE_ATTEMPTS_H
 #define CORE_ATTEMPTS_H

@@ -16,6 +16,7 @@ enum {
 	CHECKSUM_SIZE = 4,
 	SECRET_LINE_SIZE = ENROLMENT_SECRET_SIZE + CHECKSUM_SIZE,
 	ADDRESS_MAX = 255,
+	HIDDEN_DIGITS = 8, /* as many in a row may be of a secret */
 };
 
 static const char version[] = "1";
@@ -156,11 +157,30 @@ static void take_all(const struct yaml *yaml, struct enrolment_file *out,
 	take_secret(yaml, out, errors);
 }
 
+/*
+ * Messages show the line that they are about, and that may be the one with the secret.  The file's
+ * NAME stays readable.
+ */
+static void hide_digits(struct buffer *text, size_t from, const char *name)
+{
+	size_t start = from;
+
+	for (size_t at = from; at <= text->size; at++) {
+		if (at < text->size && isxdigit(text->data[at]))
+			continue;
+		if (at - start >= HIDDEN_DIGITS
+		    && memmem(name, strlen(name), text->data + start, at - start) == NULL)
+			memset(text->data + start, '*', at - start);
+		start = at + 1;
+	}
+}
+
 enum status enrolment_file_parse(const char *name, struct bytes text, struct enrolment_file *out,
     struct yaml_errors *errors)
 {
 	struct yaml *yaml = NULL;
 	unsigned before = errors->count;
+	size_t said = errors->text.size;
 	enum status status = yaml_parse(name, text, &yaml, errors);
 
 	*out = (struct enrolment_file){ 0 };
@@ -173,6 +193,7 @@ enum status enrolment_file_parse(const char *name, struct bytes text, struct enr
 		status = STATUS_INVALID;
 	if (status != STATUS_OK)
 		enrolment_file_fini(out);
+	hide_digits(&errors->text, said, name);
 	return status;
 }
 

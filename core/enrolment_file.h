@@ -29,7 +29,7 @@ struct enrolment_file {
 
 /*
  * Reads TEXT; NAME is for messages.  INVALID: ERRORS says what is wrong and where, never what
- * the secret is.  FILE is empty then.
+ * the secret is: of a row of digits that may be one, none is shown.  FILE is empty then.
  */
 NODISCARD enum status enrolment_file_parse(const char *name, struct bytes text,
     struct enrolment_file *out, struct yaml_errors *errors);

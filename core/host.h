@@ -28,11 +28,18 @@ enum host_table {
 	HOST_QUARANTINE,
 	HOST_COUNTER,
 	HOST_READER,
+	HOST_QUARANTINE_OF,
 	HOST_TABLES,
 };
 #define HOST_TABLE_NAMES \
 	"meta", "input", "batch", "verdict", "outbox", "work", "timer", "timer_of", "quarantine", \
-	    "counter", "reader"
+	    "counter", "reader", "quarantine_of"
+
+/*
+ * So much may be quarantined of one agent.  Then the log is told to take nothing more of it (Hold),
+ * until some is let go; what it had taken already is kept all the same.
+ */
+enum { HOST_QUARANTINE_RECORDS = 1000, HOST_QUARANTINE_BYTES = 16 * 1024 * 1024 };
 
 enum { HOST_BATCH_RECORDS = 10 * 1000, HOST_BATCH_MS = 20 };
 

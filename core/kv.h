@@ -34,6 +34,12 @@ struct kv_options {
 	const char *const *tables; /* names, ends with NULL; the index is the table's number */
 	bool is_writer;            /* takes the lock, creates what is missing */
 	/*
+	 * Of what stands in the tables: its number is written when the environment is made, and an
+	 * environment of another one, or of none, is not opened.  It rises when the older bytes
+	 * would be misread.  0: whatever it is.
+	 */
+	uint32_t format;
+	/*
 	 * Bytes; 0: 16 MiB.  Preallocated, so that a full disk shows here.  One transaction must
 	 * fit into what is free of it: make it several times the largest batch.
 	 */
@@ -43,7 +49,8 @@ struct kv_options {
 
 /*
  * Open or create.  STATUS_BUSY: another process is its writer (the log line says which pid);
- * NOT_FOUND: a reader, and it or one of its tables is not there yet; DENIED, NO_SPACE, CORRUPT, IO.
+ * NOT_FOUND: a reader, and it or one of its tables is not there yet; INVALID: of another format;
+ * DENIED, NO_SPACE, CORRUPT, IO.
  * A process that reads may open again as the writer; that waits for its own reads.
  * Every failure has been logged with path, reason and what to do; a missing one for a reader has
  * not.

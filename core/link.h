@@ -158,5 +158,10 @@ Fettle__Flow *link_new_flow(struct arena *arena, uint32_t number);
 Fettle__Frame *link_decode(struct bytes bytes, struct arena *arena);
 /* A reset for a session that nobody knows. */
 void link_encode_reset(struct buffer *out, uint64_t session, const char *reason);
+/*
+ * A gateway's call to whoever stands at the end of a route: a dialler says that it is there, or
+ * hello, at a moment drawn from SPREAD_MS, of which it takes a minute at most.
+ */
+void link_encode_call(struct buffer *out, uint64_t spread_ms);
 
 #endif

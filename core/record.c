@@ -93,8 +93,15 @@ void *record_unpack(const ProtobufCMessageDescriptor *descriptor, struct bytes b
     struct arena *arena)
 {
 	size_t scaled = bytes.size * BUDGET_FACTOR;
-	struct budget budget = { .arena = arena,
-		.left = (scaled < budget_max ? scaled : budget_max) + BUDGET_BASE };
+
+	return record_unpack_within(descriptor, bytes, arena,
+	    (scaled < budget_max ? scaled : budget_max) + BUDGET_BASE);
+}
+
+void *record_unpack_within(const ProtobufCMessageDescriptor *descriptor, struct bytes bytes,
+    struct arena *arena, size_t budget_bytes)
+{
+	struct budget budget = { .arena = arena, .left = budget_bytes };
 	ProtobufCAllocator allocator = { .alloc = budget_alloc,
 		.free = budget_free,
 		.allocator_data = &budget };

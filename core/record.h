@@ -30,6 +30,9 @@ struct bytes record_bytes(ProtobufCBinaryData data);
  */
 void *record_unpack(const ProtobufCMessageDescriptor *descriptor, struct bytes bytes,
     struct arena *arena);
+/* The same with BUDGET bytes of memory, for what an endpoint never sends. */
+void *record_unpack_within(const ProtobufCMessageDescriptor *descriptor, struct bytes bytes,
+    struct arena *arena, size_t budget);
 
 /* Appends the encoding of any message. */
 void record_pack(struct buffer *out, const ProtobufCMessage *message);

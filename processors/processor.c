@@ -527,7 +527,9 @@ static enum status start(const struct role_host *role_host, const struct role_en
     void **self)
 {
 	struct processor *processor = memory_new(sizeof(*processor));
-	const struct kv_options options = { .tables = tables, .is_writer = true };
+	const struct kv_options options = { .tables = tables,
+		.format = STATE_FORMAT,
+		.is_writer = true };
 	char *directory = text_format("%s/state", role_host->data);
 	enum status status = kv_open(directory, &options, &processor->kv);
 

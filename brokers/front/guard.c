@@ -6,7 +6,6 @@
  */
 #include "brokers/front/guard.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <malloc.h>
@@ -19,6 +18,7 @@
 #include <unistd.h>
 
 #include "brokers/front/received.h"
+#include "brokers/network.h"
 #include "core/clock.h"
 #include "core/log.h"
 
@@ -38,13 +38,13 @@ struct guard {
 	struct guard_options options;
 	struct ledger *ledger;
 	uv_timer_t timer;
-	in_port_t port; /* network order; 0: nothing is watched */
+	in_port_t ports[LEDGER_DOORS]; /* network order; 0: not watched */
 	int statm;
 	uint64_t looked_ms, reported_ms, trimmed_ms;
 	uint64_t memory_at_look, memory_peak;
 	uint64_t ended[LEDGER_REASONS], cut, ended_in_all;
 	bool has_news;
-	char address[INET6_ADDRSTRLEN]; /* of the last one that was ended */
+	char address[NETWORK_TEXT_MAX]; /* of the last one that was ended */
 };
 
 /* ---- the process ---- */
@@ -104,24 +104,33 @@ static in_port_t port_of(const struct sockaddr_storage *address)
 	                                      : 0;
 }
 
-/* False where FD is nobody's connection to the front: another file, or the listener itself. */
-static bool read_address(const struct guard *guard, int fd, uint8_t out[LEDGER_ADDRESS])
+/* LEDGER_DOORS: none of ours. */
+static enum ledger_door door_of(const struct guard *guard, in_port_t port)
+{
+	int door = 0;
+
+	while (door < LEDGER_DOORS && (port == 0 || guard->ports[door] != port))
+		door++;
+	return (enum ledger_door)door;
+}
+
+/* False where FD is nobody's connection to a door: another file, or the listener itself. */
+static bool read_address(const struct guard *guard, int fd, struct ledger_connection *out)
 {
 	struct sockaddr_storage address;
 	socklen_t size = sizeof(address);
 
-	if (getsockname(fd, (struct sockaddr *)&address, &size) != 0
-	    || port_of(&address) != guard->port)
+	if (getsockname(fd, (struct sockaddr *)&address, &size) != 0)
 		return false;
+	out->door = door_of(guard, port_of(&address));
 	size = sizeof(address);
-	if (getpeername(fd, (struct sockaddr *)&address, &size) != 0)
+	if (out->door == LEDGER_DOORS || getpeername(fd, (struct sockaddr *)&address, &size) != 0)
 		return false;
-	memset(out, 0, LEDGER_ADDRESS);
 	if (address.ss_family == AF_INET6) {
-		memcpy(out, &((struct sockaddr_in6 *)&address)->sin6_addr, LEDGER_ADDRESS);
+		memcpy(out->address, &((struct sockaddr_in6 *)&address)->sin6_addr, LEDGER_ADDRESS);
 	} else {
-		out[10] = out[11] = 0xff;
-		memcpy(out + 12, &((struct sockaddr_in *)&address)->sin_addr, 4);
+		out->address[10] = out->address[11] = 0xff;
+		memcpy(out->address + 12, &((struct sockaddr_in *)&address)->sin_addr, 4);
 	}
 	return true;
 }
@@ -135,7 +144,7 @@ static void look_at(struct guard *guard, int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &connection.cookie, &size) != 0)
 		return;
 	if (ledger_cookie(guard->ledger, fd) != connection.cookie
-	    && !read_address(guard, fd, connection.address))
+	    && !read_address(guard, fd, &connection))
 		return;
 	if (!received_bytes(fd, &connection.received))
 		return;
@@ -146,17 +155,6 @@ static void look_at(struct guard *guard, int fd)
 
 /* ---- a look at all ---- */
 
-static void note_address(struct guard *guard, const uint8_t address[LEDGER_ADDRESS])
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	if (memcmp(address, mapped, sizeof(mapped)) == 0)
-		inet_ntop(AF_INET, address + sizeof(mapped), guard->address,
-		    sizeof(guard->address));
-	else
-		inet_ntop(AF_INET6, address, guard->address, sizeof(guard->address));
-}
-
 static void on_shut(void *self, const struct ledger_end *end)
 {
 	struct guard *guard = self;
@@ -165,22 +163,26 @@ static void on_shut(void *self, const struct ledger_end *end)
 	guard->ended[end->reason]++;
 	guard->ended_in_all++;
 	guard->has_news = true;
-	note_address(guard, end->address);
+	network_address_text(end->address, guard->address);
 	if (end->reason == LEDGER_ENDLESS && end->agent != NULL)
 		guard->options.on_endless(guard->options.self, end->agent);
 }
 
 static void look(struct guard *guard, uint64_t now_ms)
 {
-	struct ledger_front front = guard->options.front_state(guard->options.self);
+	struct ledger_front fronts[LEDGER_DOORS];
 	int end = descriptors();
 
 	guard->looked_ms = now_ms;
+	for (int door = 0; door < LEDGER_DOORS; door++)
+		fronts[door] = guard->options.front_state(guard->options.self,
+		    (enum ledger_door)door);
 	ledger_begin(guard->ledger, now_ms);
 	for (int fd = 0; fd < end; fd++)
 		look_at(guard, fd);
-	ledger_judge(guard->ledger, front, on_shut, guard);
-	if (!front.is_read && ledger_totals(guard->ledger)->held > guard->options.limits.held_max)
+	ledger_judge(guard->ledger, fronts, on_shut, guard);
+	if (!fronts[LEDGER_AGENTS].is_read
+	    && ledger_totals(guard->ledger)->held > guard->options.limits.held_max)
 		guard->options.on_flooded(guard->options.self);
 }
 
@@ -194,7 +196,8 @@ static void report(struct guard *guard, uint64_t now_ms)
 		return;
 	log_write(LOG_WARN, "gateway-pressure",
 	    LOG_FIELDS(LOG_NUMBER("connections", totals->connections),
-		LOG_NUMBER("strangers", totals->strangers), LOG_NUMBER("held", totals->held),
+		LOG_NUMBER("strangers", totals->strangers),
+		LOG_NUMBER("enrolling", totals->enrolling), LOG_NUMBER("held", totals->held),
 		LOG_NUMBER("memory", guard->memory_peak),
 		LOG_NUMBER("endless", guard->ended[LEDGER_ENDLESS]),
 		LOG_NUMBER("holds_most", guard->ended[LEDGER_HOLDS_MOST]),
@@ -246,9 +249,9 @@ static void on_timer(uv_timer_t *timer)
 
 static in_port_t port_of_endpoint(const char *endpoint)
 {
-	const char *colon = strrchr(endpoint, ':');
+	const char *colon = endpoint == NULL ? NULL : strrchr(endpoint, ':');
 
-	if (strncmp(endpoint, "tcp://", 6) != 0 || colon == NULL)
+	if (colon == NULL || strncmp(endpoint, "tcp://", 6) != 0)
 		return 0;
 	return htons((uint16_t)strtoul(colon + 1, NULL, 10));
 }
@@ -256,15 +259,19 @@ static in_port_t port_of_endpoint(const char *endpoint)
 struct guard *guard_new(const struct guard_options *options)
 {
 	struct guard *guard = memory_new(sizeof(*guard));
+	bool is_watching = false;
 
 	guard->options = *options;
-	guard->options.endpoint = NULL; /* borrowed for the call */
-	guard->port = port_of_endpoint(options->endpoint);
+	for (int door = 0; door < LEDGER_DOORS; door++) {
+		guard->options.endpoints[door] = NULL; /* borrowed for the call */
+		guard->ports[door] = port_of_endpoint(options->endpoints[door]);
+		is_watching |= guard->ports[door] != 0;
+	}
 	guard->ledger = ledger_new(&options->limits);
 	guard->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 	uv_timer_init(options->loop, &guard->timer);
 	guard->timer.data = guard;
-	if (guard->port != 0)
+	if (is_watching)
 		uv_timer_start(&guard->timer, on_timer, TICK_MS, 0);
 	return guard;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * guard.h - looks at the connections of a socket that strangers reach, and ends those that go too
- * far (ledger.h says which).
+ * guard.h - looks at the connections of the sockets that strangers reach, and ends those that go
+ * too far (ledger.h says which).
  *
- * It asks the kernel about every descriptor of the process whose own port is the front's: two calls
- * a connection.  It does so every second, and within a tenth of one as soon as the process has
- * grown, which is the only harm that cannot wait.
+ * It asks the kernel about every descriptor of the process whose own port is one of theirs: two
+ * calls a connection.  It does so every second, and within a tenth of one as soon as the process
+ * has grown, which is the only harm that cannot wait.
  */
 #ifndef BROKERS_FRONT_GUARD_H
 #define BROKERS_FRONT_GUARD_H
@@ -17,11 +17,12 @@
 
 struct guard_options {
 	uv_loop_t *loop;
-	const char *endpoint; /* tcp, as bound to; with another transport nothing is watched */
+	/* tcp, as bound to; NULL, or with another transport, the door is not watched. */
+	const char *endpoints[LEDGER_DOORS];
 	struct ledger_limits limits;
-	/* What the front is doing; called at each look. */
-	struct ledger_front (*front_state)(void *self);
-	/* The front is not read, and holds more than it may: read it, and throw that away. */
+	/* What is read of each; called at each look. */
+	struct ledger_front (*front_state)(void *self, enum ledger_door door);
+	/* The agents' is not read, and holds more than it may: read it, and throw that away. */
 	void (*on_flooded)(void *self);
 	/* AGENT was ended for a message without end. */
 	void (*on_endless)(void *self, const uint8_t agent[16]);

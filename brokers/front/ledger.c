@@ -24,7 +24,10 @@ struct entry {
 	uint64_t pending;          /* received and not delivered */
 	uint64_t queued, held;     /* of which the kernel has; and the rest */
 	uint32_t look;             /* that saw it last */
-	bool has_spoken, is_suspect, is_shut;
+	bool has_spoken;           /* as an agent */
+	bool has_asked;            /* at the second door */
+	bool is_suspect, is_shut;
+	enum ledger_door door;
 	uint8_t agent[AGENT_ID];
 	uint8_t address[LEDGER_ADDRESS];
 };
@@ -42,9 +45,10 @@ struct ledger {
 	size_t size;
 	uint32_t look;
 	uint64_t now_ms;
-	bool was_drained;
+	bool was_drained[LEDGER_DOORS];
 	struct ledger_totals totals;
 	/* During a judgement. */
+	enum ledger_door door; /* whose crowd is being looked at */
 	ledger_shut shut;
 	void *self;
 };
@@ -122,8 +126,10 @@ void ledger_delivered(struct ledger *ledger, int fd, size_t size, const uint8_t 
 		return;
 	entry = entry_at(ledger, fd);
 	entry->delivered += wire_size(size);
-	entry->has_spoken = true;
-	memcpy(entry->agent, agent, AGENT_ID);
+	entry->has_spoken = agent != NULL;
+	entry->has_asked = agent == NULL;
+	if (agent != NULL)
+		memcpy(entry->agent, agent, AGENT_ID);
 }
 
 void ledger_begin(struct ledger *ledger, uint64_t now_ms)
@@ -140,7 +146,9 @@ static void take_over(struct ledger *ledger, struct entry *entry,
 {
 	struct entry fresh = { .cookie = connection->cookie,
 		.since_ms = ledger->now_ms,
-		.has_spoken = entry->delivered > 0,
+		.has_spoken = entry->delivered > 0 && connection->door == LEDGER_AGENTS,
+		.has_asked = entry->delivered > 0 && connection->door == LEDGER_ENROLMENT,
+		.door = connection->door,
 		.delivered = entry->delivered };
 
 	memcpy(fresh.agent, entry->agent, AGENT_ID);
@@ -197,9 +205,11 @@ static bool is_here(const struct ledger *ledger, const struct entry *entry)
 static enum ledger_reason judge_stranger(const struct ledger *ledger, const struct entry *entry,
     struct ledger_front front)
 {
+	uint64_t patience = entry->has_asked ? ledger->limits.asked_ms : ledger->limits.mute_ms;
+
 	if (front.is_drained && entry->held > LEDGER_STRANGER_BYTES)
 		return LEDGER_BABBLES;
-	if (front.is_drained && ledger->now_ms - entry->since_ms > ledger->limits.mute_ms)
+	if (front.is_drained && ledger->now_ms - entry->since_ms > patience)
 		return LEDGER_MUTE;
 	return LEDGER_KEEP;
 }
@@ -227,11 +237,15 @@ static enum ledger_reason judge_agent(const struct ledger *ledger, struct entry 
 static void judge_one(struct ledger *ledger, size_t fd, struct ledger_front front)
 {
 	struct entry *entry = &ledger->table[fd];
-	enum ledger_reason reason = entry->has_spoken ? judge_agent(ledger, entry, front)
-	                                              : judge_stranger(ledger, entry, front);
+	enum ledger_reason reason;
 
+	if (entry->has_asked && entry->delivered > 0)
+		entry->since_ms = ledger->now_ms;
+	reason = entry->has_spoken ? judge_agent(ledger, entry, front)
+	                           : judge_stranger(ledger, entry, front);
 	ledger->totals.connections++;
 	ledger->totals.strangers += !entry->has_spoken;
+	ledger->totals.enrolling += entry->door == LEDGER_ENROLMENT;
 	ledger->totals.has_suspect |= entry->is_suspect;
 	entry->delivered = 0;
 	if (reason != LEDGER_KEEP)
@@ -340,10 +354,12 @@ static void free_groups(struct group **groups)
 	}
 }
 
-/* The longest here first: an honest one has become an agent long before. */
+/* The longest here first: an honest one has become an agent, or has asked, long before. */
 static uint64_t stranger_by_age(const struct ledger *ledger, const struct entry *entry)
 {
-	return entry->has_spoken ? 0 : ledger->now_ms - entry->since_ms + 1;
+	return entry->has_spoken || entry->door != ledger->door
+	         ? 0
+	         : ledger->now_ms - entry->since_ms + 1;
 }
 
 static uint64_t agent_by_age(const struct ledger *ledger, const struct entry *entry)
@@ -351,28 +367,74 @@ static uint64_t agent_by_age(const struct ledger *ledger, const struct entry *en
 	return entry->has_spoken ? ledger->now_ms - entry->since_ms + 1 : 0;
 }
 
-static void relieve_strangers(struct ledger *ledger)
+/* The address as strangers are counted by it. */
+static void crowd_of(const struct entry *entry, uint8_t out[LEDGER_ADDRESS])
 {
-	size_t count, left = ledger->totals.strangers;
+	static const uint8_t v4[12] = { [10] = 0xff, [11] = 0xff };
+
+	memcpy(out, entry->address, LEDGER_ADDRESS);
+	if (memcmp(out, v4, sizeof(v4)) != 0)
+		memset(out + LEDGER_ADDRESS / 2, 0, LEDGER_ADDRESS / 2);
+}
+
+/* How many are left where no address has more than SHARE. */
+static size_t left_of(const struct group *addresses, size_t share)
+{
+	size_t left = 0;
+
+	for (const struct group *at = addresses; at != NULL; at = at->hh.next)
+		left += at->count < share ? at->count : share;
+	return left;
+}
+
+/* Of CHOICES, in their order, those go whose address has more than SHARE, until LEFT are left. */
+static void cut_crowd(struct ledger *ledger, const struct choice *choices, size_t count,
+    struct group **addresses, size_t share, size_t left)
+{
+	size_t here = left_of(*addresses, SIZE_MAX);
+
+	for (size_t i = 0; i < count && here > left; i++) {
+		const struct entry *entry = &ledger->table[choices[i].fd];
+		uint8_t address[LEDGER_ADDRESS];
+
+		crowd_of(entry, address);
+		if (entry->is_shut || count_in(addresses, address, 0) <= share)
+			continue;
+		(void)count_in(addresses, address, -1);
+		here--;
+		shut(ledger, choices[i].fd, LEDGER_CROWD);
+	}
+}
+
+/*
+ * Where there are too many, the address with the most gives first, of its own the oldest: who comes
+ * from elsewhere gets in, however many wait.
+ */
+static void relieve_strangers(struct ledger *ledger, enum ledger_door door)
+{
+	const struct ledger_crowd *limit = &ledger->limits.strangers[door];
 	struct group *addresses = NULL;
 	struct choice *choices;
+	size_t count, share = limit->per_address;
 
-	if (left <= ledger->limits.strangers_per_address && left <= ledger->limits.strangers_max)
+	if (ledger->totals.strangers <= limit->per_address
+	    && ledger->totals.strangers <= limit->most)
 		return;
+	ledger->door = door;
 	choices = rank_all(ledger, stranger_by_age, &count);
-	left = count;
-	for (size_t i = 0; i < count; i++)
-		(void)count_in(&addresses, ledger->table[choices[i].fd].address, 1);
 	for (size_t i = 0; i < count; i++) {
-		const uint8_t *address = ledger->table[choices[i].fd].address;
+		uint8_t address[LEDGER_ADDRESS];
 
-		if (count_in(&addresses, address, 0) > ledger->limits.strangers_per_address
-		    || left > ledger->limits.strangers_max) {
-			(void)count_in(&addresses, address, -1);
-			left--;
-			shut(ledger, choices[i].fd, LEDGER_CROWD);
-		}
+		crowd_of(&ledger->table[choices[i].fd], address);
+		(void)count_in(&addresses, address, 1);
 	}
+	if (share > limit->most)
+		share = limit->most;
+	while (share > 0 && left_of(addresses, share - 1) >= limit->most)
+		share--;
+	cut_crowd(ledger, choices, count, &addresses, share, 0);
+	if (share > 0)
+		cut_crowd(ledger, choices, count, &addresses, share - 1, limit->most);
 	free_groups(&addresses);
 	free(choices);
 }
@@ -409,21 +471,27 @@ static void forget_gone(struct ledger *ledger)
 			ledger->table[fd] = (struct entry){ 0 };
 }
 
-void ledger_judge(struct ledger *ledger, struct ledger_front front, ledger_shut on_shut, void *self)
+void ledger_judge(struct ledger *ledger, const struct ledger_front fronts[LEDGER_DOORS],
+    ledger_shut on_shut, void *self)
 {
 	ledger->shut = on_shut;
 	ledger->self = self;
 	forget_gone(ledger);
 	for (size_t fd = 0; fd < ledger->size; fd++)
 		if (is_here(ledger, &ledger->table[fd])) {
-			settle(&ledger->table[fd], front.is_drained && ledger->was_drained);
-			judge_one(ledger, fd, front);
+			enum ledger_door door = ledger->table[fd].door;
+
+			settle(&ledger->table[fd],
+			    fronts[door].is_drained && ledger->was_drained[door]);
+			judge_one(ledger, fd, fronts[door]);
 		}
-	ledger->was_drained = front.is_drained;
+	for (int door = 0; door < LEDGER_DOORS; door++)
+		ledger->was_drained[door] = fronts[door].is_drained;
 	/* What is not read is not its senders' fault, and stays where it is whoever goes. */
-	if (front.is_read)
+	if (fronts[LEDGER_AGENTS].is_read)
 		relieve_memory(ledger);
 	relieve_table(ledger);
-	relieve_strangers(ledger);
+	for (int door = 0; door < LEDGER_DOORS; door++)
+		relieve_strangers(ledger, (enum ledger_door)door);
 	relieve_twins(ledger);
 }

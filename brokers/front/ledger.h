@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ledger.h - what each connection to the front has sent, has had delivered and so still holds here,
- * and which of them go.
+ * ledger.h - what each connection to the gateway has sent, has had delivered and so still holds
+ * here, and which of them go.
  *
  * libzmq bounds the size of a frame and the number of whole messages that wait, but neither the
  * frames of a message that never ends nor the number of peers in handshake.  What TCP has received
@@ -22,14 +22,17 @@ enum {
 	LEDGER_PEER_CONNECTIONS = 4, /* of one agent: the old, the new, and those that half died */
 };
 
+/* By which of the gateway's ports it came.  At the second everybody is a stranger and stays one. */
+enum ledger_door { LEDGER_AGENTS, LEDGER_ENROLMENT, LEDGER_DOORS };
+
 /* Why a connection goes. */
 enum ledger_reason {
 	LEDGER_KEEP,
-	LEDGER_MUTE,       /* connected, and in all its time has not sent one message as an agent */
-	LEDGER_BABBLES,    /* no agent yet, and has sent more than one needs to become one */
+	LEDGER_MUTE,       /* connected, and in all its time has not said what one comes to say */
+	LEDGER_BABBLES,    /* a stranger, and holds more than one needs to */
 	LEDGER_ENDLESS,    /* a message that does not end */
 	LEDGER_HOLDS_MOST, /* all together hold too much, and this one the most */
-	LEDGER_CROWD,      /* too many strangers of its address, or of all */
+	LEDGER_CROWD,      /* too many strangers at its door, of its address or of all */
 	LEDGER_FULL,       /* more connections than are allowed */
 	LEDGER_TWINS,      /* too many connections of one agent */
 	LEDGER_REASONS
@@ -37,12 +40,19 @@ enum ledger_reason {
 
 const char *ledger_reason_text(enum ledger_reason reason);
 
+/* Of IPv6 the first 64 bits are an address: one machine has all that begin so. */
+struct ledger_crowd {
+	size_t most, per_address;
+};
+
 struct ledger_limits {
-	uint64_t mute_ms;      /* to become an agent */
-	uint64_t frame_max;    /* bytes */
-	uint64_t queue_frames; /* whole messages that libzmq queues of one connection */
-	uint64_t held_max;     /* bytes, of all connections */
-	size_t connections_max, strangers_max, strangers_per_address;
+	uint64_t mute_ms;       /* to become an agent, or to ask */
+	uint64_t asked_ms;      /* who asked at the second door may say nothing for so long */
+	uint64_t frame_max;     /* bytes */
+	uint64_t queue_frames;  /* whole messages that libzmq queues of one connection */
+	uint64_t held_max;      /* bytes, of all connections */
+	size_t connections_max; /* of all doors */
+	struct ledger_crowd strangers[LEDGER_DOORS];
 };
 
 struct ledger_connection {
@@ -50,6 +60,7 @@ struct ledger_connection {
 	uint64_t received; /* bytes, ever */
 	uint64_t queued;   /* bytes of them that the kernel still keeps */
 	uint8_t address[LEDGER_ADDRESS];
+	enum ledger_door door;
 };
 
 struct ledger;
@@ -57,17 +68,20 @@ struct ledger;
 struct ledger *ledger_new(const struct ledger_limits *limits);
 void ledger_free(struct ledger *ledger); /* NULL is fine */
 
-/* A whole message of AGENT came by descriptor FD; SIZE is that of its payload. */
+/*
+ * A whole message of AGENT (NULL: at the second door, where there are none) came by descriptor FD;
+ * SIZE is that of its payload.
+ */
 void ledger_delivered(struct ledger *ledger, int fd, size_t size, const uint8_t agent[16]);
 
 /* The kernel's cookie of the connection at FD when last looked at; 0: there was none. */
 uint64_t ledger_cookie(const struct ledger *ledger, int fd);
 
 void ledger_begin(struct ledger *ledger, uint64_t now_ms);
-/* The address counts where the cookie is new. */
+/* Address and door count where the cookie is new. */
 void ledger_see(struct ledger *ledger, int fd, const struct ledger_connection *connection);
 
-/* Is the front read at all, and to its end? */
+/* Is what comes by a door read at all, and to its end? */
 struct ledger_front {
 	bool is_read, is_drained;
 };
@@ -80,13 +94,14 @@ struct ledger_end {
 };
 
 typedef void (*ledger_shut)(void *self, const struct ledger_end *end);
-void ledger_judge(struct ledger *ledger, struct ledger_front front, ledger_shut shut, void *self);
+void ledger_judge(struct ledger *ledger, const struct ledger_front fronts[LEDGER_DOORS],
+    ledger_shut shut, void *self);
 
 /* As of the last look. */
 struct ledger_totals {
-	size_t connections, strangers;
-	uint64_t held;    /* bytes in memory */
-	bool has_suspect; /* look again soon */
+	size_t connections, strangers, enrolling; /* the last are strangers, too */
+	uint64_t held;                            /* bytes in memory */
+	bool has_suspect;                         /* look again soon */
 };
 const struct ledger_totals *ledger_totals(const struct ledger *ledger);
 

@@ -11,8 +11,11 @@
 
 /* ---- credit ---- */
 
-static struct credit_grant grant_now(const struct log_role *role)
+/* Who is held is granted nothing, and a link ends the session of one that sends all the same. */
+static struct credit_grant grant_now(const struct log_role *role, bool is_held)
 {
+	if (is_held)
+		return (struct credit_grant){ .is_urgent_only = true };
 	return (struct credit_grant){ .budget = { .records = LOG_AGENT_RECORDS,
 					  .bytes = LOG_AGENT_BYTES },
 		.is_urgent_only = role->is_tight };
@@ -27,12 +30,68 @@ void agent_sessions_regulate(struct log_role *role)
 	role->is_tight = is_tight;
 	for (struct acceptor_peer *peer = acceptor_next(role->agents, NULL); peer != NULL;
 	     peer = acceptor_next(role->agents, peer)) {
-		link_grant(peer->link, grant_now(role));
+		const struct session *session = peer->data;
+
+		link_grant(peer->link, grant_now(role, session->is_held));
+		acceptor_mark(peer);
+	}
+}
+
+/*
+ * It says hello anew, where it is held: only a session that begins so binds its agent from the
+ * start.
+ */
+static void keep_to_hold(struct log_role *role, struct acceptor_peer *peer)
+{
+	struct session *session = peer->data;
+	bool is_held;
+	enum status status = log_store_is_held(role->store, session->writer, &is_held);
+
+	log_store_release(role->store);
+	if (status != STATUS_OK) {
+		commit_fail(role, status);
+	} else if (is_held && !session->is_held) {
+		acceptor_drop(peer, "too much of this agent is quarantined");
+	} else if (!is_held && session->is_held) {
+		session->is_held = false;
+		link_grant(peer->link, grant_now(role, false));
 		acceptor_mark(peer);
 	}
 }
 
 /* ---- hello ---- */
+
+enum { PASSED_OVER_TOLD_MS = 60 * 1000 };
+
+/* At most one line a minute: whoever says hello too often would fill the disk with them. */
+static void tell_passed_over(struct log_role *role, struct bytes agent, uint64_t now_ms)
+{
+	char name[2 * AGENT_ID_SIZE + 1];
+
+	role->passed_over++;
+	if (role->passed_over_told_ms != 0
+	    && now_ms - role->passed_over_told_ms < PASSED_OVER_TOLD_MS)
+		return;
+	bytes_to_hex(agent, name);
+	log_write(LOG_WARN, "hello-too-often",
+	    LOG_FIELDS(LOG_TEXT("agent", name), LOG_NUMBER("times", role->passed_over)),
+	    "an agent says hello more often than any honest one; most of it is passed over");
+	role->passed_over_told_ms = now_ms;
+	role->passed_over = 0;
+}
+
+/* A hello may cost a commit, and each can be the turn of another of two copies. */
+bool agent_sessions_may_greet(void *host, struct bytes identity)
+{
+	struct log_role *role = host;
+	uint64_t now_ms = clock_monotonic_ms();
+
+	if (identity.size != AGENT_ID_SIZE
+	    || rate_take_key(role->hellos, identity.data, now_ms) == 0)
+		return true;
+	tell_passed_over(role, identity, now_ms);
+	return false;
+}
 
 static enum status describe_lanes(struct log_role *role, const uint8_t agent[16],
     Fettle__Welcome *welcome, struct arena *arena)
@@ -59,6 +118,7 @@ struct greeting {
 	struct bytes agent;
 	const Fettle__Hello *hello;
 	bool is_admitted, has_next_admitted; /* the agent; the key that it offers */
+	bool is_held;
 	struct log_greeting outcome;
 };
 
@@ -74,6 +134,18 @@ static enum status shut_out(struct log_role *role, const struct greeting *greeti
 	    "two machines speak with its key, in turn", clock_wall_ms());
 }
 
+static enum status take_offer(struct log_role *role, struct greeting *greeting, uint64_t now_ms)
+{
+	const Fettle__Hello *hello = greeting->hello;
+	const struct log_members_offer offer = { .key = record_bytes(hello->next_key),
+		.is_proven = hello->next_key.len == SOCKET_KEY_SIZE
+		          && key_proof_is_valid(&role->proofs, hello->next_key.data,
+			      greeting->agent.data, record_bytes(hello->next_proof)) };
+
+	return log_members_rotate(role->store, greeting->agent.data, &offer, now_ms,
+	    &greeting->has_next_admitted);
+}
+
 static enum status write_greeting(struct log_role *role, void *data)
 {
 	struct greeting *greeting = data;
@@ -84,8 +156,7 @@ static enum status write_greeting(struct log_role *role, void *data)
 	    &greeting->is_admitted);
 
 	if (status == STATUS_OK && greeting->is_admitted && hello->has_next_key)
-		status = log_members_rotate(role->store, greeting->agent.data,
-		    record_bytes(hello->next_key), now_ms, &greeting->has_next_admitted);
+		status = take_offer(role, greeting, now_ms);
 	if (status != STATUS_OK || !greeting->is_admitted)
 		return status;
 	status = log_store_hello(role->store, greeting->agent.data, hello, now_ms,
@@ -127,16 +198,22 @@ enum status agent_sessions_on_hello(void *host, struct bytes identity, const Fet
 	greeting.outcome.is_here = acceptor_find(role->agents, identity) != NULL;
 	status = commit_transact(role, write_greeting, &greeting);
 	if (status == STATUS_OK && !greeting.is_admitted) {
+		agent_sessions_drop_if_shut_out(role, identity);
 		*reason = "this agent is not admitted";
 		return STATUS_DENIED;
 	}
 	reader_sessions_wake(role);
 	if (status == STATUS_OK && greeting.outcome.verdict == HELLO_CLONE) {
+		agent_sessions_drop_if_shut_out(role, identity);
 		*reason = "two machines speak with this key";
 		return STATUS_REJECT;
 	}
 	if (status == STATUS_OK && greeting.outcome.verdict == HELLO_OVERTAKEN) {
 		*reason = "a later run of it has spoken since";
+		return STATUS_REJECT;
+	}
+	if (status == STATUS_OK && greeting.outcome.verdict == HELLO_NAMELESS) {
+		*reason = "it does not say which run of the agent it is, as that has done before";
 		return STATUS_REJECT;
 	}
 	if (status == STATUS_OK)
@@ -145,6 +222,8 @@ enum status agent_sessions_on_hello(void *host, struct bytes identity, const Fet
 		status = describe_lanes(role, identity.data, welcome, arena);
 	if (status == STATUS_OK)
 		status = log_store_command_head(role->store, identity.data, &head);
+	if (status == STATUS_OK)
+		status = log_store_is_held(role->store, identity.data, &greeting.is_held);
 	log_store_release(role->store);
 	if (status != STATUS_OK) {
 		*reason = "the log failed";
@@ -154,7 +233,8 @@ enum status agent_sessions_on_hello(void *host, struct bytes identity, const Fet
 	RECORD_SET(welcome, epoch, greeting.outcome.epoch);
 	RECORD_SET(welcome, generation, log_store_generation(role->store));
 	RECORD_SET(welcome, server_ms, clock_wall_ms());
-	welcome->credit = link_new_credit(arena, grant_now(role));
+	RECORD_SET_BYTES(welcome, proof_key, BYTES_OF(role->proofs.challenge));
+	welcome->credit = link_new_credit(arena, grant_now(role, greeting.is_held));
 	if (greeting.has_next_admitted)
 		RECORD_SET_BYTES(welcome, next_key,
 		    arena_bytes(arena, record_bytes(hello->next_key)));
@@ -165,6 +245,7 @@ enum status agent_sessions_on_hello(void *host, struct bytes identity, const Fet
 	session = memory_new(sizeof(*session));
 	memcpy(session->writer, identity.data, AGENT_ID_SIZE);
 	session->epoch = greeting.outcome.epoch;
+	session->is_held = greeting.is_held;
 	*data = session;
 	return STATUS_OK;
 }
@@ -177,7 +258,9 @@ void agent_sessions_wake(struct log_role *role)
 		struct acceptor_peer *peer = acceptor_find(role->agents,
 		    BYTES_OF(at->command.agent));
 
-		if (peer == NULL)
+		if (peer != NULL && at->is_hold)
+			keep_to_hold(role, peer);
+		if (peer == NULL || at->is_hold)
 			continue;
 		link_wake(peer->link, LANE_END, at->command.number);
 		acceptor_mark(peer);

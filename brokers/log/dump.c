@@ -16,7 +16,7 @@ enum { ROWS_A_TRANSACTION = 2000, KEY_SIZE = 4 + 8 };
 
 static enum status open_log(const char *data, struct kv **out)
 {
-	const struct kv_options options = { .tables = tables };
+	const struct kv_options options = { .tables = tables, .format = LOG_FORMAT };
 	char *directory = text_format("%s/log", data);
 	enum status status = kv_open(directory, &options, out);
 

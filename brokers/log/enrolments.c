@@ -81,6 +81,10 @@ static const char *why_not_networks(const Fettle__Enrolment *wanted)
 
 static const char *why_not(const Fettle__Enrolment *wanted, uint64_t now_ms)
 {
+	if (wanted->base.n_unknown_fields > 0)
+		return "this log does not know all that is wanted of the enrolment: it is older "
+		       "than "
+		       "who asks";
 	if (!is_text(wanted->name, LOG_ENROLMENTS_NAME_MAX)
 	    || !is_text(wanted->group, LOG_ENROLMENTS_NAME_MAX))
 		return "name and group are text of at most 64 bytes";
@@ -141,10 +145,27 @@ static void ids_of_secret(struct bytes secret, uint8_t id[LOG_ENROLMENTS_ID_SIZE
 	hash_long(secret, hash);
 }
 
+/* Field by field: what else a request says of it is not kept. */
+static void take_wanted(Fettle__Enrolment *made, const Fettle__Enrolment *wanted, uint64_t now_ms)
+{
+	fettle__enrolment__init(made);
+	made->name = wanted->name;
+	made->group = wanted->group;
+	made->networks = wanted->networks;
+	made->n_networks = wanted->n_networks;
+	made->has_needs_approval = wanted->has_needs_approval;
+	made->needs_approval = wanted->needs_approval;
+	RECORD_SET(made, created_ms, now_ms);
+	RECORD_SET(made, expires_ms,
+	    wanted->has_expires_ms ? wanted->expires_ms : now_ms + LOG_ENROLMENTS_TOKEN_MS);
+	RECORD_SET(made, uses_most, wanted->has_uses_most ? wanted->uses_most : 1);
+	RECORD_SET(made, uses, 0);
+}
+
 enum status log_enrolments_create(struct log_store *store, const Fettle__Enrolment *wanted,
     const struct log_members_word *word, struct log_enrolments_made *out, const char **reason)
 {
-	Fettle__Enrolment made = *wanted;
+	Fettle__Enrolment made;
 	uint8_t hash[HASH_LONG_SIZE];
 	size_t left;
 	enum status status;
@@ -157,17 +178,11 @@ enum status log_enrolments_create(struct log_store *store, const Fettle__Enrolme
 		*reason = "there are 1000 enrolments already; they go 30 days after their end";
 		return STATUS_INVALID;
 	}
+	take_wanted(&made, wanted, word->now_ms);
 	hash_random(out->secret, sizeof(out->secret));
 	ids_of_secret(BYTES_OF(out->secret), out->id, hash);
 	RECORD_SET_BYTES(&made, id, BYTES_OF(out->id));
 	RECORD_SET_BYTES(&made, secret_hash, BYTES_OF(hash));
-	RECORD_SET(&made, created_ms, word->now_ms);
-	if (!made.has_expires_ms)
-		RECORD_SET(&made, expires_ms, word->now_ms + LOG_ENROLMENTS_TOKEN_MS);
-	if (!made.has_uses_most)
-		RECORD_SET(&made, uses_most, 1);
-	RECORD_SET(&made, uses, 0);
-	made.has_revoked_ms = 0;
 	made.by = RECORD_TEXT(word->by);
 	if (status == STATUS_OK)
 		status = put(store, &made);
@@ -334,6 +349,13 @@ static enum status answer_known(struct asking *asking, const Fettle__Member *mem
 {
 	struct bytes machine = record_bytes(member->machine);
 
+	/* First: a copy of what is shut out is told no more, and noted no more, than it. */
+	if (member->state == FETTLE__MEMBER_STATE__MEMBER_STATE_REVOKED) {
+		refuse(asking,
+		    "this key was revoked; to let the machine in again, move its key away and "
+		    "enrol it anew");
+		return STATUS_OK;
+	}
 	if (machine.size > 0 && asking->request->machine.len > 0
 	    && !bytes_equal(machine, record_bytes(asking->request->machine)))
 		return refuse_copy(asking, member);
@@ -345,10 +367,6 @@ static enum status answer_known(struct asking *asking, const Fettle__Member *mem
 	else if (member->state == FETTLE__MEMBER_STATE__MEMBER_STATE_QUARANTINED)
 		refuse(asking,
 		    "two machines speak with this key; an operator must approve one of them");
-	else if (member->state == FETTLE__MEMBER_STATE__MEMBER_STATE_REVOKED)
-		refuse(asking,
-		    "this key was revoked; to let the machine in again, move its key away and "
-		    "enrol it anew");
 	else
 		refuse(asking, "this key has been replaced by a newer one");
 	return STATUS_OK;

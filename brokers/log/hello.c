@@ -10,9 +10,11 @@ enum hello_verdict hello_judge(const struct hello_facts *facts)
 {
 	if (!facts->is_known)
 		return HELLO_NEW;
-	if (facts->is_older_run && facts->was_said_before)
+	if (facts->is_nameless)
+		return HELLO_NAMELESS;
+	if (facts->is_older_run && facts->was_said_before && facts->overtaken < HELLO_OVERTAKEN_MAX)
 		return HELLO_OVERTAKEN;
-	if (facts->is_older_run)
+	if (facts->is_older_run || facts->is_older_spool)
 		return judge_returned(facts);
 	if (!facts->is_same_spool)
 		return HELLO_OTHER_SPOOL;

@@ -134,9 +134,13 @@ static enum status write_command(struct log_role *role, struct bytes record,
     const struct pending *pending)
 {
 	struct commanded *commanded = arena_take(&role->arena, sizeof(*commanded));
-	enum status status = log_store_command(role->store, record, pending->writer,
-	    pending->received_ms, &commanded->command);
+	enum status status = log_store_hold(role->store, record, pending->received_ms,
+	    commanded->command.agent);
 
+	commanded->is_hold = status == STATUS_OK;
+	if (status == STATUS_NOT_FOUND)
+		status = log_store_command(role->store, record, pending->writer,
+		    pending->received_ms, &commanded->command);
 	if (status == STATUS_REJECT) {
 		log_warn("outbox-record", "passed over a command that is not well-formed");
 		return STATUS_OK;

@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 
+#include "brokers/log/notices.h"
 #include "brokers/log/own_agent.h"
 #include "brokers/log/parts.h"
 #include "brokers/roles.h"
@@ -93,6 +94,27 @@ static enum status admit_own_agent(struct log_role *role, const struct role_endp
 
 /* ---- retention ---- */
 
+static enum status write_left_out(struct log_role *role, void *data)
+{
+	(void)data;
+	return notices_sweep(role->store, clock_wall_ms());
+}
+
+/* How many notices were not listed one by one. */
+static void tell_left_out(struct log_role *role)
+{
+	bool has_any = false;
+	enum status status = notices_has_any(role->store, &has_any);
+
+	log_store_release(role->store);
+	if (status == STATUS_OK && has_any)
+		status = commit_transact(role, write_left_out, NULL);
+	if (status != STATUS_OK)
+		commit_fail(role, status);
+	reader_sessions_wake(role);
+	turn_pump(role);
+}
+
 static void on_retain(uv_timer_t *timer)
 {
 	struct log_role *role = timer->data;
@@ -100,6 +122,8 @@ static void on_retain(uv_timer_t *timer)
 	enum status status;
 
 	intake_flush(role);
+	if (!role->has_failed)
+		tell_left_out(role);
 	if (role->has_failed)
 		return;
 	status = commit_retain(role, role->settings->size_max, &deleted);
@@ -133,6 +157,8 @@ static void finish(void *self)
 
 	log_store_close(role->store);
 	rate_free(role->enrolments);
+	rate_free(role->hellos);
+	key_proof_verifier_fini(&role->proofs);
 	arena_fini(&role->arena);
 	buffer_fini(&role->refusal);
 	free(role);
@@ -166,6 +192,7 @@ static enum status open_acceptors(struct log_role *role, const struct role_endpo
 		.sockets = role->sockets,
 		.is_relayed = true,
 		.on_hello = agent_sessions_on_hello,
+		.may_greet = agent_sessions_may_greet,
 		.on_gone = on_gone,
 		.on_gateway = relayed_on_gateway,
 		.operations = operations,
@@ -189,6 +216,7 @@ static enum status open_acceptors(struct log_role *role, const struct role_endpo
 	options.is_relayed = false;
 	options.pool = NULL;
 	options.on_hello = reader_sessions_on_hello;
+	options.may_greet = NULL;
 	return acceptor_new(&options, &role->readers);
 }
 
@@ -196,6 +224,24 @@ static enum status open_acceptors(struct log_role *role, const struct role_endpo
 static const struct rate_options enrolments = {
 	.per_second = 50, .burst = 200, .address_per_second = 5, .address_burst = 50
 };
+
+static enum status open_control(struct log_role *role, const char *path)
+{
+	const struct control_options options = { .loop = role->host->loop,
+		.path = path,
+		.may_send_large = requests_may_be_large,
+		.handler = requests_on_control,
+		.host = role };
+
+	return control_open(&options, &role->control);
+}
+
+/* An honest agent says hello at most a few times in a row; a whole fleet may do so at once. */
+static const struct rate_options hellos = { .per_second = 1000 * 1000,
+	.burst = 1000 * 1000,
+	.address_per_second = 1,
+	.address_burst = 10,
+	.most = 1000 * 1000 };
 
 static enum status start(const struct role_host *host, const struct role_endpoints *endpoints,
     void **self)
@@ -218,6 +264,8 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 	uv_timer_init(host->loop, &role->commit_soon);
 	role->retain.data = role->commit_soon.data = role;
 	role->enrolments = rate_new(&enrolments);
+	role->hellos = rate_new(&hellos);
+	key_proof_verifier_init(&role->proofs);
 	status = admit_own_agent(role, endpoints);
 	if (status == STATUS_OK)
 		status = sockets_new(host->sockets, host->loop, turn_on_round, role,
@@ -225,8 +273,7 @@ static enum status start(const struct role_host *host, const struct role_endpoin
 	if (status == STATUS_OK)
 		status = open_acceptors(role, endpoints);
 	if (status == STATUS_OK)
-		status = control_open(host->loop, socket, requests_on_control, role,
-		    &role->control);
+		status = open_control(role, socket);
 	if (status != STATUS_OK) {
 		*self = role; /* to be taken down */
 		goto out;

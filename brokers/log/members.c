@@ -30,15 +30,23 @@ static enum status get(struct log_store *store, struct bytes key, struct arena *
 	         : STATUS_OK;
 }
 
+/* Offered, and neither proven nor connected with: it may be anybody's. */
+static bool is_unproven(const Fettle__Member *member)
+{
+	return member->is_awaited && !member->is_proven;
+}
+
 enum status log_members_get(struct log_store *store, const uint8_t key[SOCKET_KEY_SIZE],
     struct arena *arena, Fettle__Member **out)
 {
-	return get(store, BYTES(key, SOCKET_KEY_SIZE), arena, out);
+	enum status status = get(store, BYTES(key, SOCKET_KEY_SIZE), arena, out);
+
+	return status == STATUS_OK && is_unproven(*out) ? STATUS_NOT_FOUND : status;
 }
 
 bool log_members_is_valid(const Fettle__Member *member, uint64_t now_ms)
 {
-	return member->state == FETTLE__MEMBER_STATE__MEMBER_STATE_ADMITTED
+	return member->state == FETTLE__MEMBER_STATE__MEMBER_STATE_ADMITTED && !is_unproven(member)
 	    && (member->valid_until_ms == 0 || now_ms < member->valid_until_ms);
 }
 
@@ -157,6 +165,23 @@ static void decide(Fettle__Member *member, enum _Fettle__MemberState state,
 	member->reason = RECORD_TEXT(word->reason);
 }
 
+/* What somebody only offered goes to whoever has the key: its record is replaced by theirs. */
+static enum status take_over(struct log_store *store, const Fettle__Member *offered,
+    Fettle__Member *member)
+{
+	struct buffer index = { 0 };
+	struct kv_txn *txn;
+	enum status status = log_store_txn(store, &txn);
+
+	buffer_append(&index, record_bytes(offered->agent));
+	buffer_append(&index, record_bytes(offered->key));
+	if (status == STATUS_OK)
+		status = kv_delete(txn, TABLE_MEMBER_OF, buffer_bytes(&index));
+	RECORD_SET(member, offset, offered->offset);
+	buffer_fini(&index);
+	return status;
+}
+
 enum status log_members_add(struct log_store *store, Fettle__Member *member,
     const struct log_members_word *word)
 {
@@ -167,9 +192,11 @@ enum status log_members_add(struct log_store *store, Fettle__Member *member,
 
 	REQUIRE(member->key.len == SOCKET_KEY_SIZE);
 	status = get(store, record_bytes(member->key), &arena, &known);
+	if (status == STATUS_OK)
+		status = is_unproven(known) ? take_over(store, known, member) : STATUS_EXISTS;
 	arena_fini(&arena);
-	if (status != STATUS_NOT_FOUND)
-		return status == STATUS_OK ? STATUS_EXISTS : status;
+	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+		return status;
 	keys_agent_id(member->key.data, agent);
 	RECORD_SET_BYTES(member, agent, BYTES_OF(agent));
 	decide(member, member->state, word);
@@ -339,6 +366,7 @@ static enum status add_successor(struct log_store *store, const Fettle__Member *
 	member.has_valid_until_ms = member.has_successor = member.has_offset = 0;
 	member.valid_until_ms = member.offset = 0;
 	RECORD_SET(&member, is_awaited, 1);
+	RECORD_SET(&member, is_proven, 1);
 	decide(&member, FETTLE__MEMBER_STATE__MEMBER_STATE_ADMITTED, &word);
 	status = write_member(store, &member, now_ms);
 	return status == STATUS_OK ? note(store, FETTLE__NOTICE_WHAT__NOTICE_WHAT_MEMBER,
@@ -366,25 +394,39 @@ static enum status rotate(struct log_store *store, struct keys_of_agent *keys, s
 	return status;
 }
 
+/* One that was offered before by the same agent; only now with a proof, perhaps. */
+static enum status offer_again(struct log_store *store, Fettle__Member *known,
+    const struct log_members_offer *offer, uint64_t now_ms, bool *is_admitted)
+{
+	enum status status = STATUS_OK;
+
+	if (is_unproven(known) && offer->is_proven) {
+		RECORD_SET(known, is_proven, 1);
+		status = write_member(store, known, now_ms);
+	}
+	/* The welcome that said so may have been lost. */
+	*is_admitted = status == STATUS_OK && log_members_is_valid(known, now_ms);
+	return status;
+}
+
 enum status log_members_rotate(struct log_store *store, const uint8_t agent[AGENT_ID_SIZE],
-    struct bytes next, uint64_t now_ms, bool *is_admitted)
+    const struct log_members_offer *offer, uint64_t now_ms, bool *is_admitted)
 {
 	struct keys_of_agent keys = { 0 };
 	Fettle__Member *known;
 	enum status status;
 
 	*is_admitted = false;
-	if (next.size != SOCKET_KEY_SIZE)
+	if (offer->key.size != SOCKET_KEY_SIZE)
 		return STATUS_OK;
-	status = get(store, next, &keys.arena, &known);
-	if (status == STATUS_OK) {
-		/* Offered before: the welcome that said so was lost. */
-		*is_admitted = bytes_equal(record_bytes(known->agent), BYTES(agent, AGENT_ID_SIZE))
-		            && log_members_is_valid(known, now_ms);
-	} else if (status == STATUS_NOT_FOUND) {
+	status = get(store, offer->key, &keys.arena, &known);
+	if (status == STATUS_OK
+	    && bytes_equal(record_bytes(known->agent), BYTES(agent, AGENT_ID_SIZE))) {
+		status = offer_again(store, known, offer, now_ms, is_admitted);
+	} else if (status == STATUS_NOT_FOUND && offer->is_proven) {
 		status = load(store, agent, &keys);
 		if (status == STATUS_OK)
-			status = rotate(store, &keys, next, now_ms, is_admitted);
+			status = rotate(store, &keys, offer->key, now_ms, is_admitted);
 	}
 	arena_fini(&keys.arena);
 	return status == STATUS_NOT_FOUND ? STATUS_OK : status;

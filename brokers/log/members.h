@@ -28,7 +28,10 @@ struct log_members_word {
 
 /* ---- reading ---- */
 
-/* The member of KEY, in ARENA.  NOT_FOUND; CORRUPT. */
+/*
+ * The member of KEY, in ARENA.  NOT_FOUND, also of a key that was offered without proof: it may be
+ * anybody's; CORRUPT.
+ */
 NODISCARD enum status log_members_get(struct log_store *store, const uint8_t key[SOCKET_KEY_SIZE],
     struct arena *arena, Fettle__Member **out);
 /* Whether any key of AGENT opens the door at NOW_MS. */
@@ -65,13 +68,19 @@ NODISCARD enum status log_members_revoke(struct log_store *store,
 NODISCARD enum status log_members_quarantine(struct log_store *store,
     const uint8_t agent[AGENT_ID_SIZE], const char *reason, uint64_t now_ms);
 
+/* A key that an agent wants to be known by. */
+struct log_members_offer {
+	struct bytes key;
+	bool is_proven; /* it has shown that it has the secret (core/key_proof.h) */
+};
 /*
- * AGENT, in its own session, offers NEXT as its key from now on.  *is_admitted: it is, and the keys
- * before it end after LOG_MEMBERS_OVERLAP_MS.  It is not where that key is somebody's already, or
- * AGENT has too many.
+ * AGENT, in its own session, makes OFFER.  *is_admitted: that is its key from now on, and those
+ * before it end after LOG_MEMBERS_OVERLAP_MS.  It is not where it was not proven, where that key is
+ * somebody's already, or AGENT has too many.
  */
 NODISCARD enum status log_members_rotate(struct log_store *store,
-    const uint8_t agent[AGENT_ID_SIZE], struct bytes next, uint64_t now_ms, bool *is_admitted);
+    const uint8_t agent[AGENT_ID_SIZE], const struct log_members_offer *offer, uint64_t now_ms,
+    bool *is_admitted);
 /* Somebody connected with KEY: where it was offered in a rotation, that is now complete. */
 NODISCARD enum status log_members_connected(struct log_store *store,
     const uint8_t key[SOCKET_KEY_SIZE], uint64_t now_ms);

@@ -50,7 +50,7 @@ static enum status read_table(struct kv_txn *txn, const struct dump *dump)
 
 static enum status read_log(const char *data, const struct dump *dump)
 {
-	const struct kv_options options = { .tables = tables };
+	const struct kv_options options = { .tables = tables, .format = LOG_FORMAT };
 	char *directory = text_format("%s/log", data);
 	struct kv *kv;
 	struct kv_txn *txn;

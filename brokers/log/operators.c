@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "brokers/log/notices.h"
 #include "brokers/log/tables.h"
 #include "core/hash.h"
 
@@ -161,6 +162,16 @@ static bool has_one_order(const Fettle__ControlRequest *request)
 	    <= 1;
 }
 
+/* No record is kept under such a key: nobody need be asked whether it may be written. */
+static bool has_long_key(const Fettle__ControlRequest *request)
+{
+	for (size_t i = 0; i < request->n_intent; i++)
+		if (request->intent[i]->envelope != NULL
+		    && request->intent[i]->envelope->key.len > NOTICES_KEY_MAX)
+			return true;
+	return false;
+}
+
 enum status operators_admit(const struct operators *operators,
     const Fettle__ControlRequest *request, const struct control_principal *who, uint64_t owner,
     struct buffer *message, const Fettle__Record **denied)
@@ -170,6 +181,10 @@ enum status operators_admit(const struct operators *operators,
 
 	*denied = NULL;
 	buffer_clear(message);
+	if (has_long_key(request)) {
+		buffer_append_text(message, "a record's key has more than 400 bytes");
+		return STATUS_REJECT;
+	}
 	if (!has_one_order(request)) {
 		buffer_append_text(message, "a request says one thing at a time");
 		return STATUS_INVALID;
@@ -283,6 +298,10 @@ static enum status check_addition(const struct change *change, const Fettle__Ope
 	const Fettle__Operator *same = find_uid(change->operators, person->uid);
 	bool is_first = change->operators->list.n_operators == 0;
 
+	if (person->base.n_unknown_fields > 0)
+		return refuse(change,
+		    "this log does not know all that is said of them: it is older "
+		    "than who asks");
 	if (!is_name(person->name))
 		return refuse(change, "a name has 1 to 64 letters, digits, or any of . _ @ -");
 	if (!person->has_uid || person->uid >= UINT32_MAX)
@@ -406,11 +425,16 @@ static enum status add(struct change *change, const Fettle__Operator *wanted, bo
 	const Fettle__Operator *older = wanted->name == NULL
 	                                  ? NULL
 	                                  : find_name(change->operators, wanted->name);
-	Fettle__Operator person = *wanted;
+	Fettle__Operator person = FETTLE__OPERATOR__INIT;
 	enum status status = check_addition(change, wanted, older);
 
 	if (status != STATUS_OK)
 		return status;
+	person.name = wanted->name;
+	RECORD_SET(&person, uid, wanted->uid);
+	person.roles = wanted->roles;
+	person.n_roles = wanted->n_roles;
+	person.signing_key = wanted->signing_key;
 	if (older != NULL && is_active(older) && wanted->signing_key.len == 0)
 		person.signing_key = older->signing_key;
 	person.has_signing_key = person.signing_key.len > 0;

@@ -36,7 +36,8 @@ bool operators_is_last_resort(const struct operators *operators,
 
 /*
  * Whether WHO may do all that REQUEST asks for.  DENIED: MESSAGE says who may, and *kind what was
- * asked; REJECT: nobody writes such a record; INVALID: more than one order.
+ * asked; REJECT: nobody writes such a record, or
+ * not under such a key; INVALID: more than one order.
  */
 NODISCARD enum status operators_admit(const struct operators *operators,
     const Fettle__ControlRequest *request, const struct control_principal *who, uint64_t owner,

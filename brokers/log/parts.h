@@ -13,6 +13,7 @@
 #include "brokers/log/store.h"
 #include "brokers/rate.h"
 #include "core/acceptor.h"
+#include "core/key_proof.h"
 #include "core/role.h"
 
 enum {
@@ -41,12 +42,14 @@ struct read_ack;
 struct commanded {
 	struct commanded *next;
 	struct log_command command;
+	bool is_hold; /* it is the log's own to keep to: the agent is to be taken in, or not */
 };
 
 /* What every session has, of an agent or of a reader. */
 struct session {
 	uint8_t writer[16]; /* agent id; of a reader its store's uuid */
 	uint64_t epoch;
+	bool is_held; /* nothing of it is taken */
 };
 
 struct log_role {
@@ -68,9 +71,12 @@ struct log_role {
 	uint64_t woken[SUBLOG_END]; /* head that the readers were told last */
 	size_t pending_records, pending_bytes;
 	uint64_t pending_since_ms;
-	struct orders_answer answer; /* to the last order */
-	struct buffer refusal;       /* of the last that was refused */
-	struct rate *enrolments;     /* how often machines may ask to be let in */
+	struct key_proof_verifier proofs; /* by which agents prove the keys that they offer */
+	struct orders_answer answer;      /* to the last order */
+	struct buffer refusal;            /* of the last that was refused */
+	struct rate *enrolments;          /* how often machines may ask to be let in */
+	struct rate *hellos;              /* how often an agent may say hello */
+	uint64_t passed_over, passed_over_told_ms; /* hellos that came too often */
 	bool has_failed;
 };
 
@@ -117,9 +123,15 @@ NODISCARD enum status agent_sessions_on_hello(void *host, struct bytes identity,
 NODISCARD enum status reader_sessions_on_hello(void *host, struct bytes identity,
     const Fettle__Hello *hello, Fettle__Welcome *welcome, struct arena *arena, void **data,
     const char **reason);
+/* The same for USER, the reader's key ("": none), with the session in place of *data. */
+NODISCARD enum status reader_sessions_begin(struct log_role *role, struct bytes identity,
+    const char *user, const Fettle__Hello *hello, Fettle__Welcome *welcome, struct arena *arena,
+    struct session **out, const char **reason);
+/* As an acceptor's: whether an agent may say hello now.  HOST is the role. */
+bool agent_sessions_may_greet(void *host, struct bytes identity);
 /* Each agent is told where what it may send has changed. */
 void agent_sessions_regulate(struct log_role *role);
-/* Those for whom a command was written. */
+/* Those for whom a command was written, or a hold. */
 void agent_sessions_wake(struct log_role *role);
 /* Those whom an order has shut out go at once; the gateway's list ends their connections. */
 void agent_sessions_drop_if_shut_out(struct log_role *role, struct bytes agent);
@@ -130,7 +142,9 @@ void reader_sessions_wake(struct log_role *role);
 
 /* As an acceptor's on_gateway. */
 void relayed_on_gateway(void *host, struct bytes message, struct buffer *reply);
-/* As a control_handler. */
+/* As control_options have them. */
+bool requests_may_be_large(void *host, const struct control_principal *principal,
+    Fettle__ControlReply *reply);
 void requests_on_control(void *host, const Fettle__ControlRequest *request,
     const struct control_principal *principal, Fettle__ControlReply *reply);
 

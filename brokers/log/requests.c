@@ -113,6 +113,46 @@ static enum status admit(struct log_role *role, struct asking *asking)
 	return noted == STATUS_OK ? STATUS_DENIED : noted;
 }
 
+/* Whoever has a role may write much, and the server itself what its configuration says. */
+static bool has_a_role(struct log_role *role, struct asking *asking)
+{
+	struct operators operators;
+	bool is_known = operators_load(role->store, &operators) == STATUS_OK
+	             && (asking->who.is_own
+			 || operators_roles(&operators, &asking->who, owner_of(role->host->data))
+				!= 0);
+
+	operators_name(&operators, &asking->who);
+	operators_fini(&operators);
+	log_store_release(role->store);
+	return is_known;
+}
+
+bool requests_may_be_large(void *host, const struct control_principal *principal,
+    Fettle__ControlReply *reply)
+{
+	struct log_role *role = host;
+	struct asking asking = { .who = *principal };
+	enum status status;
+
+	if (role->has_failed || has_a_role(role, &asking))
+		return true;
+	buffer_clear(&role->refusal);
+	buffer_append_format(&role->refusal,
+	    "%s has no role here, and may send no more than 64 KiB", asking.who.name);
+	log_write(LOG_WARN, "control-denied", LOG_FIELDS(LOG_TEXT("who", asking.who.name)), "%s",
+	    buffer_text(&role->refusal));
+	intake_flush(role);
+	status = commit_transact(role, write_denied, &asking);
+	if (status != STATUS_OK)
+		commit_fail(role, status);
+	RECORD_SET(reply, status, STATUS_DENIED);
+	reply->message = RECORD_TEXT(buffer_text(&role->refusal));
+	reader_sessions_wake(role);
+	turn_pump(role);
+	return false;
+}
+
 /* What is the asker's mistake, and leaves the log as it was. */
 static bool is_refusal(enum status status)
 {

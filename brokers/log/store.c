@@ -166,7 +166,9 @@ static enum status load(struct log_store *store)
 enum status log_store_open(const char *directory, struct log_store **out)
 {
 	struct log_store *store = memory_new(sizeof(*store));
-	const struct kv_options options = { .tables = tables, .is_writer = true };
+	const struct kv_options options = { .tables = tables,
+		.format = LOG_FORMAT,
+		.is_writer = true };
 	enum status status;
 
 	for (unsigned flow = 0; flow < SUBLOG_END; flow++)

@@ -106,7 +106,8 @@ NODISCARD enum status log_store_intent(struct log_store *store, struct bytes rec
 
 /*
  * Notes down what happened, in the transaction in which it happened: processors read it by
- * SUBLOG_NOTICE, and it ages out as observations do once they have.  at_ms is set here.
+ * SUBLOG_NOTICE, and it ages out as observations do once they have.  at_ms is set here.  What is
+ * too long is shortened; of what comes too often only the number is noted (notices.h).
  */
 NODISCARD enum status log_store_notice(struct log_store *store, Fettle__Notice *notice,
     uint64_t now_ms);
@@ -119,6 +120,15 @@ struct log_command {
 /* Appends one command to the stream of the agent that its envelope names; the same rules. */
 NODISCARD enum status log_store_command(struct log_store *store, struct bytes record,
     const uint8_t writer[16], uint64_t received_ms, struct log_command *out);
+/*
+ * RECORD is a processor's Hold (or the end of one): it is noted at its agent, and told once.
+ * NOT_FOUND: it is none.  REJECT: it names no agent.  In a transaction.
+ */
+NODISCARD enum status log_store_hold(struct log_store *store, struct bytes record,
+    uint64_t received_ms, uint8_t agent[AGENT_ID_SIZE]);
+/* Whether nothing of AGENT is to be taken. */
+NODISCARD enum status log_store_is_held(struct log_store *store, const uint8_t agent[AGENT_ID_SIZE],
+    bool *is_held);
 /* Sets the cursor of a processor's outbox.  In a transaction. */
 NODISCARD enum status log_store_set_cursor(struct log_store *store, const uint8_t writer[16],
     uint32_t flow, const struct log_cursor *cursor);
@@ -149,6 +159,12 @@ void log_store_release(struct log_store *store);
 /* READER (its name) has committed FLOW up to OFFSET.  In a transaction. */
 NODISCARD enum status log_store_set_reader(struct log_store *store, const char *reader,
     uint32_t flow, uint64_t offset);
+/* The uuid of the store that USER, a reader's key, was first seen with; NOT_FOUND. */
+NODISCARD enum status log_store_reader_key(struct log_store *store, const char *user,
+    uint8_t uuid[16]);
+/* In a transaction. */
+NODISCARD enum status log_store_set_reader_key(struct log_store *store, const char *user,
+    const uint8_t uuid[16]);
 /*
  * Deletes at most MOST records that every reader has read and that are older than KEEP_MS, or,
  * where the records take more than SIZE_MAX bytes, the oldest that every reader has read.  Nothing

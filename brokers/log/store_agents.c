@@ -4,7 +4,13 @@
  */
 #include "brokers/log/store_private.h"
 
-enum { INSTANCE_SIZE = 16, INSTANCES_MAX = 8 };
+enum {
+	MARK_SIZE = 16, /* of a run (Hello.instance), and of a spool */
+	MARKS_MAX = 8,  /* that are remembered of either */
+	/* Of those that had been the last for a while more are, and no newcomers drive them out. */
+	LASTED_MS = 60 * 1000,
+	LASTED_MAX = 16,
+};
 static const uint64_t EPOCH_MAX = 1ULL << 48;
 
 /* ---- cursors and rows ---- */
@@ -160,9 +166,23 @@ static enum status is_behind(struct log_store *store, const uint8_t agent[AGENT_
 	return STATUS_OK;
 }
 
-static bool is_instance(ProtobufCBinaryData a, ProtobufCBinaryData b)
+static bool is_mark(ProtobufCBinaryData a, ProtobufCBinaryData b)
 {
-	return a.len == INSTANCE_SIZE && bytes_equal(record_bytes(a), record_bytes(b));
+	return a.len == MARK_SIZE && bytes_equal(record_bytes(a), record_bytes(b));
+}
+
+static bool has_mark(const ProtobufCBinaryData *list, size_t count, ProtobufCBinaryData mark)
+{
+	for (size_t i = 0; i < count; i++)
+		if (is_mark(list[i], mark))
+			return true;
+	return false;
+}
+
+static bool is_of_before(const Fettle__LogAgent *known, const ProtobufCBinaryData *list,
+    size_t count, ProtobufCBinaryData mark)
+{
+	return has_mark(list, count, mark) || has_mark(known->lasted, known->n_lasted, mark);
 }
 
 /* By the clock of the one machine that both were said on; of two machines nobody can tell. */
@@ -175,54 +195,89 @@ static bool was_said_before(const Fettle__LogAgent *known, const Fettle__Hello *
 
 static struct hello_facts compare_hello(const Fettle__LogAgent *known, const Fettle__Hello *hello)
 {
+	bool has_instance = hello->instance.len == MARK_SIZE;
 	struct hello_facts facts = { .is_known = known->has_store,
 		.is_same_spool = bytes_equal(record_bytes(known->store),
 		    record_bytes(hello->store)),
-		.has_instance = known->n_instances > 0 && hello->instance.len == INSTANCE_SIZE,
+		.has_instance = known->n_instances > 0 && has_instance,
 		.has_later_start = hello->start > known->starts,
 		.was_said_before = was_said_before(known, hello),
+		.overtaken = known->overtaken,
+		.is_nameless = !has_instance && (known->names_runs || known->n_instances > 0),
 		.returns = known->returns };
 
-	facts.is_last_run = facts.has_instance && is_instance(known->instances[0], hello->instance);
-	for (size_t i = 1; i < known->n_instances && !facts.is_last_run; i++)
-		facts.is_older_run |= is_instance(known->instances[i], hello->instance);
+	facts.is_last_run = facts.has_instance && is_mark(known->instances[0], hello->instance);
+	facts.is_older_run = has_instance && !facts.is_last_run
+	                  && is_of_before(known, known->instances, known->n_instances,
+			      hello->instance);
+	facts.is_older_spool = !facts.is_same_spool
+	                    && is_of_before(known, known->stores, known->n_stores, hello->store);
 	return facts;
 }
 
-/* The newest first; those beyond INSTANCES_MAX are forgotten. */
-static void remember_instance(struct log_store *store, Fettle__LogAgent *known,
-    const Fettle__Hello *hello)
+/* MARK becomes the first of a list of at most MOST; the last is forgotten. */
+static void put_first(struct log_store *store, ProtobufCBinaryData mark, size_t most,
+    ProtobufCBinaryData **list, size_t *count)
 {
-	ProtobufCBinaryData *list = arena_take(&store->arena, INSTANCES_MAX * sizeof(*list));
-	size_t count = 0;
+	ProtobufCBinaryData *made = arena_take(&store->arena, most * sizeof(*made));
+	size_t kept = 0;
 
-	if (hello->instance.len != INSTANCE_SIZE)
+	if (mark.len != MARK_SIZE)
 		return;
-	if (known->n_instances == 0 || !is_instance(known->instances[0], hello->instance)) {
-		RECORD_SET_BYTES(known, boot_id, record_bytes(hello->boot_id));
-		RECORD_SET(known, said_ms, hello->said_ms);
-		known->has_said_ms = hello->has_said_ms;
+	made[kept++] = mark;
+	for (size_t i = 0; i < *count && kept < most; i++)
+		if (!is_mark((*list)[i], mark))
+			made[kept++] = (*list)[i];
+	*list = made;
+	*count = kept;
+}
+
+static void keep_if_it_lasted(struct log_store *store, Fettle__LogAgent *known,
+    ProtobufCBinaryData mark, uint64_t now_ms)
+{
+	if (now_ms >= known->last_seen_ms && now_ms - known->last_seen_ms >= LASTED_MS)
+		put_first(store, mark, LASTED_MAX, &known->lasted, &known->n_lasted);
+}
+
+static void remember_when(Fettle__LogAgent *known, const Fettle__Hello *hello)
+{
+	RECORD_SET_BYTES(known, boot_id, record_bytes(hello->boot_id));
+	RECORD_SET(known, said_ms, hello->said_ms);
+	known->has_said_ms = hello->has_said_ms;
+	RECORD_SET(known, overtaken, 0);
+}
+
+/* Another run, or another spool, follows the last one. */
+static void remember(struct log_store *store, Fettle__LogAgent *known, const Fettle__Hello *hello,
+    uint64_t now_ms)
+{
+	if (known->n_instances > 0 && !is_mark(known->instances[0], hello->instance))
+		keep_if_it_lasted(store, known, known->instances[0], now_ms);
+	if (hello->instance.len == MARK_SIZE) {
+		if (known->n_instances == 0 || !is_mark(known->instances[0], hello->instance))
+			remember_when(known, hello);
+		put_first(store, hello->instance, MARKS_MAX, &known->instances,
+		    &known->n_instances);
+		RECORD_SET(known, names_runs, 1);
 	}
-	list[count++] = hello->instance;
-	for (size_t i = 0; i < known->n_instances && count < INSTANCES_MAX; i++)
-		if (!is_instance(known->instances[i], hello->instance))
-			list[count++] = known->instances[i];
-	known->instances = list;
-	known->n_instances = count;
+	if (known->has_store && !is_mark(known->store, hello->store)) {
+		keep_if_it_lasted(store, known, known->store, now_ms);
+		put_first(store, known->store, MARKS_MAX, &known->stores, &known->n_stores);
+	}
 }
 
 /* Once an operator has looked at a clone, whichever of its runs is left counts anew. */
 static void take_note(struct log_store *store, Fettle__LogAgent *known, const Fettle__Hello *hello,
-    enum hello_verdict verdict)
+    enum hello_verdict verdict, uint64_t now_ms)
 {
 	if (verdict == HELLO_CLONE) {
-		known->n_instances = 0;
+		known->n_instances = known->n_stores = known->n_lasted = 0;
 		RECORD_SET(known, returns, 0);
 		return;
 	}
 	if (verdict == HELLO_RETURNED)
 		RECORD_SET(known, returns, known->returns + 1);
-	remember_instance(store, known, hello);
+	remember(store, known, hello, now_ms);
 }
 
 static enum status tell_verdict(struct log_store *store, const uint8_t agent[AGENT_ID_SIZE],
@@ -234,6 +289,11 @@ static enum status tell_verdict(struct log_store *store, const uint8_t agent[AGE
 	} notices[] = {
 		[HELLO_SUPERSEDED] = { FETTLE__NOTICE_WHAT__NOTICE_WHAT_SUPERSEDED,
 		    "a newer session of the same machine took over while the older was open" },
+		[HELLO_OTHER_SPOOL] = { FETTLE__NOTICE_WHAT__NOTICE_WHAT_OTHER_SPOOL,
+		    "its spool was made anew: what waited in the one before is not known" },
+		[HELLO_NAMELESS] = { FETTLE__NOTICE_WHAT__NOTICE_WHAT_NAMELESS,
+		    "somebody spoke with its key and did not say which run of it that was, as it "
+		    "does itself: an older version of the agent, or a thief of the key" },
 		[HELLO_ROLLED_BACK] = { FETTLE__NOTICE_WHAT__NOTICE_WHAT_ROLLED_BACK,
 		    "its spool is an older one than the log has seen, or a copy of it" },
 		[HELLO_CLONE] = { FETTLE__NOTICE_WHAT__NOTICE_WHAT_CLONE,
@@ -287,14 +347,18 @@ enum status log_store_hello(struct log_store *store, const uint8_t agent[AGENT_I
 	facts.is_behind = behind;
 	greeting->verdict = hello_judge(&facts);
 	greeting->epoch = known->epoch;
-	if (greeting->verdict == HELLO_OVERTAKEN)
-		return STATUS_OK;
-	is_new_epoch = hello_begins_epoch(greeting->verdict) || hello->epoch != known->epoch
-	            || hello->epoch <= last_epoch_before(store);
+	if (greeting->verdict == HELLO_OVERTAKEN) {
+		RECORD_SET(known, overtaken, known->overtaken + 1);
+		return log_store_put_agent(store, agent, known);
+	}
+	if (greeting->verdict == HELLO_NAMELESS)
+		return tell_verdict(store, agent, greeting, now_ms);
+	is_new_epoch = hello_begins_epoch(greeting->verdict) || !facts.is_same_spool
+	            || hello->epoch != known->epoch || hello->epoch <= last_epoch_before(store);
 	if (!is_new_epoch && known->starts == hello->start
 	    && (facts.is_last_run || hello->instance.len == 0))
 		return STATUS_OK;
-	take_note(store, known, hello, greeting->verdict);
+	take_note(store, known, hello, greeting->verdict, now_ms);
 	status = write_hello(store, agent, known, hello, is_new_epoch, now_ms);
 	greeting->epoch = known->epoch;
 	return status == STATUS_OK ? tell_verdict(store, agent, greeting, now_ms) : status;

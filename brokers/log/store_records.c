@@ -2,6 +2,7 @@
 /*
  * store_records.c - the records of every sub-log: appended under the next offset, read in order.
  */
+#include "brokers/log/notices.h"
 #include "brokers/log/store_private.h"
 #include "core/require.h"
 
@@ -106,8 +107,15 @@ enum status log_store_say(struct log_store *store, uint32_t flow, uint32_t kind,
 
 enum status log_store_notice(struct log_store *store, Fettle__Notice *notice, uint64_t now_ms)
 {
+	struct notices_room room;
 	uint64_t offset;
+	bool is_listed;
+	enum status status;
 
+	notices_shorten(notice, &room);
+	status = notices_admit(store, notice, now_ms, &is_listed);
+	if (status != STATUS_OK || !is_listed)
+		return status;
 	RECORD_SET(notice, at_ms, now_ms);
 	return log_store_say(store, SUBLOG_NOTICE, FETTLE__KIND__KIND_NOTICE, &notice->base, now_ms,
 	    0, &offset);

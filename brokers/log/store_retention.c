@@ -1,18 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * store_retention.c - how far the readers are, and what may go since all of them have read it.
+ * store_retention.c - what may go since every reader has read it.
  */
 #include "brokers/log/store_private.h"
-
-enum status log_store_set_reader(struct log_store *store, const char *reader, uint32_t flow,
-    uint64_t offset)
-{
-	buffer_clear(&store->key);
-	buffer_append_u32(&store->key, flow);
-	buffer_append_text(&store->key, reader);
-	return kv_put(store->write, TABLE_READER, buffer_bytes(&store->key),
-	    log_store_u64(store, offset));
-}
 
 /* The least that any reader has read of FLOW; 0 where none is known. */
 static enum status read_by_all(struct log_store *store, uint32_t flow, uint64_t *out)
@@ -52,6 +42,8 @@ static enum status retain_flow(struct log_store *store, uint32_t flow, uint64_t 
 	uint64_t last;
 	enum status status = read_by_all(store, flow, &last);
 
+	if (last > store->now.head[flow])
+		last = store->now.head[flow];
 	while (status == STATUS_OK && *deleted < most && store->now.tail[flow] <= last) {
 		struct bytes value;
 

@@ -56,10 +56,13 @@ static void on_hello(void *self, Fettle__Hello *hello, struct arena *arena)
 static enum status on_welcome(void *self, const Fettle__Welcome *welcome)
 {
 	struct agent *agent = self;
+	bool is_challenged = rotation_challenged(agent->rotation, welcome);
 	enum status status = agent_flush(agent);
 
 	if (status == STATUS_OK)
 		status = spool_welcome(agent->spool, welcome);
+	if (status == STATUS_OK && is_challenged)
+		return STATUS_AGAIN; /* the next hello has the proof */
 	if (status == STATUS_AGAIN)
 		healing_anew(agent->healing, welcome->spread_ms);
 	else if (status == STATUS_OK)

@@ -81,6 +81,7 @@ static const struct shape {
 	{ "log", "command", ID + U64, ID + U64 },
 	{ "log", "command_key", ID + 1, ANY },
 	{ "log", "reader", U32 + 1, ANY },
+	{ "log", "reader_key", 1, ANY },
 	{ "log", "operator", 1, 64 },
 	{ "state", "input", U64, U64 },
 	{ "state", "batch", U64, U64 },

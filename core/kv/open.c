@@ -45,8 +45,7 @@ static void forget_tables(struct environment *env, unsigned count)
 		free(env->tables[--env->table_count].name);
 }
 
-/* All within one transaction.  NOT_FOUND where one is missing and may not be created. */
-static enum status try_tables(struct kv *kv, const char *const *names, bool may_create)
+enum status kv_open_tables(struct kv *kv, const char *const *names, bool may_create)
 {
 	struct environment *env = kv->env;
 	unsigned known = env->table_count;
@@ -67,17 +66,20 @@ static enum status try_tables(struct kv *kv, const char *const *names, bool may_
 	else
 		status = kv_lmdb_log_open_code(env->path, code);
 	kv_abort(&txn);
-	if (status != STATUS_OK)
+	if (status != STATUS_OK) {
 		forget_tables(env, known); /* LMDB closes what a failed transaction opened */
+		kv->count = 0;
+	}
 	return status;
 }
 
 /* Looks first, so that only what is missing costs a write. */
-static enum status open_tables(struct kv *kv, const char *const *names)
+static enum status find_tables(struct kv *kv, const char *const *names)
 {
-	enum status status = try_tables(kv, names, false);
+	enum status status = kv_open_tables(kv, names, false);
 
-	return status == STATUS_NOT_FOUND && kv->is_writer ? try_tables(kv, names, true) : status;
+	return status == STATUS_NOT_FOUND && kv->is_writer ? kv_open_tables(kv, names, true)
+	                                                   : status;
 }
 
 /* After LMDB was opened anew, within the exclusion. */
@@ -187,7 +189,9 @@ static enum status open_at(const char *path, const struct kv_options *options, s
 		status = kv_lmdb_open(env, false, 0);
 	kv->is_writer = options->is_writer && status == STATUS_OK;
 	if (status == STATUS_OK)
-		status = open_tables(kv, options->tables);
+		status = kv_format_check(kv, options->format);
+	if (status == STATUS_OK)
+		status = find_tables(kv, options->tables);
 	if (status == STATUS_OK)
 		*out = kv;
 	else

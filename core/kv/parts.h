@@ -125,6 +125,19 @@ int kv_growth_replace_map(struct environment *env, uint64_t size);
 /* Outside the gate.  FULL, NO_SPACE, IO; AGAIN: the transactions of this process did not end. */
 enum status kv_growth_grow(struct environment *env, unsigned wait_ms);
 
+/* ---- open.c ---- */
+
+/*
+ * Finds the tables NAMES for KV, or creates them, in one transaction.  NOT_FOUND where one is
+ * missing and may not be created.
+ */
+enum status kv_open_tables(struct kv *kv, const char *const *names, bool may_create);
+
+/* ---- format.c ---- */
+
+/* As kv_open: before anything of it is read or made. */
+enum status kv_format_check(struct kv *kv, uint32_t wanted);
+
 /* ---- value.c ---- */
 
 /* What is wrong with what is STORED under KEY; NULL: nothing. */

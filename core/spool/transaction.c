@@ -15,6 +15,9 @@
 static const char *const tables[] = { "meta", "record", "number", "fact", "note", "pending",
 	"bundle", "bundle_order", NULL };
 
+/* Rises when a key or a value is laid out so that older bytes would be misread. */
+enum { SPOOL_FORMAT = 1 };
+
 static const unsigned lane_percent[LANE_END] = { 0, 50, 35, 15 };
 
 struct bytes spool_key(struct spool_key *key, enum lane lane, uint64_t number)
@@ -113,6 +116,7 @@ enum status spool_open(const char *directory, uint64_t size_max, struct spool **
 	struct spool *spool = memory_new(sizeof(*spool));
 	/* Twice the records: pages are not full, and deleting needs room too. */
 	struct kv_options options = { .tables = tables,
+		.format = SPOOL_FORMAT,
 		.is_writer = true,
 		.map_limit = 2 * size_max + 64 * 1024 * 1024 };
 	enum status status = kv_open(directory, &options, &spool->kv);

@@ -163,7 +163,8 @@ const struct pattern *pattern_parse(const struct pattern_context *context, const
 	const char *end = text;
 
 	pattern->count = 1;
-	for (const char *at = text; is_split && (at = strstr(at, separator)) != NULL; at++)
+	for (const char *at = text; is_split && (at = strstr(at, separator)) != NULL;
+	     at += sizeof(separator) - 1)
 		pattern->count++;
 	if (pattern->count > PATTERN_MINTERMS_MAX) {
 		*problem = arena_format(context->arena, "the pattern has more than %d parts",

@@ -55,6 +55,14 @@ static const char *action_of(struct arena *arena, const Fettle__Notice *notice)
 		return "rolled back";
 	case FETTLE__NOTICE_WHAT__NOTICE_WHAT_SUPERSEDED:
 		return "superseded";
+	case FETTLE__NOTICE_WHAT__NOTICE_WHAT_OTHER_SPOOL:
+		return "spool anew";
+	case FETTLE__NOTICE_WHAT__NOTICE_WHAT_NAMELESS:
+		return "hello refused";
+	case FETTLE__NOTICE_WHAT__NOTICE_WHAT_QUARANTINE_FULL:
+		return "quarantine full";
+	case FETTLE__NOTICE_WHAT__NOTICE_WHAT_QUARANTINE_OPEN:
+		return "quarantine open";
 	default:
 		return arena_format(arena, "notice %d", (int)notice->what);
 	}

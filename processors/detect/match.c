@@ -78,7 +78,7 @@ static enum answer judge_subject(struct match *match, const struct term *term,
 
 	if (answer == ANSWER_UNDECIDED)
 		return undecided(match, item, "looking for it took too many steps");
-	if (answer == ANSWER_NO && subject->is_cut)
+	if (subject->is_cut && (answer == ANSWER_NO || !term_matches_more(term, subject->text)))
 		return undecided(match, item, "its value is known in part only");
 	return answer;
 }

@@ -4,7 +4,7 @@
  *
  * Pure: the same rule and the same fields have the same answer.  Three answers, not two: a value
  * that was cut, or could not be seen, or took too many steps to search, never counts as one without
- * a match.
+ * a match; nor does one that was cut count as one with a match that the rest could undo.
  */
 #ifndef PROCESSORS_DETECT_MATCH_H
 #define PROCESSORS_DETECT_MATCH_H

@@ -267,3 +267,15 @@ enum answer term_match(const struct term *term, struct bytes value, struct bytes
 		return ANSWER_NO;
 	}
 }
+
+bool term_matches_more(const struct term *term, struct bytes value)
+{
+	switch (term->kind) {
+	case TERM_STRING:
+		return wildcard_is_open(term->string);
+	case TERM_REGEX:
+		return regex_match_beginning(term->regex, value) == REGEX_MATCH;
+	default:
+		return false;
+	}
+}

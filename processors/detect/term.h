@@ -53,4 +53,10 @@ const char *term_parse(const char *text, const struct term_modifiers *modifiers,
 enum answer term_match(const struct term *term, struct bytes value, struct bytes folded,
     size_t *budget);
 
+/*
+ * Whether a term that matches VALUE, of which only the beginning is known, matches whatever follows
+ * it.
+ */
+bool term_matches_more(const struct term *term, struct bytes value);
+
 #endif

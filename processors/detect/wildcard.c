@@ -217,6 +217,11 @@ static bool has_match(struct search *search, const struct wildcard *wildcard)
 	return at != NOWHERE && ends_with(search, &pieces[last], at);
 }
 
+bool wildcard_is_open(const struct wildcard *wildcard)
+{
+	return wildcard->count > 1 && wildcard->pieces[wildcard->count - 1].text.size == 0;
+}
+
 enum answer wildcard_match(const struct wildcard *wildcard, struct bytes value, size_t *budget)
 {
 	struct search search = { .value = value, .budget = *budget };

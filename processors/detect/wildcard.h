@@ -46,6 +46,9 @@ struct wildcard *wildcard_new(struct arena *arena, const char *text, enum wildca
  */
 enum answer wildcard_match(const struct wildcard *wildcard, struct bytes value, size_t *budget);
 
+/* Whether what matches still does when something follows it. */
+bool wildcard_is_open(const struct wildcard *wildcard);
+
 /* What every match begins with, without case where the string has none. */
 struct bytes wildcard_prefix(const struct wildcard *wildcard);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * health - tells how it stands with the reporting of each asset, apart from what is reported: a
- * clock that is off, silence, copies and backups.
+ * clock that is off, silence, copies and backups, a quarantine that is full.
  *
  * A clock is judged by heartbeats that were sent as they were made, three in a row, as what waited
  * in a spool is old and not wrong.  Silence is judged by a timer; one that comes late, because this
@@ -221,6 +221,22 @@ static void end_clone(struct stage_io *io, const struct asset_ref *asset,
 	RECORD_SET(row, clone_since_ms, 0);
 }
 
+/* It is silent because nothing of it is taken, and not of itself. */
+static void judge_quarantine(struct stage_io *io, const struct asset_ref *asset,
+    const Fettle__Notice *notice, Fettle__StateHealth *row)
+{
+	bool is_full = notice->what == FETTLE__NOTICE_WHAT__NOTICE_WHAT_QUARANTINE_FULL;
+
+	if (is_full == (row->full_since_ms > 0))
+		return;
+	if (is_full)
+		RECORD_SET(row, full_since_ms, notice->at_ms);
+	say(io, asset, FETTLE__HEALTH_WHAT__HEALTH_WHAT_QUARANTINE_FULL, row->full_since_ms,
+	    is_full ? 0 : notice->at_ms, row, notice->detail);
+	if (!is_full)
+		RECORD_SET(row, full_since_ms, 0);
+}
+
 static enum status on_notice(struct stage_io *io, const struct event *event)
 {
 	const Fettle__Notice *notice = event_notice(event);
@@ -239,6 +255,9 @@ static enum status on_notice(struct stage_io *io, const struct event *event)
 		say_clone(io, &asset, notice, row);
 	else if (notice->what == FETTLE__NOTICE_WHAT__NOTICE_WHAT_MEMBER)
 		end_clone(io, &asset, notice, row);
+	else if (notice->what == FETTLE__NOTICE_WHAT__NOTICE_WHAT_QUARANTINE_FULL
+		 || notice->what == FETTLE__NOTICE_WHAT__NOTICE_WHAT_QUARANTINE_OPEN)
+		judge_quarantine(io, &asset, notice, row);
 	else if (notice->what == FETTLE__NOTICE_WHAT__NOTICE_WHAT_ROLLED_BACK)
 		say(io, &asset, FETTLE__HEALTH_WHAT__HEALTH_WHAT_ROLLED_BACK, notice->at_ms,
 		    notice->at_ms, row, notice->detail);

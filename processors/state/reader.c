@@ -21,7 +21,7 @@ struct state_reader {
 
 enum status state_reader_open(const char *data, struct state_reader **out)
 {
-	const struct kv_options options = { .tables = tables };
+	const struct kv_options options = { .tables = tables, .format = STATE_FORMAT };
 	char *directory = text_format("%s/state", data);
 	struct state_reader *reader = memory_new(sizeof(*reader));
 	enum status status = kv_open(directory, &options, &reader->kv);

@@ -56,7 +56,9 @@ static enum status pass_over_all_tokens(struct kv_txn *txn)
 
 enum status state_restored(const char *data)
 {
-	const struct kv_options options = { .tables = tables, .is_writer = true };
+	const struct kv_options options = { .tables = tables,
+		.format = STATE_FORMAT,
+		.is_writer = true };
 	char *directory = text_format("%s/state", data);
 	struct kv_txn *txn = NULL;
 	struct kv *kv = NULL;

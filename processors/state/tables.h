@@ -45,6 +45,9 @@
 
 #include "core/host.h"
 
+/* Rises when a key or a value is laid out so that older bytes would be misread. */
+enum { STATE_FORMAT = 1 };
+
 enum state_table {
 	STATE_AGENT = HOST_TABLES,
 	STATE_ASSET,

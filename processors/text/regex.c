@@ -140,6 +140,25 @@ enum regex_result regex_match(const struct regex *regex, struct bytes subject, s
 	return REGEX_MATCH;
 }
 
+enum regex_result regex_match_beginning(const struct regex *regex, struct bytes beginning)
+{
+	pcre2_match_data *data = regex->set->data;
+	const size_t *pairs = pcre2_get_ovector_pointer(data);
+	int result;
+
+	if (beginning.data == NULL)
+		beginning = bytes_of_text("");
+	/* A match for which the end was looked at is a partial one then. */
+	result = pcre2_match(regex->code, beginning.data, beginning.size, 0, PCRE2_PARTIAL_HARD,
+	    data, regex->set->match);
+	if (result == PCRE2_ERROR_NOMATCH || result == PCRE2_ERROR_PARTIAL)
+		return REGEX_NO_MATCH;
+	if (result < 0)
+		return REGEX_LIMIT;
+	/* But not one of nothing at the end: "^$". */
+	return pairs[0] == beginning.size ? REGEX_NO_MATCH : REGEX_MATCH;
+}
+
 bool regex_has_group(const struct regex *regex)
 {
 	return regex->groups > 0;

@@ -42,6 +42,12 @@ enum regex_result regex_match(const struct regex *regex, struct bytes subject, s
 bool regex_has_group(const struct regex *regex);
 
 /*
+ * Of a subject of which only the BEGINNING is known: MATCH where it matches whatever follows, and
+ * NO_MATCH where that is not certain.
+ */
+enum regex_result regex_match_beginning(const struct regex *regex, struct bytes beginning);
+
+/*
  * What a result depends on besides pattern and subject: "10.42 2022-12-11 jit 100000 10000 4096".
  * Part of every rule's hash.
  */

@@ -15,6 +15,9 @@
 enum table { META, GAPS, DEAD };
 static const char *const tables[] = { "meta", "gaps", "dead", NULL };
 
+/* Rises when a value is laid out so that older bytes would be misread. */
+enum { FORMAT = 1 };
+
 enum { MAP_INITIAL = 4 * 1024 * 1024, PAGE_ROWS = 64, ERROR_MAX = 300 };
 
 struct journal {
@@ -74,6 +77,7 @@ enum status journal_open(const char *data, const char *name, const char *kind, c
     struct journal **out)
 {
 	const struct kv_options options = { .tables = tables,
+		.format = FORMAT,
 		.is_writer = true,
 		.map_initial = MAP_INITIAL };
 	struct journal *journal = memory_new(sizeof(*journal));
@@ -270,7 +274,7 @@ enum status journal_commit(struct journal *journal)
 
 static enum status open_reader(const char *data, const char *name, struct kv **out)
 {
-	const struct kv_options options = { .tables = tables };
+	const struct kv_options options = { .tables = tables, .format = FORMAT };
 	char *directory = directory_of(data, name);
 	enum status status = kv_open(directory, &options, out);
 

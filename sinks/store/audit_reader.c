@@ -18,7 +18,7 @@ struct audit_reader {
 enum status audit_reader_open(const char *data, struct audit_reader **out)
 {
 	struct audit_reader *reader = memory_new(sizeof(*reader));
-	struct kv_options options = { .tables = layout_tables };
+	struct kv_options options = { .tables = layout_tables, .format = LAYOUT_FORMAT };
 	char *directory = layout_directory(data);
 	enum status status = kv_open(directory, &options, &reader->kv);
 

@@ -16,6 +16,9 @@
 
 enum { LAYOUT_ID_SIZE = 16, LAYOUT_STATES = 3, LAYOUT_TIMED_SIZE = 8 + LAYOUT_ID_SIZE };
 
+/* Rises when a key or a value is laid out so that older bytes would be misread. */
+enum { LAYOUT_FORMAT = 1 };
+
 enum layout_table {
 	LAYOUT_META,             /* "sums", "audit" */
 	LAYOUT_ASSETS,           /* asset */

@@ -228,7 +228,7 @@ static enum status walk_all(struct walk *walk, row_visit visit, void *visitor)
 enum status query_open(const char *data, struct query **out)
 {
 	struct query *query = memory_new(sizeof(*query));
-	struct kv_options options = { .tables = layout_tables };
+	struct kv_options options = { .tables = layout_tables, .format = LAYOUT_FORMAT };
 	char *directory = layout_directory(data);
 	enum status status = kv_open(directory, &options, &query->kv);
 

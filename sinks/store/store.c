@@ -663,7 +663,9 @@ static enum status load_sums(struct store *store)
 enum status store_open(const char *data, struct store **out)
 {
 	struct store *store = memory_new(sizeof(*store));
-	struct kv_options options = { .tables = layout_tables, .is_writer = true };
+	struct kv_options options = { .tables = layout_tables,
+		.format = LAYOUT_FORMAT,
+		.is_writer = true };
 	char *directory = layout_directory(data);
 	enum status status = kv_open(directory, &options, &store->kv);
 

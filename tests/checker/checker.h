@@ -32,8 +32,8 @@ struct checker {
 	struct production *production;
 	const struct checker_agent *agents;
 	size_t agents_count;
-	bool is_quiet;      /* all that can be delivered is: nothing may be under way */
-	bool was_restored;  /* the log lost what it had: records may lack, facts may not */
+	bool is_quiet;            /* all that can be delivered is: nothing may be under way */
+	bool was_restored;        /* the log lost what it had: records may lack, facts may not */
 	struct buffer complaints; /* lines */
 	uint64_t complained;
 	uint64_t produced, logged, stored, in_gaps, replaced, undone, spooled, quarantined;

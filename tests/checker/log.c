@@ -143,8 +143,7 @@ static enum status take(void *visitor, const struct log_dump_record *row)
 		checker_complain(reading->checker, "I8 the log has what no agent wrote");
 		return STATUS_OK;
 	}
-	check_number(reading, (unsigned)agent, record->stamp,
-	    reading->heads.tail[row->flow] > 1);
+	check_number(reading, (unsigned)agent, record->stamp, reading->heads.tail[row->flow] > 1);
 	check_event(reading, (unsigned)agent, record);
 	return STATUS_OK;
 }

@@ -30,6 +30,7 @@ struct checker_log {
 NODISCARD enum status checker_read_log(const char *data, struct checker_log *out);
 
 /* RECORD is a gap of AGENT's spool: marks what it covers. */
-void checker_take_gap(struct checker *checker, const struct production_entry *gap, struct bytes body);
+void checker_take_gap(struct checker *checker, const struct production_entry *gap,
+    struct bytes body);
 
 #endif

@@ -86,9 +86,8 @@ static void name_subject(const struct production_entry *entry, struct bytes subj
     uint8_t out[HASH_SIZE])
 {
 	uint8_t owner[4] = { (uint8_t)entry->agent, (uint8_t)entry->life, (uint8_t)entry->lane,
-		entry->kind == FETTLE__KIND__KIND_FACT_UNSET
-		    ? (uint8_t)FETTLE__KIND__KIND_FACT_SET
-		    : (uint8_t)entry->kind };
+		entry->kind == FETTLE__KIND__KIND_FACT_UNSET ? (uint8_t)FETTLE__KIND__KIND_FACT_SET
+							     : (uint8_t)entry->kind };
 	const struct bytes parts[] = { BYTES_OF(owner), subject };
 
 	hash_parts(parts, 2, out);
@@ -117,8 +116,8 @@ static void link_subject(struct production *production, struct production_entry 
 
 /* ---- entries ---- */
 
-enum status production_add(struct production *production, unsigned agent, enum lane lane, uint64_t position,
-    struct bytes bytes)
+enum status production_add(struct production *production, unsigned agent, enum lane lane,
+    uint64_t position, struct bytes bytes)
 {
 	struct production_entry *entry;
 	Fettle__Record *record;
@@ -185,7 +184,8 @@ void production_forget_log(struct production *production)
 		at->was_logged = 0;
 }
 
-struct production_entry *production_find(struct production *production, const uint8_t event_id[EVENT_ID_SIZE])
+struct production_entry *production_find(struct production *production,
+    const uint8_t event_id[EVENT_ID_SIZE])
 {
 	struct production_entry *entry;
 
@@ -193,7 +193,8 @@ struct production_entry *production_find(struct production *production, const ui
 	return entry;
 }
 
-struct production_entry *production_next(struct production *production, const struct production_entry *after)
+struct production_entry *production_next(struct production *production,
+    const struct production_entry *after)
 {
 	return after == NULL ? production->entries : after->hh.next;
 }

@@ -8,8 +8,6 @@
 #ifndef TESTS_CHECKER_PRODUCTION_H
 #define TESTS_CHECKER_PRODUCTION_H
 
-
-
 #include "core/hash.h"
 #include "core/hashmap.h"
 #include "core/lane.h"
@@ -29,7 +27,7 @@ struct production_entry {
 	bool is_spooled; /* it waits in its spool */
 	bool is_in_gap;
 	unsigned was_logged; /* how often the log committed it, whether it still has it or not */
-	unsigned logged; /* how often the log has it */
+	unsigned logged;     /* how often the log has it */
 	uint64_t logged_epoch;
 };
 
@@ -51,9 +49,11 @@ void production_logged(struct production *production, struct bytes record);
 void production_forget_log(struct production *production);
 
 /* NULL: nobody produced it. */
-struct production_entry *production_find(struct production *production, const uint8_t event_id[EVENT_ID_SIZE]);
+struct production_entry *production_find(struct production *production,
+    const uint8_t event_id[EVENT_ID_SIZE]);
 /* In the order in which they came: NULL begins, NULL ends. */
-struct production_entry *production_next(struct production *production, const struct production_entry *after);
+struct production_entry *production_next(struct production *production,
+    const struct production_entry *after);
 size_t production_count(const struct production *production);
 unsigned production_life(const struct production *production, unsigned agent);
 

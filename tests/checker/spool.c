@@ -110,9 +110,8 @@ static enum status read_committed(const char *data, const uint8_t *agent, unsign
 		status = kv_read_begin(kv, &txn);
 	if (status == STATUS_OK)
 		status = kv_get(txn, TABLE_CURSOR, BYTES_OF(key), &value);
-	cursor = status == STATUS_OK
-	           ? record_unpack(&fettle__log_cursor__descriptor, value, &arena)
-	           : NULL;
+	cursor = status == STATUS_OK ? record_unpack(&fettle__log_cursor__descriptor, value, &arena)
+	                             : NULL;
 	if (cursor != NULL)
 		*out = (struct committed){ cursor->epoch, cursor->sequence };
 	kv_abort(&txn);
@@ -149,7 +148,8 @@ void checker_check_acks(struct checker *checker, const struct checker_agent *age
 
 /* ---- what waits ---- */
 
-void checker_take_gap(struct checker *checker, const struct production_entry *gap, struct bytes body)
+void checker_take_gap(struct checker *checker, const struct production_entry *gap,
+    struct bytes body)
 {
 	struct arena arena = { 0 };
 	const Fettle__Gap *row = record_unpack(&fettle__gap__descriptor, body, &arena);

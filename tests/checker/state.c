@@ -45,8 +45,8 @@ static void free_facts(struct facts *facts)
 
 /* ---- I9 ---- */
 
-static void check_fact(struct checker *checker, size_t agent, struct facts *facts,
-    struct bytes key, const struct buffer *text)
+static void check_fact(struct checker *checker, size_t agent, struct facts *facts, struct bytes key,
+    const struct buffer *text)
 {
 	uint8_t key_hash[HASH_SIZE], text_hash[HASH_SIZE];
 	struct known *known;
@@ -99,8 +99,8 @@ static enum status check_agent(struct checker *checker, struct state_reader *rea
 	if (status == STATUS_OK && !agent->is_gone)
 		check_facts(checker, number, &facts);
 	free_facts(&facts);
-	if (status != STATUS_OK
-	    || state_reader_digest(reader, asset, &digest) != STATUS_OK || agent->is_gone)
+	if (status != STATUS_OK || state_reader_digest(reader, asset, &digest) != STATUS_OK
+	    || agent->is_gone)
 		return status;
 	if (digest.differs_ms != 0 || digest.agreed_ms == 0)
 		checker_complain(checker, "I9 agent %zu: its digest does not agree", number);

@@ -74,9 +74,8 @@ static enum status check_heads(struct checker *checker, struct query *query)
 		    "I6 the store has verdict %" PRIu64 " and the processor made %" PRIu64,
 		    store.position, state.verdicts);
 	if (checker->is_quiet && store.position != state.verdicts)
-		checker_complain(checker,
-		    "I1 %" PRIu64 " of %" PRIu64 " verdicts are stored", store.position,
-		    state.verdicts);
+		checker_complain(checker, "I1 %" PRIu64 " of %" PRIu64 " verdicts are stored",
+		    store.position, state.verdicts);
 	if (store.refused > 0)
 		checker_complain(checker, "I6 the store refused %" PRIu64 " verdicts",
 		    store.refused);

@@ -31,6 +31,7 @@ static const ProtobufCMessageDescriptor *const messages[] = {
 	&fettle__document__descriptor,
 	&fettle__plan__descriptor,
 	&fettle__resync__descriptor,
+	&fettle__hold__descriptor,
 	&fettle__asset_verdict__descriptor,
 	&fettle__change_verdict__descriptor,
 	&fettle__results_verdict__descriptor,

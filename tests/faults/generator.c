@@ -13,6 +13,7 @@
 #include "core/keys.h"
 #include "core/log.h"
 #include "core/quantity.h"
+#include "core/require.h"
 #include "tests/support/generator.h"
 
 enum { AGENTS_MAX = 64, WATCH_MS = 10 };
@@ -44,7 +45,8 @@ enum {
 	SPOOL,
 	SHARED,
 	PROBES,
-	PROBE
+	PROBE,
+	SOUND
 };
 
 static const struct argp_option options[] = {
@@ -64,6 +66,8 @@ static const struct argp_option options[] = {
 	{ "only", ONLY, "produce|send", 0, "fill the spools, or send what they have", 0 },
 	{ "spool-size", SPOOL, "BYTES", 0, "of each spool", 0 },
 	{ "probes", PROBES, "N", 0, "send so many critical facts as well, and end after the last",
+	    0 },
+	{ "sound", SOUND, "N", 0, "records from number N on are such that nothing can process them",
 	    0 },
 	{ "probe-every", PROBE, "MS", 0, "one of them each time", 0 },
 	{ 0 },
@@ -122,6 +126,9 @@ static error_t parse(int key, char *value, struct argp_state *state)
 	case ONLY:
 		agents->produces_only = strcmp(value, "produce") == 0;
 		agents->sends_only = strcmp(value, "send") == 0;
+		return 0;
+	case SOUND:
+		agents->model.sound = number(state, value);
 		return 0;
 	case PROBES:
 		agents->model.probes = number(state, value);
@@ -188,7 +195,7 @@ static void run(struct agents *agents)
 {
 	uv_loop_t loop;
 
-	uv_loop_init(&loop);
+	REQUIRE(uv_loop_init(&loop) == 0);
 	agents->model.loop = &loop;
 	uv_timer_init(&loop, &agents->watch);
 	agents->watch.data = agents;

@@ -59,7 +59,7 @@ def free_ports(count):
 class System:
     """All processes, in one temporary directory."""
 
-    def __init__(self, build):
+    def __init__(self, build, enrols=False):
         self.fettle = os.path.join(build, "fettle")
         self.generator = os.path.join(build, "tests/faults/fettle-generator")
         self.directory = tempfile.mkdtemp(prefix="fettle-kill-")
@@ -67,10 +67,11 @@ class System:
         self.journal = os.path.join(self.directory, "agent/journal")
         gateway, agents, readers, verdicts = (f"tcp://127.0.0.1:{p}" for p in free_ports(4))
         self.gateway = gateway
+        self.enrolment = f"tcp://127.0.0.1:{free_ports(1)[0]}" if enrols else ""
         self.config = os.path.join(self.directory, "fettle.yaml")
         with open(self.config, "w", encoding="ascii") as config:
             config.write(f"gateway: {{listen: '{gateway}', log: '{agents}', readers: '{readers}', "
-                         "enrolment: ''}\n"
+                         f"enrolment: '{self.enrolment}'}}\n"
                          f"log: {{agents: '{agents}', readers: '{readers}'}}\n"
                          f"processor: {{log: '{readers}', verdicts: '{verdicts}'}}\n"
                          f"sink: {{processor: '{verdicts}'}}\n"

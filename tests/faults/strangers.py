@@ -6,10 +6,11 @@ A number of strangers a second, each after another fashion: no CURVE, keys that 
 revoked keys, user ids of their own making, a recording of an agent's session played again,
 handshakes that hang, frames without end; 500 that hang or stuff their handshake at any time; and
 agents whose keys are admitted and which have turned: messages that do not end, messages of a
-thousand parts, frames too long.
+thousand parts, frames too long.  Others come to the port where machines enrol (doorstep.py).
 
 None of the strangers may get in; the honest agent's every fact must come, and its link must answer
-throughout; the gateway may never take more than 256 MiB and 64 KiB an agent.
+throughout; honest machines must be able to enrol; the gateway may never take more than 256 MiB and
+64 KiB an agent.
 
     strangers.py --build build/dev [--seconds 60] [--rate 200]
 """
@@ -28,6 +29,7 @@ import subprocess
 import sys
 import time
 
+import doorstep
 import kill
 import zmtp
 
@@ -54,6 +56,9 @@ class Attack:
         self.let_in, self.tried = [], collections.Counter()
         self.turned_sent = 0
         self.end = time.monotonic() + arguments.seconds
+        self.doorstep = doorstep.Doorstep(int(system.enrolment.rsplit(":", 1)[1]),
+                                          self.server_key, self.is_over)
+        self.machines = doorstep.Machines(system, self.is_over)
 
     def admit_all(self):
         pairs = [self.pulse_pair, self.revoked_pair, *self.turned_pairs.values()]
@@ -255,7 +260,7 @@ class Attack:
     async def run(self):
         hanging = (self.hang_at_once, self.hang_after_hello, self.stuff_handshake)
         await asyncio.gather(
-            self.strangers(), *(self.as_turned(name) for name in TURNED),
+            self.strangers(), self.machines.run(), *(self.as_turned(name) for name in TURNED),
             *(self.hangers(hanging[i % len(hanging)]) for i in range(HANGING)))
 
 
@@ -290,6 +295,12 @@ class Pulse:
                 await asyncio.sleep(0.05)  # as any client would
             left = self.attack.end - time.monotonic()
         self.pauses.append(time.monotonic() - self.last)
+
+
+def at_the_doorstep(attack, results):
+    """In a process of its own, so that what it tries is tried at the rate that it should."""
+    asyncio.run(attack.doorstep.run())
+    results.send(attack.doorstep.results())
 
 
 def pulse(attack, results):
@@ -345,7 +356,7 @@ def judge(attack, system, facts, round_trips, pauses):
         complaints.append(f"only {appended} of {facts} facts came")
     if attack.turned_sent > attack.arguments.seconds * 1024 * MIB:
         complaints.append("endless messages were let be")
-    return complaints
+    return complaints + attack.doorstep.complaints(attack.machines)
 
 
 def start(system):
@@ -356,21 +367,30 @@ def start(system):
     kill.wait_until("the log", lambda: (system.status() or {}).get("log") is not None)
 
 
+def apart(work, attack):
+    mine, theirs = multiprocessing.Pipe()
+    process = multiprocessing.Process(target=work, args=(attack, theirs))
+    process.start()
+    return process, mine
+
+
 def run(system, arguments):
     facts = FACTS_A_SECOND * arguments.seconds
     start(system)
     attack = Attack(system, arguments)
     attack.admit_all()
+    attack.machines.invite()
     asyncio.run(attack.record())
     system.start("generator", facts, FACTS_A_SECOND)
     system.admit(os.path.dirname(system.journal))
     attack.end = time.monotonic() + arguments.seconds
-    mine, theirs = multiprocessing.Pipe()
-    beating = multiprocessing.Process(target=pulse, args=(attack, theirs))
-    beating.start()
+    beating, pulses = apart(pulse, attack)
+    enrolling, tries = apart(at_the_doorstep, attack)
     asyncio.run(attack.run())
-    round_trips, pauses = mine.recv()
+    round_trips, pauses = pulses.recv()
+    attack.doorstep.take_results(tries.recv())
     beating.join()
+    enrolling.join()
     generator = system.running["generator"]
     kill.wait_until("the honest agent's end", lambda: generator.poll() is not None)
     if generator.returncode != 0:
@@ -390,7 +410,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--rate", type=int, default=200, help="strangers a second")
     arguments = parser.parse_args()
-    system = kill.System(os.path.abspath(arguments.build))
+    system = kill.System(os.path.abspath(arguments.build), enrols=True)
     try:
         run(system, arguments)
     except kill.Failure as failure:

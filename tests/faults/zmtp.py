@@ -92,10 +92,11 @@ class Peer:
         self.reader, self.writer = reader, writer
         self.server = self.key = None
         self.sent = 0  # short nonces
+        self.poured = self.pours_since = 0  # messages without an end: bytes, and from when on
 
     @classmethod
-    async def dial(cls, port):
-        return cls(*await asyncio.open_connection("127.0.0.1", port))
+    async def dial(cls, port, source="127.0.0.1"):
+        return cls(*await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0)))
 
     async def send(self, data):
         self.writer.write(data)

@@ -130,6 +130,25 @@ class Failing(Apart):
             self.assertEqual(earlier["after"], later["before"])
         self.assertEqual(self.place.status()["lost"], 0)
 
+    def test_a_processors_key_with_another_state_is_refused_until_it_has_a_key_of_its_own(self):
+        for role in ("log", "processor"):
+            self.start(role)
+        self.processes["processor"].wait_for("link-open")
+        support.running.remove(self.processes["processor"])
+        self.processes["processor"].stop()
+        os.rename(self.place.at("data", "state"), self.place.at("data", "aside"))
+        self.start("processor")
+        self.processes["log"].wait_for("reader-store")
+        self.processes["log"].wait_for("hello-refused")
+        self.assertIsNone(self.processes["processor"].said("link-open"))
+        support.running.remove(self.processes["processor"])
+        self.processes["processor"].stop()
+        for end in ("key", "pub"):
+            os.rename(self.place.at("data", "keys", f"processor.{end}"),
+                      self.place.at(f"processor.{end}"))
+        self.start("processor")
+        self.processes["processor"].wait_for("link-open")
+
     def test_an_agent_that_the_server_does_not_know_is_told_apart_from_another(self):
         self.start_all()
         first = self.place.asset()

@@ -2,6 +2,7 @@
 """What cannot work says what, where and why, with an exit code, and harms nobody else."""
 import os
 import signal
+import subprocess
 
 import support
 
@@ -89,6 +90,22 @@ class Places(support.Case):
         self.assertIn(self.place.at("data", "log"), process.text())
         with open(path, "rb") as file:
             self.assertEqual(file.read(8192), damaged)
+
+
+    def test_a_directory_of_another_version_is_named_and_not_called_damaged(self):
+        path = self.place.at("data", "log")
+        os.makedirs(path)
+        older = ("VERSION=3\nformat=print\ndatabase=meta\ntype=btree\nmapsize=1048576\n"
+                 "HEADER=END\n meta\n of another time\nDATA=END\n")
+        subprocess.run(["mdb_load", path], input=older, text=True, check=True)
+        before = subprocess.check_output(["mdb_dump", "-a", path])
+        process = self.place.start("serve", "--listen", "tcp://127.0.0.1:*")
+        self.assertEqual(process.wait(), 65)
+        said = process.said("kv-format", path=path)
+        self.assertEqual((said["format"], int(said["wanted"])), ("none", 1))
+        self.assertIn("move the directory away", said["msg"])
+        self.assertNotIn("damaged", process.text())
+        self.assertEqual(subprocess.check_output(["mdb_dump", "-a", path]), before)
 
 
 class Twice(support.Case):

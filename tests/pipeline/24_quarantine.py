@@ -87,6 +87,56 @@ class Quarantine(support.Case):
         process = self.place.serve()
         self.assertIsNone(process.said("processor-careful"))
 
+    # ---- the bound ----
+
+    MALFORMED, BOUND = 2600, 1000
+
+    def start_sender(self, name, gateway, *options):
+        command = [os.path.join(support.BUILD, "tests", "faults", "fettle-generator"),
+                   "--directory", self.place.at(name), "--server", gateway, "--server-key",
+                   os.path.join(self.place.data, "keys", "server.pub"), "--seed", name,
+                   "--count", str(9 + self.MALFORMED), "--rate", "800", "--no-journal", *options]
+        sender = support.Process(command, self.place.environment())
+        self.place.processes.append(sender)
+        self.place.admit(self.place.at(name))
+        return sender
+
+    def held(self):
+        health = self.place.status()["health"]
+        return health is not None and health["quarantine_full"]
+
+    def read_all(self):
+        status = self.place.status()
+        return status["processor"]["observations_read"] == status["log"]["appended"] and status
+
+    def test_an_agent_whose_quarantine_is_full_is_held_back_until_some_is_let_go(self):
+        server = self.place.start("serve", "--listen", "tcp://127.0.0.1:*")
+        gateway = server.wait_for("gateway-ready")["listen"]
+        sender = self.start_sender("poison", gateway, "--sound", "10")
+        support.until(self.held, "an agent that is held back")
+        support.until(self.read_all, "a processor that has read all")
+        count = len(self.quarantined())
+        self.assertGreaterEqual(count, self.BOUND)
+        self.assertLess(count, self.MALFORMED)
+        self.assertFalse(sender.has_ended())
+        self.assertIn("held back", self.place.run("status", "--format", "table").decode())
+        # Others go on, and take as long as the first one would have to send all.
+        self.assertEqual(self.start_sender("sound", gateway).wait(), 0)
+        support.until(self.read_all, "a processor that has read all")
+        self.assertEqual(len(self.quarantined()), count)
+        self.assertFalse(sender.has_ended())
+        discarded = 0
+        while not (sender.has_ended() and self.read_all()):
+            self.place.run("quarantine", "release", self.quarantined()[0]["id"], "--discard")
+            discarded += 1
+            left = len(self.quarantined())
+            self.place.run("quarantine", "release", "--all", "--discard")
+            discarded += left
+            support.until(lambda: sender.has_ended() or self.held(), "the end of it, or a hold")
+            support.until(self.read_all, "a processor that has read all")
+        self.assertEqual(sender.wait(), 0, sender.text())
+        self.assertEqual(discarded + len(self.quarantined()), self.MALFORMED)
+
 
 if __name__ == "__main__":
     support.main()

@@ -277,8 +277,8 @@ class Rotating(Enrolment):
     def is_settled(self, before):
         """The agent connects with a new key, and the one before is gone from its disk."""
         keys = os.listdir(self.place.at("a1", "keys"))
-        return self.key() != before and not [name for name in keys
-                                             if "next" in name or "previous" in name]
+        left = [name for name in keys if "next" in name or "previous" in name]
+        return self.key_or_none() not in (before, None) and not left
 
     def wait_settled(self, before):
         support.until(lambda: self.is_settled(before), "a new key in use",

@@ -124,6 +124,23 @@ class Agent(Gateways):
         agent = self.start_agent(*self.listen, f"tcp://127.0.0.1:{support.free_port()}")
         self.assertEqual(agent.wait_for("link-open")["endpoint"], self.listen[0])
 
+    def superseded(self):
+        return [row for row in self.place.rows("audit") if row["action"] == "superseded"]
+
+    def test_an_agent_that_starts_anew_takes_over_and_the_audit_says_so(self):
+        self.start_gateway(self.listen[0])
+        agent = self.start_agent(self.listen[0])
+        agent.wait_for("link-open")
+        self.kill_gateway(self.listen[0])  # the same run by another connection is no other
+        self.start_gateway(self.listen[0])
+        support.running.remove(agent)
+        agent.signal(signal.SIGKILL)
+        self.assertEqual(agent.wait(), -signal.SIGKILL)
+        agent = self.start_agent(self.listen[0])
+        agent.wait_for("link-open")
+        support.until(self.superseded, "the audit's entry", state=lambda: self.place.rows("audit"))
+        self.assertEqual(len(self.superseded()), 1, self.superseded())
+
     def test_an_idle_agent_has_its_commands_soon_after_its_gateway_is_back(self):
         watched = self.place.at("watched", "file")
         support.write_whole(watched, "colour = green\n")
@@ -143,6 +160,30 @@ class Agent(Gateways):
         agent.wait_for("plan", since)
         # It would say nothing for 15 seconds if it did not know that the gateway is another one.
         self.assertLess(time.monotonic() - back, 8)
+
+    def test_an_idle_agent_is_called_once_the_log_is_back_and_has_its_commands(self):
+        watched = self.place.at("watched", "file")
+        support.write_whole(watched, "colour = green\n")
+        self.start_gateway(self.listen[0])
+        agent = self.start_agent(self.listen[0])
+        self.place.write_policy("one", {"a": [f"f:{watched} -> r:green"]})
+        support.running[0].signal(signal.SIGHUP)
+        self.place.wait_facts(watched)
+        log = support.running.pop(0)
+        log.signal(signal.SIGKILL)
+        log.wait()
+        since = len(agent.events)
+        log = self.place.start("log")
+        support.running.insert(0, log)
+        log.wait_for("log-ready")
+        called = self.gateways[self.listen[0]].wait_for("roll-call")
+        self.assertEqual(called["agents"], 1)
+        agent.wait_for("link-open", since)
+        more = self.place.at("watched", "more")
+        support.write_whole(more, "colour = green\n")
+        self.place.write_policy("two", {"a": [f"f:{more} -> r:green"]})
+        log.signal(signal.SIGHUP)
+        agent.wait_for("plan", since)
 
 
 if __name__ == "__main__":

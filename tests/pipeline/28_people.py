@@ -107,6 +107,16 @@ class People(support.Case):
         self.assertTrue(all(row["asset_id"] == self.place.asset()
                             for row in self.audit("--action", "job ")))
 
+    def test_who_has_no_role_is_refused_before_what_they_send_is_read(self):
+        self.serve()
+        checks = {f"check-{number}": ["f:/etc/passwd"] for number in range(2000)}
+        path = self.place.write_policy("more", checks)
+        self.run_as(BERT, "policies", "load", path, code=4)
+        self.assertIn("may send no more than 64 KiB", self.place.complaints)
+        self.wait_audit((f"uid {BERT}", "denied order"))
+        self.add("bert", BERT, "operator")
+        self.run_as(BERT, "policies", "load", path)
+
     def test_only_an_admin_decides_who_may_and_the_last_one_stays(self):
         self.serve()
         self.add("anna", ANNA, "admin")

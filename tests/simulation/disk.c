@@ -308,8 +308,8 @@ static enum status make_room(struct disk *disk, bool is_trim)
 	uint64_t used = disk_used(disk);
 	enum status status = STATUS_OK;
 
-	while (status == STATUS_OK
-	       && (disk->wants_growth || is_beyond(disk, used, GROW_AT_PERCENT)))
+	while (
+	    status == STATUS_OK && (disk->wants_growth || is_beyond(disk, used, GROW_AT_PERCENT)))
 		status = grow(disk);
 	if (disk->is_full && !is_trim)
 		return STATUS_NO_SPACE;
@@ -446,8 +446,7 @@ enum status kv_get(struct kv_txn *txn, unsigned table, struct bytes key, struct 
 	struct tree_entry entry;
 
 	*out = BYTES_NONE;
-	if (key.size == 0 || key.size > KV_KEY_MAX
-	    || !tree_get(*tree_of(txn, table), key, &entry))
+	if (key.size == 0 || key.size > KV_KEY_MAX || !tree_get(*tree_of(txn, table), key, &entry))
 		return STATUS_NOT_FOUND;
 	*out = entry.value;
 	return STATUS_OK;

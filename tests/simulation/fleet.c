@@ -65,8 +65,8 @@ static struct settings *settings_new(const char *const *flags)
 
 static struct settings *server_settings(void)
 {
-	static const char *const flags[] = { "gateway.listen=sim://gateway", "gateway.enrolment=",
-		"log.keep=3650d", "inventory.resync_pause=1m", NULL };
+	static const char *const flags[] = { "gateway.listen=sim://gateway",
+		"gateway.enrolment=", "log.keep=3650d", "inventory.resync_pause=1m", NULL };
 
 	return settings_new(flags);
 }
@@ -148,9 +148,9 @@ static void on_written(struct disk *disk, struct bytes key, struct bytes value)
 		    member->number);
 }
 
-static const struct disk_watch watch = {
-	.before_commit = before_commit, .after_commit = after_commit, .on_written = on_written
-};
+static const struct disk_watch watch = { .before_commit = before_commit,
+	.after_commit = after_commit,
+	.on_written = on_written };
 
 /* ---- members ---- */
 
@@ -255,7 +255,7 @@ struct member *fleet_add_agent(struct fleet *fleet)
 static char *make_root(void)
 {
 	char *root = text_copy(access("/dev/shm", W_OK) == 0 ? "/dev/shm/fettle-sim-XXXXXX"
-	                                                      : "/tmp/fettle-sim-XXXXXX");
+							     : "/tmp/fettle-sim-XXXXXX");
 
 	REQUIRE(mkdtemp(root) != NULL);
 	return root;
@@ -337,9 +337,8 @@ static void start_member(struct member *member)
 	bool has_started = node_start(&member->node);
 
 	trace_event("%s %s", member->name, has_started ? "starts" : "does not start");
-	member->node.role.restart_at = has_started
-	                                 ? MOMENT_NEVER
-	                                 : moment_now() + START_AGAIN_S * MOMENT_S;
+	member->node.role.restart_at = has_started ? MOMENT_NEVER
+	                                           : moment_now() + START_AGAIN_S * MOMENT_S;
 }
 
 void fleet_start(struct fleet *fleet)
@@ -487,8 +486,8 @@ unsigned fleet_approve(struct fleet *fleet)
 	for (unsigned i = 0; i < fleet->agents_count; i++) {
 		bool changed = false;
 
-		REQUIRE(log_members_approve(store, fleet->judged[i].id, &word, &changed)
-			== STATUS_OK);
+		REQUIRE(
+		    log_members_approve(store, fleet->judged[i].id, &word, &changed) == STATUS_OK);
 		approved += changed;
 	}
 	REQUIRE(log_store_commit(store) == STATUS_OK);

@@ -25,16 +25,16 @@ struct member {
 	unsigned dies_at_commit;
 	bool dies_after;
 	enum disk_fate next_fate;
-	uint64_t heals_at; /* when what was done to it ends; MOMENT_NEVER: nothing was */
-	bool is_off;       /* to be started by nobody but the run */
+	uint64_t heals_at;         /* when what was done to it ends; MOMENT_NEVER: nothing was */
+	bool is_off;               /* to be started by nobody but the run */
 	struct disk_image *backup; /* of its spool, some time ago */
 };
 
 struct fleet_options {
 	uint64_t seed;
 	unsigned agents;
-	size_t facts;           /* of each machine */
-	uint64_t spool_size;    /* bytes */
+	size_t facts;        /* of each machine */
+	uint64_t spool_size; /* bytes */
 	bool has_bundles;
 	uint64_t digest_minutes;
 };

@@ -99,8 +99,8 @@ static void tell(struct look *look, size_t number)
 
 	/* What cannot be taken is asked for again by a refresh. */
 	if (seen(look, number, &fact, &field) != NULL)
-		status = observer_set(look->context->observer, "simulated",
-		    lane_of_number(number), &fact);
+		status = observer_set(look->context->observer, "simulated", lane_of_number(number),
+		    &fact);
 	else
 		status = observer_unset(look->context->observer, "simulated",
 		    lane_of_number(number), fact.key);
@@ -135,10 +135,9 @@ static void on_change(uv_timer_t *timer)
 {
 	struct look *look = timer->data;
 	struct machine *machine = look->machine;
-	size_t changes = machine->change_every_ms == 0 ? 0
-	               : chance_once_in(machine->burst_once_in)
-	                   ? machine->facts / BURST_SHARE
-	                   : 1 + chance_below(3);
+	size_t changes = machine->change_every_ms == 0          ? 0
+	               : chance_once_in(machine->burst_once_in) ? machine->facts / BURST_SHARE
+	                                                        : 1 + chance_below(3);
 
 	for (size_t i = 0; i < changes; i++)
 		tell(look, change_one(machine));

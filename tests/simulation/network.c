@@ -46,10 +46,10 @@ struct connection {
 	uint32_t id;
 	int descriptor;
 	enum connection_state state;
-	struct socket *ends[ENDS];       /* NULL: that side knows of its end */
+	struct socket *ends[ENDS];        /* NULL: that side knows of its end */
 	struct node_network *nodes[ENDS]; /* NULL: gone */
-	struct pipe pipes[ENDS];         /* towards that end */
-	uint64_t notice[ENDS];           /* when that side learns that it has ended */
+	struct pipe pipes[ENDS];          /* towards that end */
+	uint64_t notice[ENDS];            /* when that side learns that it has ended */
 	uint64_t latency, blocked_since;
 	char user[USER_MAX];
 };
@@ -434,9 +434,8 @@ static struct connection *connection_new(struct socket *dials, struct socket *an
 	connection->nodes[ANSWERS] = answers->sockets->network;
 	pipe_init(&connection->pipes[DIALS]);
 	pipe_init(&connection->pipes[ANSWERS]);
-	connection->latency = socket_is_inproc(dials->endpoint)
-	                        ? chance_between(20, 200) * 1000
-	                        : chance_between(1, 60) * MOMENT_MS;
+	connection->latency = socket_is_inproc(dials->endpoint) ? chance_between(20, 200) * 1000
+	                                                        : chance_between(1, 60) * MOMENT_MS;
 	connection->next = connections;
 	connections = connection;
 	counts.connections++;
@@ -470,8 +469,7 @@ static bool knows_server(const struct socket *dials, const struct socket *answer
 {
 	char public_key[SOCKET_KEY_TEXT];
 
-	return dials->options.server_key != NULL
-	    && socket_key_public(answers->own_key, public_key)
+	return dials->options.server_key != NULL && socket_key_public(answers->own_key, public_key)
 	    && strcmp(public_key, dials->server_key) == 0;
 }
 
@@ -697,8 +695,7 @@ static bool is_ready(const struct connection *connection, unsigned end, const st
 {
 	return connection->ends[end] == socket && connection->state != CONNECTION_ASKS
 	    && connection->pipes[end].first != NULL
-	    && connection->pipes[end].first->at <= moment_now()
-	    && !is_way_blocked(connection, end);
+	    && connection->pipes[end].first->at <= moment_now() && !is_way_blocked(connection, end);
 }
 
 static size_t ready_connections(const struct socket *socket, struct connection *found[])

@@ -41,9 +41,10 @@ void node_init(struct node *node, const char *name, const struct role *role, con
 		.role = role,
 		.endpoints = *endpoints,
 		.due = MOMENT_NEVER };
-	own->host = (struct role_host){
-		.loop = &own->loop, .data = data, .settings = settings, .thread = own
-	};
+	own->host = (struct role_host){ .loop = &own->loop,
+		.data = data,
+		.settings = settings,
+		.thread = own };
 	REQUIRE(socket_context_new(&own->host.sockets) == STATUS_OK);
 }
 

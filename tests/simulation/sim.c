@@ -248,11 +248,11 @@ static void print_sums(const struct sums *sums)
 
 	printf("runs=%" PRIu64 " faults=%" PRIu64 " produced=%" PRIu64 " logged=%" PRIu64
 	       " stored=%" PRIu64 " gap_counted=%" PRIu64 " replaced=%" PRIu64 " undone=%" PRIu64
-	       " quarantined=%" PRIu64 " spooled=%" PRIu64
-	       " taken_for_clones=%" PRIu64 " virtual_hours=%.1f real_s=%.1f speed=%.0f steps=%" PRIu64 "\n",
+	       " quarantined=%" PRIu64 " spooled=%" PRIu64 " taken_for_clones=%" PRIu64
+	       " virtual_hours=%.1f real_s=%.1f speed=%.0f steps=%" PRIu64 "\n",
 	    sums->runs, sums->faults, sums->produced, sums->logged, sums->stored, sums->in_gaps,
-	    sums->replaced, sums->undone, sums->quarantined, sums->spooled, sums->approved, hours, real_s,
-	    real_s > 0 ? hours * 3600 / real_s : 0, sums->steps);
+	    sums->replaced, sums->undone, sums->quarantined, sums->spooled, sums->approved, hours,
+	    real_s, real_s > 0 ? hours * 3600 / real_s : 0, sums->steps);
 }
 
 static void show_progress(uint64_t done, uint64_t of)

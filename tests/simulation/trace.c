@@ -32,9 +32,9 @@ void trace_event(const char *format, ...)
 	char *event = trace.events[trace.count++ % EVENTS];
 	uint64_t now_ms = moment_now() / MOMENT_MS;
 	va_list arguments;
-	int used = snprintf(event, EVENT_SIZE, "%02" PRIu64 ":%02" PRIu64 ":%02" PRIu64 ".%03" PRIu64
-	                                       " ",
-	    now_ms / 3600000, now_ms / 60000 % 60, now_ms / 1000 % 60, now_ms % 1000);
+	int used = snprintf(event, EVENT_SIZE,
+	    "%02" PRIu64 ":%02" PRIu64 ":%02" PRIu64 ".%03" PRIu64 " ", now_ms / 3600000,
+	    now_ms / 60000 % 60, now_ms / 1000 % 60, now_ms % 1000);
 
 	va_start(arguments, format);
 	vsnprintf(event + used, EVENT_SIZE - (size_t)used, format, arguments);

@@ -153,6 +153,16 @@ static enum lane lane_of(const struct generator *generator, uint64_t number)
 	                                    : (enum lane)(LANE_CRITICAL + number % LANES);
 }
 
+/* A record with an envelope like any other, and a body that is no fact. */
+static enum status append_malformed(struct generator *generator, uint64_t number)
+{
+	char body[TEXT_SIZE];
+
+	snprintf(body, sizeof(body), "\xff\xff no fact, number %" PRIu64, number);
+	return spool_append(generator->spool, lane_of(generator, number),
+	    FETTLE__KIND__KIND_FACT_SET, 0, bytes_of_text(body));
+}
+
 static enum status observe(struct generator *generator, uint64_t number)
 {
 	char key[TEXT_SIZE];
@@ -161,6 +171,8 @@ static enum status observe(struct generator *generator, uint64_t number)
 	struct fact fact = { .status = FACT_PRESENT, .fields = &field, .fields_count = 1 };
 	enum status status;
 
+	if (generator->options.sound > 0 && number >= generator->options.sound)
+		return append_malformed(generator, number);
 	snprintf(key, sizeof(key), "test/%s/%" PRIu64, generator->seed, number);
 	make_text(generator, number);
 	field = FACT_FIELD_TEXT("value", "");
@@ -464,7 +476,7 @@ enum status generator_new(const struct generator_options *options, struct genera
 
 void generator_stop(struct generator *generator)
 {
-	if (flush(generator) != STATUS_OK && generator->spool != NULL)
+	if (generator->spool != NULL && flush(generator) != STATUS_OK)
 		spool_abort(generator->spool);
 	generator->is_stopping = true;
 	dialler_free(generator->server);

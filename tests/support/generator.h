@@ -32,9 +32,10 @@ struct generator_options {
 	bool shares_values;     /* a number's value is the same under every seed */
 	bool has_journal;       /* false: for benchmarks */
 	bool is_sender;         /* false and COUNT is produced; true: what the spool has is sent */
-	uint64_t spool_size;    /* bytes */
-	uint64_t probe_ms;      /* a critical fact every so often, while it sends; 0: none */
-	uint64_t probes;        /* so many; their keys are test/SEED/probe/WALL-MS-OF-APPENDING */
+	uint64_t sound; /* facts from this number on are nothing that can be processed; 0: none */
+	uint64_t spool_size; /* bytes */
+	uint64_t probe_ms;   /* a critical fact every so often, while it sends; 0: none */
+	uint64_t probes;     /* so many; their keys are test/SEED/probe/WALL-MS-OF-APPENDING */
 };
 
 /* Whatever spool_open, keys_load and socket_open return; logged. */

@@ -23,11 +23,24 @@ struct fixture {
 	struct bytes request; /* that the client sends, once it can */
 	bool is_sent;
 	enum status log_says;
+	bool refuses, was_cut_off;
 	unsigned relays, answers;
+	size_t heard; /* bytes */
 	struct arena arena;
 	Fettle__EnrolRelay *relay; /* last */
 	struct bytes route, answer;
 };
+
+static void refuse(struct fixture *at, struct bytes route)
+{
+	Fettle__EnrolReply reply = FETTLE__ENROL_REPLY__INIT;
+	struct buffer packed = { 0 };
+
+	RECORD_SET(&reply, outcome, FETTLE__ENROL_OUTCOME__ENROL_OUTCOME_REFUSED);
+	record_pack(&packed, &reply.base);
+	enrolment_answer(at->enrolment, route, buffer_bytes(&packed));
+	buffer_fini(&packed);
+}
 
 static enum status take_relay(void *data, struct bytes route, struct bytes relay)
 {
@@ -36,6 +49,8 @@ static enum status take_relay(void *data, struct bytes route, struct bytes relay
 	at->relays++;
 	at->route = arena_bytes(&at->arena, route);
 	at->relay = record_unpack(&fettle__enrol_relay__descriptor, relay, &at->arena);
+	if (at->refuses)
+		refuse(at, route);
 	return at->log_says;
 }
 
@@ -49,12 +64,28 @@ static void on_client(void *data, const struct bytes *parts, size_t count, const
 	at->answer = arena_bytes(&at->arena, parts[0]);
 }
 
+static void on_connection(void *data, bool is_connected)
+{
+	struct fixture *at = data;
+
+	at->was_cut_off |= !is_connected;
+}
+
+static void on_heard(void *data, int connection, size_t size)
+{
+	struct fixture *at = data;
+
+	assert_true(connection >= 0);
+	at->heard += size;
+}
+
 static int start(void **test)
 {
 	struct fixture *at = memory_new(sizeof(*at));
 	struct enrolment_options options = { .endpoint = "tcp://127.0.0.1:*",
 		.secret_key = at->secret_key,
 		.relay = take_relay,
+		.on_heard = on_heard,
 		.data = at };
 
 	*test = at;
@@ -93,6 +124,7 @@ static void dial(struct fixture *at)
 		.public_key = at->client_public,
 		.secret_key = at->client_secret,
 		.on_message = on_client,
+		.on_connection = on_connection,
 		.data = at };
 
 	assert_int_equal(socket_open(at->sockets, &options, &at->client), STATUS_OK);
@@ -175,10 +207,10 @@ static bool is_sent_and_relayed(void *data)
 {
 	struct fixture *at = data;
 
-	if (at->is_sent && at->request.size > ENROLMENT_FRAME_MAX) {
+	/* What goes right behind it may go down with the connection. */
+	if (at->is_sent)
 		at->request = bytes_of_text("something short");
-		at->is_sent = false;
-	}
+	at->is_sent = false;
 	return is_relayed(at);
 }
 
@@ -193,6 +225,65 @@ static void more_than_a_request_may_be_does_not_come_in(void **test)
 	assert_true(record_bytes(at->relay->request).size < ENROLMENT_FRAME_MAX);
 }
 
+static void what_is_heard_of_a_connection_is_told(void **test)
+{
+	struct fixture *at = *test;
+
+	at->request = bytes_of_text("let me in");
+	dial(at);
+	assert_true(drive_until(&at->loop, is_relayed, at));
+	assert_int_equal(at->heard, at->request.size);
+}
+
+/* ---- guessing ---- */
+
+/* What finds no room goes with the next turn. */
+static void send_again(struct fixture *at)
+{
+	at->is_sent = socket_send(at->client, &at->request, 1) == STATUS_OK;
+}
+
+static bool is_cut_off(void *data)
+{
+	struct fixture *at = data;
+
+	send_again(at);
+	return at->was_cut_off;
+}
+
+static void who_guesses_is_cut_off_after_twenty_refusals(void **test)
+{
+	struct fixture *at = *test;
+
+	at->refuses = true;
+	at->request = bytes_of_text("a guess");
+	dial(at);
+	assert_true(drive_until(&at->loop, is_cut_off, at));
+	assert_true(at->relays >= 20);
+}
+
+static bool is_told_something(void *data)
+{
+	struct fixture *at = data;
+
+	send_again(at);
+	return at->answers > 0;
+}
+
+static void who_asks_too_often_is_told_to_wait_and_the_log_does_not_hear_of_it(void **test)
+{
+	struct fixture *at = *test;
+	const Fettle__EnrolReply *reply;
+
+	at->request = bytes_of_text("let me in");
+	dial(at);
+	assert_true(drive_until(&at->loop, is_told_something, at));
+	reply = record_unpack(&fettle__enrol_reply__descriptor, at->answer, &at->arena);
+	assert_non_null(reply);
+	assert_int_equal(reply->outcome, FETTLE__ENROL_OUTCOME__ENROL_OUTCOME_BUSY);
+	assert_true(at->relays >= 100);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -203,6 +294,9 @@ int main(void)
 		TEST(where_the_log_has_no_room_the_machine_is_told_to_come_again),
 		TEST(an_answer_to_who_has_gone_is_no_harm),
 		TEST(more_than_a_request_may_be_does_not_come_in),
+		TEST(what_is_heard_of_a_connection_is_told),
+		TEST(who_guesses_is_cut_off_after_twenty_refusals),
+		TEST(who_asks_too_often_is_told_to_wait_and_the_log_does_not_hear_of_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

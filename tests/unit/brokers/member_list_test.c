@@ -180,6 +180,51 @@ static void an_old_key_ends_with_its_time(void **test)
 	assert_null(member_list_find(at->list, key, NOW_MS + 1));
 }
 
+static void a_silent_connection_by_an_old_key_ends_with_its_time_too(void **test)
+{
+	struct fixture *at = *test;
+	uint32_t place;
+
+	member_list_begin(at->list, 0);
+	take_until(at, 1, key, ADMITTED, NOW_MS + 1);
+	take_until(at, 2, other_key, ADMITTED, NOW_MS + 100);
+	place = find(at, key)->place;
+	member_list_sweep(at->list, NOW_MS);
+	assert_int_equal(at->ended, 0);
+	member_list_sweep(at->list, NOW_MS + 1);
+	assert_int_equal(at->ended, 1);
+	assert_int_equal(at->last_ended, place);
+	assert_non_null(find(at, other_key));
+	member_list_sweep(at->list, NOW_MS + 100);
+	assert_int_equal(at->ended, 2);
+}
+
+static void offer(struct fixture *at, uint64_t number, bool is_proven)
+{
+	Fettle__Member member = FETTLE__MEMBER__INIT;
+	struct buffer packed = { 0 };
+
+	RECORD_SET_BYTES(&member, key, BYTES_OF(key));
+	RECORD_SET_BYTES(&member, agent, BYTES_OF(agent));
+	RECORD_SET(&member, state, FETTLE__MEMBER_STATE__MEMBER_STATE_ADMITTED);
+	RECORD_SET(&member, is_awaited, 1);
+	RECORD_SET(&member, is_proven, is_proven);
+	pack(&packed, &member);
+	member_list_take(at->list, number, buffer_bytes(&packed));
+	buffer_fini(&packed);
+}
+
+static void a_key_that_was_offered_opens_nothing_until_its_secret_was_proven(void **test)
+{
+	struct fixture *at = *test;
+
+	member_list_begin(at->list, 0);
+	offer(at, 1, false);
+	assert_null(find(at, key));
+	offer(at, 2, true);
+	assert_true(find(at, key)->is_awaited);
+}
+
 static void made_up_user_ids_are_nobodys(void **test)
 {
 	struct fixture *at = *test;
@@ -244,6 +289,8 @@ int main(void)
 		TEST(the_user_id_of_a_message_is_good_until_its_key_is_revoked),
 		TEST(a_place_that_is_used_again_has_another_user_id),
 		TEST(an_old_key_ends_with_its_time),
+		TEST(a_silent_connection_by_an_old_key_ends_with_its_time_too),
+		TEST(a_key_that_was_offered_opens_nothing_until_its_secret_was_proven),
 		TEST(made_up_user_ids_are_nobodys),
 		TEST(it_holds_while_the_log_is_away_and_while_it_is_read_again),
 		TEST(whoever_a_restored_log_does_not_know_is_out),

@@ -2,6 +2,7 @@
 #include "brokers/rate.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "tests/support/scratch.h"
 
@@ -48,6 +49,38 @@ static void what_it_is_told_to_wait_is_enough_and_no_more_than_needed(void **tes
 	assert_in_range(wait_ms, 400, 501);
 	assert_int_not_equal(rate_take(*test, "192.0.2.1", NOW_MS + wait_ms - 2), 0);
 	assert_int_equal(rate_take(*test, "192.0.2.1", NOW_MS + wait_ms), 0);
+}
+
+static void keys_count_as_addresses_do_each_for_itself(void **test)
+{
+	static const uint8_t one[RATE_KEY_SIZE] = "one agent's id.",
+			     two[RATE_KEY_SIZE] = "another's";
+	unsigned taken = 0;
+
+	for (unsigned i = 0; i < 5; i++)
+		taken += rate_take_key(*test, one, NOW_MS) == 0;
+	assert_int_equal(taken, 3);
+	assert_int_equal(rate_take_key(*test, two, NOW_MS), 0);
+}
+
+/* More than are remembered by default, as a fleet that comes back is. */
+static void each_of_a_great_many_has_its_own_bucket(void **test)
+{
+	const struct rate_options many = { .per_second = 1000000,
+		.burst = 1000000,
+		.address_per_second = 1,
+		.address_burst = 1,
+		.most = 100000 };
+	struct rate *rate = rate_new(&many);
+	uint8_t key[RATE_KEY_SIZE] = { 0 };
+
+	(void)test;
+	for (unsigned turn = 0; turn < 2; turn++)
+		for (unsigned i = 0; i < 20000; i++) {
+			memcpy(key, &i, sizeof(i));
+			assert_int_equal(rate_take_key(rate, key, NOW_MS) == 0, turn == 0);
+		}
+	rate_free(rate);
 }
 
 static void another_address_does_not_wait_for_it(void **test)
@@ -99,6 +132,18 @@ static void more_addresses_than_it_remembers_are_still_bounded_together(void **t
 	assert_int_equal(taken, 10);
 }
 
+static void what_an_address_has_to_wait_is_its_own_and_asking_costs_nothing(void **test)
+{
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(rate_wait_of(*test, "192.0.2.1", NOW_MS), 0);
+	take(*test, "192.0.2.1", 100, NOW_MS);
+	assert_true(rate_wait_of(*test, "192.0.2.1", NOW_MS) > 0);
+	take(*test, "192.0.2.2", 100, NOW_MS);
+	take(*test, "192.0.2.3", 100, NOW_MS);
+	take(*test, "192.0.2.4", 100, NOW_MS);
+	assert_int_equal(rate_wait_of(*test, "192.0.2.5", NOW_MS), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -106,11 +151,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(an_address_has_its_burst_and_then_waits),
 		TEST(what_it_is_told_to_wait_is_enough_and_no_more_than_needed),
+		TEST(keys_count_as_addresses_do_each_for_itself),
+		TEST(each_of_a_great_many_has_its_own_bucket),
 		TEST(another_address_does_not_wait_for_it),
 		TEST(all_together_have_one_burst),
 		TEST(a_machine_of_ipv6_cannot_change_its_address_to_be_another),
 		TEST(what_is_no_address_is_bounded_too),
 		TEST(a_clock_that_went_back_lets_nobody_in_sooner),
+		TEST(what_an_address_has_to_wait_is_its_own_and_asking_costs_nothing),
 		TEST(more_addresses_than_it_remembers_are_still_bounded_together),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

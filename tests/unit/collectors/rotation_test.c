@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "collectors/identity.h"
+#include "core/key_proof.h"
 #include "core/record.h"
 #include "tests/support/scratch.h"
 
@@ -103,6 +104,71 @@ static void the_new_key_is_used_once_the_server_has_admitted_it(void **test)
 	rotation = open_keys(*test);
 	dial(rotation, used);
 	assert_string_equal(used, offer);
+	rotation_free(rotation);
+}
+
+/* What the hello says, by a server's challenge. */
+static bool offers_with_proof(const struct rotation *rotation, void *directory,
+    const struct key_proof_verifier *server)
+{
+	Fettle__Hello hello = FETTLE__HELLO__INIT;
+	struct arena arena = { 0 };
+	uint8_t agent[HASH_SIZE];
+	char used[SOCKET_KEY_TEXT];
+	struct key_pair pair;
+	bool is_proven;
+
+	assert_int_equal(keys_load(scratch_path(directory, "keys"), "agent", &pair), STATUS_OK);
+	strcpy(used, pair.public_key);
+	assert_int_equal(identity_agent_id(scratch_path(directory, "keys"), used, agent),
+	    STATUS_OK);
+	rotation_hello(rotation, &hello, &arena);
+	assert_int_equal(hello.next_key.len, SOCKET_KEY_SIZE);
+	is_proven = key_proof_is_valid(server, hello.next_key.data, agent,
+	    record_bytes(hello.next_proof));
+	arena_fini(&arena);
+	return is_proven;
+}
+
+static bool is_challenged(struct rotation *rotation, const struct key_proof_verifier *server)
+{
+	Fettle__Welcome message = FETTLE__WELCOME__INIT;
+
+	RECORD_SET_BYTES(&message, proof_key, BYTES_OF(server->challenge));
+	return rotation_challenged(rotation, &message);
+}
+
+static void what_is_offered_is_proven_by_the_challenge_of_the_session(void **test)
+{
+	struct rotation *rotation = open_keys(*test);
+	struct key_proof_verifier server;
+	char used[SOCKET_KEY_TEXT];
+
+	key_proof_verifier_init(&server);
+	dial(rotation, used);
+	assert_false(is_challenged(rotation, &server)); /* nothing is offered yet */
+	assert_int_equal(rotation_begin(rotation), STATUS_OK);
+	assert_true(offers_with_proof(rotation, *test, &server));
+	rotation_free(rotation);
+}
+
+static void a_server_that_was_started_again_is_answered_once_by_another_hello(void **test)
+{
+	struct rotation *rotation = open_keys(*test);
+	struct key_proof_verifier server;
+	char used[SOCKET_KEY_TEXT];
+
+	dial(rotation, used);
+	assert_int_equal(rotation_begin(rotation), STATUS_OK);
+	key_proof_verifier_init(&server);
+	assert_false(offers_with_proof(rotation, *test, &server));
+	assert_true(is_challenged(rotation, &server));
+	assert_true(offers_with_proof(rotation, *test, &server));
+	assert_false(is_challenged(rotation, &server));
+	/* One whose challenge is another each time is not greeted without end. */
+	key_proof_verifier_init(&server);
+	assert_false(is_challenged(rotation, &server));
+	assert_true(offers_with_proof(rotation, *test, &server));
 	rotation_free(rotation);
 }
 
@@ -266,6 +332,23 @@ static void dying_with_the_new_key_in_place_and_no_public_one(void **test)
 	comes_back_with(*test, offer);
 }
 
+static void what_such_a_death_left_goes_once_a_session_is_open(void **test)
+{
+	char old[SOCKET_KEY_TEXT], next[SOCKET_KEY_TEXT], used[SOCKET_KEY_TEXT];
+	struct rotation *rotation;
+
+	offer_and_die(*test, old, next);
+	assert_int_equal(unlink(scratch_path(*test, "keys/agent.pub")), 0);
+	move_file(*test, "keys/agent.key", "keys/agent.previous.key");
+	move_file(*test, "keys/agent.next.key", "keys/agent.key");
+	rotation = open_keys(*test);
+	dial(rotation, used);
+	rotation_opened(rotation);
+	assert_false(is_there(*test, "keys/agent.next.pub"));
+	assert_false(is_there(*test, "keys/agent.previous.key"));
+	rotation_free(rotation);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_start, scratch_stop)
 
 int main(void)
@@ -273,6 +356,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(nothing_is_offered_without_being_asked),
 		TEST(the_new_key_is_used_once_the_server_has_admitted_it),
+		TEST(what_is_offered_is_proven_by_the_challenge_of_the_session),
+		TEST(a_server_that_was_started_again_is_answered_once_by_another_hello),
 		TEST(the_agent_stays_who_it_is),
 		TEST(told_twice_it_makes_one_key),
 		TEST(where_the_new_key_is_not_let_in_the_old_one_goes_on),
@@ -280,6 +365,7 @@ int main(void)
 		TEST(dying_with_the_old_key_under_two_names),
 		TEST(dying_without_a_public_key),
 		TEST(dying_with_the_new_key_in_place_and_no_public_one),
+		TEST(what_such_a_death_left_goes_once_a_session_is_open),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,6 +95,34 @@ static void a_secret_with_a_wrong_digit_is_damaged_and_never_shown(void **test)
 	free(text);
 }
 
+/* A message shows the line that it is about. */
+static void a_secret_on_a_line_that_is_wrong_is_not_shown(void **test)
+{
+	static const char *const lines[] = { "secret: S\nsecret: S\n", "secret: @S\n",
+		"secret: [S]\n", "secret: {S: S}\n", "secret: 'S\n", "secret: S: S\n",
+		"- secret: S\n" };
+	static const char secret[] = "30313233343536373839616263646566cafecafe";
+
+	(void)test;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		struct yaml_errors errors = { 0 };
+		struct enrolment_file file;
+		struct buffer text = { 0 };
+
+		for (const char *at = lines[i]; *at != '\0'; at++)
+			if (*at == 'S')
+				buffer_append_text(&text, secret);
+			else
+				buffer_append_u8(&text, (uint8_t)*at);
+		assert_int_equal(enrolment_file_parse("file", buffer_bytes(&text), &file, &errors),
+		    STATUS_INVALID);
+		assert_null(strstr(yaml_errors_text(&errors), "30313233"));
+		assert_null(strstr(yaml_errors_text(&errors), "cafecafe"));
+		yaml_errors_fini(&errors);
+		buffer_fini(&text);
+	}
+}
+
 static void is_refused(const char *text, const char *why)
 {
 	struct enrolment_file file;
@@ -190,6 +218,7 @@ int main(void)
 		TEST(what_was_written_is_read),
 		TEST(without_its_secret_it_says_where_the_server_is),
 		TEST(a_secret_with_a_wrong_digit_is_damaged_and_never_shown),
+		TEST(a_secret_on_a_line_that_is_wrong_is_not_shown),
 		TEST(what_is_no_enrolment_file_is_refused_and_said),
 		TEST(an_address_has_a_host_and_a_port_and_nothing_odd),
 		TEST(a_secret_that_everybody_may_read_is_refused),

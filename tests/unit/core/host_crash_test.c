@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/attempts.h"
+#include "proto/command.pb-c.h"
 #include "proto/state.pb-c.h"
 #include "proto/verdict.pb-c.h"
 #include "tests/support/scratch.h"
@@ -62,10 +64,14 @@ static void pack(struct buffer *out, uint32_t kind, uint64_t number,
 	buffer_fini(&body);
 }
 
+static size_t fact_size; /* bytes of a fact's value */
+
 static void pack_fact(struct buffer *out, uint64_t number, const char *key)
 {
+	static const uint8_t zeroes[LINK_RECORD_MAX];
 	Fettle__Fact fact = FETTLE__FACT__INIT;
 
+	RECORD_SET_BYTES(&fact, value, BYTES(zeroes, fact_size));
 	RECORD_SET_BYTES(&fact, key, bytes_of_text(key));
 	pack(out, FETTLE__KIND__KIND_FACT_SET, number, &fact.base);
 }
@@ -112,7 +118,7 @@ static void settle(struct fixture *at)
 }
 
 /* All facts that a log has and this host has not had: KEYS by number, ended by NULL. */
-static void feed(struct fixture *at, const char *const *keys)
+static void offer(struct fixture *at, const char *const *keys)
 {
 	uint64_t position = host_position(at->host, flow_of_facts());
 
@@ -126,6 +132,11 @@ static void feed(struct fixture *at, const char *const *keys)
 			host_take(at->host, flow_of_facts(), number, &bytes, 1);
 		buffer_fini(&record);
 	}
+}
+
+static void feed(struct fixture *at, const char *const *keys)
+{
+	offer(at, keys);
 	settle(at);
 }
 
@@ -151,6 +162,7 @@ static int start(void **test)
 	struct fixture *at = memory_new(sizeof(*at));
 
 	is_mended = false;
+	fact_size = 0;
 	at->now_ms = START_MS;
 	*test = at;
 	return scratch_start(&at->directory);
@@ -175,6 +187,20 @@ static bool has_note(struct fixture *at, const char *key)
 	status = kv_get(txn, TABLE_NOTES, bytes_of_text(key), &value);
 	kv_abort(&txn);
 	return status == STATUS_OK;
+}
+
+/* As the next start would find it. */
+static struct attempts kept_attempts(struct fixture *at)
+{
+	struct attempts attempts;
+	struct kv_txn *txn;
+	struct bytes kept;
+
+	assert_int_equal(kv_read_begin(at->kv, &txn), STATUS_OK);
+	assert_int_equal(kv_get(txn, HOST_META, bytes_of_text("attempts"), &kept), STATUS_OK);
+	assert_int_equal(attempts_begin(&attempts, kept), STATUS_OK);
+	kv_abort(&txn);
+	return attempts;
 }
 
 static uint64_t quarantined(struct fixture *at)
@@ -226,6 +252,21 @@ static void release(struct fixture *at, const uint8_t id[HASH_SIZE], bool is_dis
 	buffer_fini(&record);
 }
 
+/* The same of the record that verdict NUMBER is about. */
+static void release_number(struct fixture *at, struct arena *arena, uint64_t number)
+{
+	struct link_batch batch = { .count = 0 };
+	Fettle__QuarantinedVerdict *verdict;
+	Fettle__Record *record;
+
+	assert_int_equal(host_read_verdicts(at->host, number, 1, &batch), STATUS_OK);
+	assert_int_equal(record_decode(batch.records[0], arena, &record), STATUS_OK);
+	verdict = record_unpack(&fettle__quarantined_verdict__descriptor,
+	    record_bytes(record->body), arena);
+	host_release(at->host);
+	release(at, verdict->id.data, false);
+}
+
 /* ---- tests ---- */
 
 static const char *const poisoned[] = { "a", "b", "poison", "c", NULL };
@@ -249,6 +290,51 @@ static void the_record_that_crashes_is_quarantined_and_the_others_are_judged(voi
 	assert_string_equal(newest(at, &arena)->reason, "crashed the processor three times");
 	assert_memory_equal(newest(at, &arena)->agent.data, agent, AGENT_ID_SIZE);
 	arena_fini(&arena);
+	close_host(at);
+}
+
+/* A batch is full before its lot is. */
+static void what_was_not_handed_over_has_survived_nothing(void **test)
+{
+	static const char *const large[] = { "poison", "a", "b", "c", "d", "e", "f", "g", "h", "i",
+		"j", "k", "l", "m", "n", "o", NULL };
+	struct fixture *at = *test;
+	struct attempts_range suspects;
+	uint64_t position;
+
+	fact_size = 800 * 1000;
+	assert_int_equal(live(at, large), 70);
+	assert_int_equal(live(at, large), 70);
+	is_mended = true;
+	open_host(at);
+	offer(at, large);
+	assert_int_equal(host_step(at->host, at->now_ms += 10), STATUS_OK);
+	position = host_position(at->host, flow_of_facts());
+	assert_in_range(position, 1, 15);
+	suspects = kept_attempts(at).suspects[flow_of_facts()];
+	assert_int_equal(suspects.first, position + 1);
+	assert_int_equal(suspects.last, 16);
+	assert_int_equal(suspects.crashes, 1);
+	settle(at);
+	assert_int_equal(kept_attempts(at).suspects[flow_of_facts()].first, 0);
+	close_host(at);
+}
+
+/* The log has it no more: aged out, or replaced. */
+static void a_condemned_record_that_is_gone_is_passed_over(void **test)
+{
+	struct fixture *at = *test;
+	struct bytes nothing = BYTES_NONE;
+
+	for (unsigned crashes = 0; crashes < 4; crashes++)
+		assert_int_equal(live(at, poisoned), 70);
+	open_host(at);
+	assert_int_equal(host_position(at->host, flow_of_facts()), 2);
+	host_take(at->host, flow_of_facts(), 3, &nothing, 1);
+	settle(at);
+	assert_int_equal(host_position(at->host, flow_of_facts()), 3);
+	assert_int_equal(quarantined(at), 0);
+	assert_int_equal(host_verdict_head(at->host), 0);
 	close_host(at);
 }
 
@@ -341,6 +427,65 @@ static void what_is_rejected_again_stays(void **test)
 	close_host(at);
 }
 
+/* The newest record for the log: NULL, or what it says. */
+static const Fettle__Hold *newest_hold(struct fixture *at, struct arena *arena)
+{
+	struct link_batch batch = { .count = 0 };
+	Fettle__Record *record;
+
+	if (host_outbox_head(at->host) == 0)
+		return NULL;
+	assert_int_equal(host_read_outbox(at->host, host_outbox_head(at->host), 1, &batch),
+	    STATUS_OK);
+	assert_int_equal(record_decode(batch.records[0], arena, &record), STATUS_OK);
+	host_release(at->host);
+	assert_int_equal(record->envelope->kind, FETTLE__KIND__KIND_HOLD);
+	assert_memory_equal(record->envelope->target.data, agent, AGENT_ID_SIZE);
+	return record_unpack(&fettle__hold__descriptor, record_bytes(record->body), arena);
+}
+
+static void an_agent_whose_quarantine_is_full_is_held_until_some_is_let_go(void **test)
+{
+	static const char *bad[HOST_QUARANTINE_RECORDS + 3];
+	struct fixture *at = *test;
+	struct arena arena = { 0 };
+	const Fettle__QuarantinedVerdict *last;
+
+	for (size_t i = 0; i < HOST_QUARANTINE_RECORDS - 1; i++)
+		bad[i] = "bad";
+	open_host(at);
+	feed(at, bad);
+	assert_null(newest_hold(at, &arena));
+	bad[HOST_QUARANTINE_RECORDS - 1] = "bad";
+	feed(at, bad);
+	assert_int_equal(host_outbox_head(at->host), 1);
+	assert_true(newest_hold(at, &arena)->is_held);
+	assert_int_equal(newest_hold(at, &arena)->records, HOST_QUARANTINE_RECORDS);
+	/* What the log has taken before it heard of it is kept, and told of once. */
+	bad[HOST_QUARANTINE_RECORDS] = "bad";
+	feed(at, bad);
+	assert_int_equal(quarantined(at), HOST_QUARANTINE_RECORDS + 1);
+	assert_int_equal(host_outbox_head(at->host), 1);
+	close_host(at);
+	open_host(at);
+	last = newest(at, &arena);
+	/* Handed over again and rejected again, it stays and so does the hold. */
+	release(at, last->id.data, false);
+	release(at, last->id.data, true);
+	assert_int_equal(host_outbox_head(at->host), 1);
+	bad[HOST_QUARANTINE_RECORDS + 1] = "bad";
+	feed(at, bad);
+	last = newest(at, &arena);
+	release(at, last->id.data, true);
+	assert_int_equal(host_outbox_head(at->host), 1);
+	is_mended = true;
+	release_number(at, &arena, 1);
+	assert_int_equal(host_outbox_head(at->host), 2);
+	assert_false(newest_hold(at, &arena)->is_held);
+	arena_fini(&arena);
+	close_host(at);
+}
+
 static void what_is_discarded_is_gone_and_was_never_taken(void **test)
 {
 	static const char *const keys[] = { "bad", NULL };
@@ -364,9 +509,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_record_that_crashes_is_quarantined_and_the_others_are_judged),
+		TEST(what_was_not_handed_over_has_survived_nothing),
+		TEST(a_condemned_record_that_is_gone_is_passed_over),
 		TEST(a_replay_does_not_crash_over_what_was_condemned),
 		TEST(what_is_released_is_handed_over_once_more),
 		TEST(what_is_rejected_again_stays),
+		TEST(an_agent_whose_quarantine_is_full_is_held_until_some_is_let_go),
 		TEST(what_is_discarded_is_gone_and_was_never_taken),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -405,6 +405,21 @@ static void a_clone_is_told_of_once_until_somebody_has_decided(void **test)
 	assert_health(at, FETTLE__HEALTH_WHAT__HEALTH_WHAT_CLONE, true);
 }
 
+static void a_quarantine_that_is_full_is_told_of_once_and_when_it_has_room_again(void **test)
+{
+	struct fixture *at = *test;
+
+	beat(at, 0, true);
+	note(at, FETTLE__NOTICE_WHAT__NOTICE_WHAT_QUARANTINE_OPEN, "processor");
+	assert_null(health(at));
+	note(at, FETTLE__NOTICE_WHAT__NOTICE_WHAT_QUARANTINE_FULL, "processor");
+	assert_health(at, FETTLE__HEALTH_WHAT__HEALTH_WHAT_QUARANTINE_FULL, false);
+	note(at, FETTLE__NOTICE_WHAT__NOTICE_WHAT_QUARANTINE_FULL, "processor");
+	assert_null(health(at));
+	note(at, FETTLE__NOTICE_WHAT__NOTICE_WHAT_QUARANTINE_OPEN, "processor");
+	assert_health(at, FETTLE__HEALTH_WHAT__HEALTH_WHAT_QUARANTINE_FULL, true);
+}
+
 static void a_spool_from_a_backup_is_told_of(void **test)
 {
 	struct fixture *at = *test;
@@ -431,6 +446,7 @@ int main(void)
 		TEST(silence_is_told_of_and_so_is_its_end),
 		TEST(a_processor_that_did_not_run_hears_first_what_waited),
 		TEST(a_clone_is_told_of_once_until_somebody_has_decided),
+		TEST(a_quarantine_that_is_full_is_told_of_once_and_when_it_has_room_again),
 		TEST(a_spool_from_a_backup_is_told_of),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,8 +28,9 @@ static int start(void **test)
 		.queue_frames = QUEUE,
 		.held_max = 100 * 1000,
 		.connections_max = 20,
-		.strangers_max = 10,
-		.strangers_per_address = 5 };
+		.asked_ms = 30000,
+		.strangers = { { .most = 10, .per_address = 5 },
+		    { .most = 6, .per_address = 4 } } };
 	struct fixture *fixture = memory_new(sizeof(*fixture));
 
 	fixture->ledger = ledger_new(&limits);
@@ -53,9 +54,24 @@ static void connect_from(struct fixture *test, size_t fd, uint8_t address)
 	static uint64_t cookies;
 
 	test->at[fd] = (struct ledger_connection){ .cookie = ++cookies };
+	test->at[fd].address[10] = test->at[fd].address[11] = 0xff;
 	test->at[fd].address[15] = address;
 	if (fd >= test->count)
 		test->count = fd + 1;
+}
+
+/* The same at the second door. */
+static void comes_to_enrol(struct fixture *test, size_t fd, uint8_t address)
+{
+	connect_from(test, fd, address);
+	test->at[fd].door = LEDGER_ENROLMENT;
+}
+
+/* A whole request to enrol, that was read. */
+static void asks(struct fixture *test, size_t fd)
+{
+	test->at[fd].received += 100 + 33 + 2;
+	ledger_delivered(test->ledger, (int)fd, 100, NULL);
 }
 
 static void disconnect(struct fixture *test, size_t fd)
@@ -91,16 +107,24 @@ static void on_shut(void *self, const struct ledger_end *end)
 	test->ends++;
 }
 
-static void look(struct fixture *test, struct ledger_front front)
+static void look_through(struct fixture *test, struct ledger_front front,
+    struct ledger_front enrolment)
 {
+	const struct ledger_front fronts[] = { front, enrolment };
+
 	test->ends = 0;
 	memset(test->ended, 0, sizeof(test->ended));
 	ledger_begin(test->ledger, test->now_ms);
 	for (size_t fd = 0; fd < test->count; fd++)
 		if (test->at[fd].cookie != 0)
 			ledger_see(test->ledger, (int)fd, &test->at[fd]);
-	ledger_judge(test->ledger, front, on_shut, test);
+	ledger_judge(test->ledger, fronts, on_shut, test);
 	test->now_ms += 1000;
+}
+
+static void look(struct fixture *test, struct ledger_front front)
+{
+	look_through(test, front, read_out);
 }
 
 static void an_agent_that_sends_whole_messages_stays(void **test)
@@ -402,6 +426,128 @@ static void who_spoke_before_the_first_look_is_no_stranger(void **test)
 	assert_int_equal(ledger_totals(at->ledger)->strangers, 0);
 }
 
+/* ---- the second door ---- */
+
+static void who_comes_to_enrol_and_says_nothing_for_ten_seconds_goes(void **test)
+{
+	struct fixture *at = *test;
+
+	comes_to_enrol(at, 3, 1);
+	for (int i = 0; i <= 10; i++) {
+		look(at, paused);
+		assert_int_equal(at->ends, 0);
+	}
+	look(at, paused);
+	assert_int_equal(at->ended[3], LEDGER_MUTE);
+	assert_false(at->was_agent[3]);
+}
+
+static void who_has_asked_may_wait_for_its_approval_and_ask_again(void **test)
+{
+	struct fixture *at = *test;
+
+	comes_to_enrol(at, 3, 1);
+	asks(at, 3);
+	for (int i = 0; i < 100; i++) {
+		look(at, read_out);
+		assert_int_equal(at->ends, 0);
+		if (i % 25 == 24)
+			asks(at, 3);
+	}
+	for (int i = 0; i <= 31; i++) {
+		assert_int_equal(at->ends, 0);
+		look(at, read_out);
+	}
+	assert_int_equal(at->ended[3], LEDGER_MUTE);
+}
+
+static void whoever_asks_is_no_agent(void **test)
+{
+	struct fixture *at = *test;
+
+	comes_to_enrol(at, 3, 1);
+	asks(at, 3);
+	look(at, read_out);
+	assert_int_equal(ledger_totals(at->ledger)->strangers, 1);
+	assert_int_equal(ledger_totals(at->ledger)->enrolling, 1);
+}
+
+static void an_endless_request_ends_as_soon_as_it_is_more_than_a_stranger_may_send(void **test)
+{
+	struct fixture *at = *test;
+
+	comes_to_enrol(at, 3, 1);
+	asks(at, 3);
+	look(at, read_out);
+	receives(at, 3, LEDGER_STRANGER_BYTES + 1);
+	look_through(at, read_out, busy);
+	assert_int_equal(at->ends, 0);
+	look(at, read_out);
+	assert_int_equal(at->ended[3], LEDGER_BABBLES);
+}
+
+static void each_door_has_a_crowd_of_its_own(void **test)
+{
+	struct fixture *at = *test;
+
+	for (size_t fd = 0; fd < 5; fd++)
+		connect_from(at, fd, 1);
+	for (size_t fd = 5; fd < 9; fd++)
+		comes_to_enrol(at, fd, 1);
+	look(at, read_out);
+	assert_int_equal(at->ends, 0);
+	comes_to_enrol(at, 9, 1);
+	at->now_ms += 1000;
+	look(at, read_out);
+	assert_int_equal(at->ends, 1);
+	assert_true(at->ended[5] == LEDGER_CROWD || at->ended[6] == LEDGER_CROWD
+		    || at->ended[7] == LEDGER_CROWD || at->ended[8] == LEDGER_CROWD);
+}
+
+static void the_busiest_address_gives_way_and_who_has_waited_alone_stays(void **test)
+{
+	struct fixture *at = *test;
+
+	comes_to_enrol(at, 3, 1);
+	look(at, read_out);
+	for (size_t fd = 4; fd < 8; fd++)
+		comes_to_enrol(at, fd, 2);
+	look(at, read_out);
+	assert_int_equal(at->ends, 0);
+	comes_to_enrol(at, 8, 3);
+	comes_to_enrol(at, 9, 4);
+	look(at, read_out);
+	assert_int_equal(at->ends, 1);
+	assert_int_equal(at->ended[3] + at->ended[8] + at->ended[9], 0);
+}
+
+static void of_ipv6_a_whole_network_is_one_address(void **test)
+{
+	struct fixture *at = *test;
+
+	for (size_t fd = 3; fd < 8; fd++) {
+		comes_to_enrol(at, fd, (uint8_t)fd);
+		at->at[fd].address[0] = 0x20;
+	}
+	look(at, read_out);
+	assert_int_equal(at->ends, 1);
+}
+
+static void connections_of_both_doors_count_together_and_agents_stay(void **test)
+{
+	struct fixture *at = *test;
+
+	for (size_t fd = 0; fd < 18; fd++) {
+		connect_from(at, fd, (uint8_t)fd);
+		says(at, fd, 10);
+	}
+	for (size_t fd = 18; fd < 21; fd++)
+		comes_to_enrol(at, fd, (uint8_t)fd);
+	look(at, read_out);
+	assert_int_equal(at->ends, 1);
+	assert_int_equal(at->ended[18] + at->ended[19] + at->ended[20], LEDGER_FULL);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -418,6 +564,14 @@ int main(void)
 		TEST(crumbs_between_messages_do_not_hide_an_endless_one),
 		TEST(a_stranger_may_not_send_more_than_a_handshake_takes),
 		TEST(who_says_nothing_for_ten_seconds_goes),
+		TEST(who_comes_to_enrol_and_says_nothing_for_ten_seconds_goes),
+		TEST(who_has_asked_may_wait_for_its_approval_and_ask_again),
+		TEST(whoever_asks_is_no_agent),
+		TEST(an_endless_request_ends_as_soon_as_it_is_more_than_a_stranger_may_send),
+		TEST(each_door_has_a_crowd_of_its_own),
+		TEST(the_busiest_address_gives_way_and_who_has_waited_alone_stays),
+		TEST(of_ipv6_a_whole_network_is_one_address),
+		TEST(connections_of_both_doors_count_together_and_agents_stay),
 		TEST(nobody_is_mute_while_the_front_is_paused),
 		TEST(strangers_beyond_those_of_an_address_go_the_oldest_first),
 		TEST(strangers_of_many_addresses_have_a_bound_together),

@@ -275,6 +275,40 @@ static void a_copy_is_told_to_make_a_key_of_its_own_and_the_first_machine_stays(
 	assert_int_equal(ask(at, asked_by(other_key, copy, made.secret)), ADMITTED);
 }
 
+static void a_copy_of_what_is_revoked_is_told_that_and_noted_no_more(void **test)
+{
+	struct world *at = *test;
+	const struct log_members_word word = word_of("root", NULL);
+	const Fettle__Enrolment wanted = key_of(5);
+	struct log_enrolments_made made = create(at, &wanted);
+	uint64_t notices;
+	bool changed;
+
+	assert_int_equal(ask(at, asked_by(key, machine, made.secret)), ADMITTED);
+	begin(at);
+	assert_int_equal(log_members_revoke(at->store, reply.agent.data, &word, &changed),
+	    STATUS_OK);
+	commit(at);
+	notices = log_store_head(at->store, SUBLOG_NOTICE);
+	assert_int_equal(ask(at, asked_by(key, copy, made.secret)), REFUSED);
+	assert_false(reply.wants_new_key);
+	assert_non_null(strstr(reply.reason, "was revoked"));
+	assert_int_equal(log_store_head(at->store, SUBLOG_NOTICE), notices);
+}
+
+static void copies_that_ask_again_and_again_are_noted_once_a_minute(void **test)
+{
+	struct world *at = *test;
+	struct log_enrolments_made made = create_token(at);
+	uint64_t notices;
+
+	assert_int_equal(ask(at, asked_by(key, machine, made.secret)), ADMITTED);
+	notices = log_store_head(at->store, SUBLOG_NOTICE);
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(ask(at, asked_by(key, copy, made.secret)), REFUSED);
+	assert_int_equal(log_store_head(at->store, SUBLOG_NOTICE), notices + 1);
+}
+
 static void what_is_no_request_is_refused(void **test)
 {
 	struct world *at = *test;
@@ -335,6 +369,33 @@ static void an_enrolment_has_bounds(void **test)
 	(void)create(*test, &wanted);
 }
 
+static void what_this_log_does_not_know_of_an_enrolment_is_refused_and_never_kept(void **test)
+{
+	struct world *at = *test;
+	Fettle__Enrolment wanted = key_of(2), *kept;
+	uint8_t byte = 0;
+	ProtobufCMessageUnknownField unknown = { .tag = 99,
+		.wire_type = PROTOBUF_C_WIRE_TYPE_VARINT,
+		.len = 1,
+		.data = &byte };
+	struct log_enrolments_made made;
+
+	wanted.base.unknown_fields = &unknown;
+	wanted.base.n_unknown_fields = 1;
+	refuses_to_create(at, &wanted);
+	wanted.base.n_unknown_fields = 0;
+	RECORD_SET(&wanted, revoked_ms, 1);
+	RECORD_SET(&wanted, uses, 1);
+	RECORD_SET(&wanted, created_ms, 1);
+	made = create(at, &wanted);
+	assert_int_equal(log_enrolments_get(at->store, made.id, &at->arena, &kept), STATUS_OK);
+	log_store_release(at->store);
+	assert_int_equal(kept->revoked_ms, 0);
+	assert_int_equal(kept->uses, 0);
+	assert_int_equal(kept->created_ms, NOW_MS);
+	assert_int_equal(kept->uses_most, 2);
+}
+
 static bool store_holds(struct world *at, const uint8_t *bytes, size_t size)
 {
 	struct buffer content = { 0 };
@@ -380,6 +441,9 @@ int main(void)
 		TEST(a_copy_is_told_to_make_a_key_of_its_own_and_the_first_machine_stays),
 		TEST(what_is_no_request_is_refused),
 		TEST(an_enrolment_has_bounds),
+		TEST(what_this_log_does_not_know_of_an_enrolment_is_refused_and_never_kept),
+		TEST(a_copy_of_what_is_revoked_is_told_that_and_noted_no_more),
+		TEST(copies_that_ask_again_and_again_are_noted_once_a_minute),
 		TEST(the_secret_is_kept_nowhere),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,6 +114,20 @@ static void what_a_run_said_before_the_next_one_spoke_is_no_return(void **test)
 	judged(facts, HELLO_OVERTAKEN, false);
 }
 
+/* Else a thief who says that its clock is ahead would shut the machine out unnoticed. */
+static void a_run_that_goes_on_speaking_was_not_overtaken(void **test)
+{
+	struct hello_facts facts = restarted;
+
+	(void)test;
+	facts.is_older_run = true;
+	facts.was_said_before = true;
+	facts.overtaken = HELLO_OVERTAKEN_MAX;
+	judged(facts, HELLO_RETURNED, false);
+	facts.returns = HELLO_RETURNS_MAX;
+	judged(facts, HELLO_CLONE, false);
+}
+
 static void two_spools_with_one_key_in_turn_are_a_clone_too(void **test)
 {
 	struct hello_facts facts = restarted;
@@ -121,6 +135,30 @@ static void two_spools_with_one_key_in_turn_are_a_clone_too(void **test)
 	(void)test;
 	facts.is_same_spool = false;
 	facts.is_older_run = true;
+	facts.returns = HELLO_RETURNS_MAX;
+	judged(facts, HELLO_CLONE, false);
+}
+
+static void who_has_named_its_run_is_refused_without(void **test)
+{
+	struct hello_facts facts = restarted;
+
+	(void)test;
+	facts.has_instance = false;
+	facts.is_nameless = true;
+	judged(facts, HELLO_NAMELESS, false);
+	facts.is_same_spool = false;
+	judged(facts, HELLO_NAMELESS, false);
+}
+
+static void a_spool_may_return_once_and_is_a_clone_the_second_time(void **test)
+{
+	struct hello_facts facts = restarted;
+
+	(void)test;
+	facts.is_same_spool = false;
+	facts.is_older_spool = true;
+	judged(facts, HELLO_RETURNED, false);
 	facts.returns = HELLO_RETURNS_MAX;
 	judged(facts, HELLO_CLONE, false);
 }
@@ -138,6 +176,9 @@ int main(void)
 		cmocka_unit_test(a_run_that_forgot_what_it_sent_is_rolled_back),
 		cmocka_unit_test(a_run_may_return_once_and_is_a_clone_the_second_time),
 		cmocka_unit_test(what_a_run_said_before_the_next_one_spoke_is_no_return),
+		cmocka_unit_test(a_run_that_goes_on_speaking_was_not_overtaken),
+		cmocka_unit_test(who_has_named_its_run_is_refused_without),
+		cmocka_unit_test(a_spool_may_return_once_and_is_a_clone_the_second_time),
 		cmocka_unit_test(two_spools_with_one_key_in_turn_are_a_clone_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

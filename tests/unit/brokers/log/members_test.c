@@ -67,18 +67,25 @@ static void quarantine(struct world *at, const uint8_t *which)
 	commit(at);
 }
 
-static bool rotate(struct world *at, const uint8_t *first, const uint8_t *next, uint64_t now_ms)
+static bool offer(struct world *at, const uint8_t *first, const uint8_t *next, bool is_proven,
+    uint64_t now_ms)
 {
+	const struct log_members_offer made = { .key = BYTES(next, SOCKET_KEY_SIZE),
+		.is_proven = is_proven };
 	uint8_t agent[AGENT_ID_SIZE];
 	bool is_admitted;
 
 	id_of(first, agent);
 	begin(at);
-	assert_int_equal(log_members_rotate(at->store, agent, BYTES(next, SOCKET_KEY_SIZE), now_ms,
-			     &is_admitted),
+	assert_int_equal(log_members_rotate(at->store, agent, &made, now_ms, &is_admitted),
 	    STATUS_OK);
 	commit(at);
 	return is_admitted;
+}
+
+static bool rotate(struct world *at, const uint8_t *first, const uint8_t *next, uint64_t now_ms)
+{
+	return offer(at, first, next, true, now_ms);
 }
 
 static bool is_admitted(struct world *at, const uint8_t *which, uint64_t now_ms)
@@ -261,6 +268,65 @@ static void an_old_key_does_not_live_longer_by_another_rotation(void **test)
 	assert_int_equal(world_member(at, second)->valid_until_ms, NOW_MS + 1000 + DAY_MS);
 }
 
+static void a_key_that_was_not_proven_is_not_taken(void **test)
+{
+	struct world *at = *test;
+
+	admit(at, key);
+	assert_false(offer(at, key, second, false, NOW_MS));
+	assert_null(world_member(at, second));
+	assert_int_equal(world_member(at, key)->valid_until_ms, 0);
+	assert_true(offer(at, key, second, true, NOW_MS));
+	assert_true(world_member(at, second)->is_proven);
+	/* It is theirs by now: that the welcome was lost is no reason to prove it once more. */
+	assert_true(offer(at, key, second, false, NOW_MS));
+}
+
+/* As earlier versions kept them: offered, taken at its word, and never connected with. */
+static void keep_unproven(struct world *at, const uint8_t *which)
+{
+	const struct log_members_word word = word_of("rotation", NULL);
+	Fettle__Member member = FETTLE__MEMBER__INIT;
+
+	RECORD_SET_BYTES(&member, key, BYTES(which, SOCKET_KEY_SIZE));
+	RECORD_SET(&member, state, FETTLE__MEMBER_STATE__MEMBER_STATE_ADMITTED);
+	RECORD_SET(&member, is_awaited, 1);
+	begin(at);
+	assert_int_equal(log_members_add(at->store, &member, &word), STATUS_OK);
+	commit(at);
+}
+
+static void what_was_taken_without_proof_opens_nothing_until_it_is_proven(void **test)
+{
+	struct world *at = *test;
+
+	keep_unproven(at, key);
+	assert_false(is_admitted(at, key, NOW_MS));
+	assert_false(offer(at, key, key, false, NOW_MS));
+	assert_false(is_admitted(at, key, NOW_MS));
+	assert_true(offer(at, key, key, true, NOW_MS));
+	assert_true(is_admitted(at, key, NOW_MS));
+}
+
+static void what_was_taken_without_proof_is_whosever_has_the_key(void **test)
+{
+	struct world *at = *test;
+	const struct log_members_word word = word_of("root (uid 0)", NULL);
+	Fettle__Member *member;
+	bool changed;
+
+	keep_unproven(at, key);
+	assert_int_equal(log_members_get(at->store, key, &at->arena, &member), STATUS_NOT_FOUND);
+	log_store_release(at->store);
+	begin(at);
+	assert_int_equal(log_members_admit(at->store, key, "web1", &word, &changed), STATUS_OK);
+	commit(at);
+	assert_true(changed);
+	assert_string_equal(world_member(at, key)->name, "web1");
+	assert_null(world_record(at, SUBLOG_MEMBER, 1)); /* the other's claim is gone */
+	assert_true(is_admitted(at, key, NOW_MS));
+}
+
 static void nobody_takes_a_key_that_is_anothers(void **test)
 {
 	struct world *at = *test;
@@ -370,6 +436,9 @@ int main(void)
 		TEST(a_new_key_has_the_old_ones_agent_and_the_old_one_a_day),
 		TEST(the_same_offer_again_is_answered_alike_and_changes_nothing),
 		TEST(an_old_key_does_not_live_longer_by_another_rotation),
+		TEST(a_key_that_was_not_proven_is_not_taken),
+		TEST(what_was_taken_without_proof_opens_nothing_until_it_is_proven),
+		TEST(what_was_taken_without_proof_is_whosever_has_the_key),
 		TEST(nobody_takes_a_key_that_is_anothers),
 		TEST(who_is_not_admitted_does_not_rotate),
 		TEST(an_agent_cannot_have_keys_without_end),

@@ -312,6 +312,91 @@ static void a_record_under_a_key_of_another_kind_is_nobodys(void **test)
 	    STATUS_REJECT);
 }
 
+static enum status may_write_under(struct fixture *at, size_t key_size)
+{
+	Fettle__ControlRequest request = FETTLE__CONTROL_REQUEST__INIT;
+	Fettle__Record record = FETTLE__RECORD__INIT, *records[] = { &record };
+	Fettle__Envelope envelope = FETTLE__ENVELOPE__INIT;
+	struct buffer key = { 0 };
+	enum status status;
+
+	memset(buffer_extend(&key, key_size), 'k', key_size);
+	memcpy(key.data, "policy/", 7);
+	RECORD_SET(&envelope, kind, FETTLE__KIND__KIND_POLICY);
+	RECORD_SET_BYTES(&envelope, key, buffer_bytes(&key));
+	record.envelope = &envelope;
+	request.intent = records;
+	request.n_intent = 1;
+	status = admit(at, who(ANNA), &request);
+	buffer_fini(&key);
+	return status;
+}
+
+static void a_key_that_is_too_long_is_refused_before_anybodys_role_is_asked(void **test)
+{
+	struct fixture *at = *test;
+
+	assert_int_equal(add(at, "bert", BERT, ROLE(ADMIN)), STATUS_OK);
+	assert_int_equal(may_write_under(at, 400), STATUS_DENIED);
+	assert_int_equal(may_write_under(at, 401), STATUS_REJECT);
+	assert_int_equal(may_write_under(at, 4 << 20), STATUS_REJECT);
+}
+
+static void what_is_denied_is_noted_with_a_short_key_however_long_it_was(void **test)
+{
+	struct fixture *at = *test;
+	Fettle__Record record = FETTLE__RECORD__INIT;
+	Fettle__Envelope envelope = FETTLE__ENVELOPE__INIT;
+	const struct control_principal principal = who(ANNA);
+	struct link_batch batch = { 0 };
+	struct buffer key = { 0 };
+
+	memset(buffer_extend(&key, 16 << 20), 'k', 16 << 20);
+	RECORD_SET_BYTES(&envelope, key, buffer_bytes(&key));
+	record.envelope = &envelope;
+	assert_int_equal(log_store_begin(at->store), STATUS_OK);
+	assert_int_equal(operators_note_denied(at->store, &record, &principal, "no", NOW_MS),
+	    STATUS_OK);
+	assert_int_equal(log_store_commit(at->store), STATUS_OK);
+	assert_int_equal(log_store_read(at->store, SUBLOG_NOTICE, 1, 1, &batch), STATUS_OK);
+	assert_int_equal(batch.count, 1);
+	assert_in_range(batch.size, 1, 1024);
+	buffer_fini(&key);
+}
+
+static void what_this_log_does_not_know_of_a_person_is_refused_and_never_kept(void **test)
+{
+	struct fixture *at = *test;
+	Fettle__OperatorOrder wanted = FETTLE__OPERATOR_ORDER__INIT;
+	Fettle__Operator person = FETTLE__OPERATOR__INIT;
+	Fettle__Role role = ROLE(ADMIN);
+	uint8_t byte = 0;
+	ProtobufCMessageUnknownField unknown = { .tag = 99,
+		.wire_type = PROTOBUF_C_WIRE_TYPE_VARINT,
+		.len = 1,
+		.data = &byte };
+	struct operators operators;
+	bool changed;
+
+	person.name = RECORD_TEXT("anna");
+	RECORD_SET(&person, uid, ANNA);
+	person.roles = &role;
+	person.n_roles = 1;
+	person.base.unknown_fields = &unknown;
+	person.base.n_unknown_fields = 1;
+	wanted.add = &person;
+	assert_int_equal(order(at, 0, &wanted, &changed), STATUS_INVALID);
+	person.base.n_unknown_fields = 0;
+	person.by = RECORD_TEXT("somebody else");
+	RECORD_SET(&person, added_ms, 1);
+	assert_int_equal(order(at, 0, &wanted, &changed), STATUS_OK);
+	assert_int_equal(operators_load(at->store, &operators), STATUS_OK);
+	assert_string_equal(operators.list.operators[0]->by, "uid 0");
+	assert_int_equal(operators.list.operators[0]->added_ms, NOW_MS);
+	operators_fini(&operators);
+	log_store_release(at->store);
+}
+
 static void a_request_says_one_thing_at_a_time(void **test)
 {
 	struct fixture *at = *test;
@@ -353,6 +438,9 @@ int main(void)
 		TEST(the_last_admin_can_neither_be_revoked_nor_made_less),
 		TEST(names_uids_and_roles_that_are_none_are_refused),
 		TEST(a_record_under_a_key_of_another_kind_is_nobodys),
+		TEST(a_key_that_is_too_long_is_refused_before_anybodys_role_is_asked),
+		TEST(what_is_denied_is_noted_with_a_short_key_however_long_it_was),
+		TEST(what_this_log_does_not_know_of_a_person_is_refused_and_never_kept),
 		TEST(a_request_says_one_thing_at_a_time),
 		TEST(every_change_is_noted_and_told_to_those_who_judge),
 	};

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "proto/command.pb-c.h"
 #include "tests/support/scratch.h"
 
 enum { NOW_MS = 1000 * 1000, KIND = FETTLE__KIND__KIND_FACT_SET };
@@ -554,6 +555,69 @@ static void a_command_without_target_or_key_is_rejected(void **test)
 	assert_int_equal(command_head(at, agent), 0);
 }
 
+/* ---- agents that are held ---- */
+
+static enum status hold(struct fixture *at, const uint8_t *target, bool is_held)
+{
+	Fettle__Hold message = FETTLE__HOLD__INIT;
+	struct buffer body = { 0 };
+	uint8_t of[AGENT_ID_SIZE];
+	enum status status;
+
+	/* Without a NUL: the body is written as text. */
+	if (is_held)
+		RECORD_SET(&message, is_held, true);
+	record_pack(&body, &message.base);
+	begin(at);
+	status = log_store_hold(at->store,
+	    make_record(at, FETTLE__KIND__KIND_HOLD, "hold", target, buffer_text(&body)), NOW_MS,
+	    of);
+	commit(at);
+	if (status == STATUS_OK)
+		assert_memory_equal(of, target, AGENT_ID_SIZE);
+	buffer_fini(&body);
+	return status;
+}
+
+static bool is_held(struct fixture *at, const uint8_t *of)
+{
+	bool held;
+
+	assert_int_equal(log_store_is_held(at->store, of, &held), STATUS_OK);
+	log_store_release(at->store);
+	return held;
+}
+
+static void a_hold_is_remembered_of_its_agent_and_noted_once(void **test)
+{
+	struct fixture *at = *test;
+
+	assert_int_equal(hold(at, agent, true), STATUS_OK);
+	assert_int_equal(hold(at, agent, true), STATUS_OK);
+	reopen(at);
+	assert_true(is_held(at, agent));
+	assert_false(is_held(at, operator_id));
+	assert_int_equal(log_store_head(at->store, SUBLOG_NOTICE), 1);
+	assert_int_equal(command_head(at, agent), 0);
+	assert_int_equal(hold(at, agent, false), STATUS_OK);
+	assert_false(is_held(at, agent));
+	assert_int_equal(log_store_head(at->store, SUBLOG_NOTICE), 2);
+}
+
+static void what_is_no_hold_is_left_to_others_and_one_of_nobody_is_rejected(void **test)
+{
+	struct fixture *at = *test;
+	uint8_t of[AGENT_ID_SIZE];
+
+	begin(at);
+	assert_int_equal(log_store_hold(at->store,
+			     make_record(at, FETTLE__KIND__KIND_PLAN, "plan", agent, "1"), NOW_MS,
+			     of),
+	    STATUS_NOT_FOUND);
+	commit(at);
+	assert_int_equal(hold(at, NULL, true), STATUS_REJECT);
+}
+
 static void commands_outlive_an_epoch(void **test)
 {
 	struct fixture *at = *test;
@@ -613,6 +677,17 @@ static void what_is_young_is_kept_unless_there_is_too_much(void **test)
 	assert_int_equal(log_store_tail(at->store, flow()), 6);
 }
 
+static void a_reader_who_claims_more_than_there_is_lets_no_later_record_go(void **test)
+{
+	struct fixture *at = *test;
+	uint64_t epoch = hello(at, spool, 0);
+
+	append_ok(at, epoch, 1, 5);
+	set_reader(at, "one", UINT64_MAX - 1);
+	assert_int_equal(retain(at, NOW_MS + 10, 0, UINT64_MAX, 100), 5);
+	assert_int_equal(log_store_tail(at->store, flow()), 6);
+}
+
 static void intent_never_ages_out(void **test)
 {
 	struct fixture *at = *test;
@@ -653,9 +728,12 @@ int main(void)
 		TEST(a_command_goes_to_its_agent_alone_and_a_later_one_replaces_it),
 		TEST(commands_that_were_acknowledged_are_deleted),
 		TEST(a_command_without_target_or_key_is_rejected),
+		TEST(a_hold_is_remembered_of_its_agent_and_noted_once),
+		TEST(what_is_no_hold_is_left_to_others_and_one_of_nobody_is_rejected),
 		TEST(commands_outlive_an_epoch),
 		TEST(nothing_is_deleted_before_every_reader_has_it),
 		TEST(what_is_young_is_kept_unless_there_is_too_much),
+		TEST(a_reader_who_claims_more_than_there_is_lets_no_later_record_go),
 		TEST(intent_never_ages_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,6 +115,8 @@ static const struct {
 	{ "f:/etc/plain -> Port", "NNN" },
 	{ "f:/etc/and -> x && y", "NFN" },
 	{ "f:/etc/and -> r:x && r:y", "FFF" },
+	{ "f:/etc/and -> r:x && && r:y", "NNN" },
+	{ "f:/etc/and -> r:x && && && r:y", "NNN" },
 	{ "f:/etc/plain -> !Port 22", "FNN" },
 	{ "f:/etc/plain -> !Port 23", "FFF" },
 

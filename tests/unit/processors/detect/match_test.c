@@ -201,6 +201,40 @@ static void a_value_that_was_cut_proves_presence_and_never_absence(void **test)
 	assert_int_equal(ask(*test, &change, "After.mode: 0600", &result), ANSWER_UNDECIDED);
 }
 
+/* What follows could be more of the line, of the name, of the address. */
+static void a_match_that_the_missing_rest_could_undo_is_none(void **test)
+{
+	static const struct {
+		const char *selection;
+		enum answer answer;
+	} of_part[] = {
+		{ "After.content: \"a\\nnumber 10\"", ANSWER_UNDECIDED },
+		{ "After.content: \"a\\nnumber 10*\"", ANSWER_YES },
+		{ "After.content|startswith: a", ANSWER_YES },
+		{ "After.content|endswith: number 10", ANSWER_UNDECIDED },
+		{ "After.content|contains: number 10", ANSWER_YES },
+		{ "After.content|re: 'number 10'", ANSWER_YES },
+		{ "After.content|re: 'number 10$'", ANSWER_UNDECIDED },
+		{ "After.content|re: 'number 1(?!0\\d)'", ANSWER_UNDECIDED },
+		{ "After.content|re|m: '^a$'", ANSWER_YES },
+		{ "After.content|re|m: '10$'", ANSWER_UNDECIDED },
+		{ "After.content|re: '\\z'", ANSWER_UNDECIDED },
+		{ "After.from|cidr: 10.0.0.0/8", ANSWER_UNDECIDED },
+	};
+	struct fact_field fields[] = { FACT_FIELD_TEXT("content", "a\nnumber 10") };
+	struct fact_field address[] = { FACT_FIELD_TEXT("from", "10.0.0.1") };
+	struct change change = { .key = bytes_of_text("file/x"),
+		.after = { .status = FACT_TRUNCATED, .fields = fields, .fields_count = 1 } };
+	struct match_result result;
+
+	for (size_t i = 0; i < sizeof(of_part) / sizeof(of_part[0]); i++) {
+		if (strstr(of_part[i].selection, "cidr") != NULL)
+			change.after.fields = address;
+		if (ask(*test, &change, of_part[i].selection, &result) != of_part[i].answer)
+			fail_msg("%s", of_part[i].selection);
+	}
+}
+
 static void what_could_not_be_read_is_not_taken_for_missing(void **test)
 {
 	struct fact_field fields[] = { FACT_FIELD_TEXT("mode", "0644") };
@@ -360,6 +394,7 @@ int main(void)
 		TEST(regular_expressions_take_lines_or_all),
 		TEST(what_holds_is_named),
 		TEST(a_value_that_was_cut_proves_presence_and_never_absence),
+		TEST(a_match_that_the_missing_rest_could_undo_is_none),
 		TEST(what_could_not_be_read_is_not_taken_for_missing),
 		TEST(a_limit_is_reported_and_no_miss),
 		TEST(a_rule_has_one_budget_for_all_its_strings),
