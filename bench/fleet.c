@@ -24,7 +24,11 @@
 #include "core/record.h"
 #include "core/require.h"
 
-enum { RECORD_BODY = 200, PEERS_STEP = 100 };
+enum {
+	RECORD_BODY = 200,
+	PEERS_STEP = 100,
+	SOCKETS_A_LINK = 6, /* itself and its monitor, and of two where it dials anew */
+};
 
 struct agent {
 	struct fleet *fleet;
@@ -214,7 +218,7 @@ static int send_all(uint64_t first, size_t count, char **arguments)
 	if (keys_load_public(arguments[2], fleet.server_key) != STATUS_OK
 	    || socket_context_new(&fleet.context) != STATUS_OK)
 		return 1;
-	socket_context_allow(fleet.context, 2 * (unsigned)count + 16);
+	socket_context_allow(fleet.context, SOCKETS_A_LINK * (unsigned)count + 16);
 	uv_loop_init(&fleet.loop);
 	if (sockets_new(fleet.context, &fleet.loop, on_round, &fleet, &fleet.sockets) != STATUS_OK)
 		return 1;

@@ -38,7 +38,7 @@ class Lines:
 
     def __init__(self, command):
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, text=True)
+                                        text=True)
         self.last, self.changed = "", threading.Condition()
         threading.Thread(target=self.read, daemon=True).start()
 
