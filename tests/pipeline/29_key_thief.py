@@ -44,6 +44,11 @@ class Thief(support.Case):
     def state(self):
         return next(row["state"] for row in self.place.rows("agents") if row["by"] != "server")
 
+    def last_seen(self):
+        agent = next(row["agent_id"] for row in self.place.rows("agents") if row["by"] != "server")
+        return next(row["last_seen_at"] for row in self.place.rows("assets", "list")
+                    if row["agent_id"] == agent)
+
     def audit(self, action):
         return [row for row in self.place.rows("audit") if row["action"] == action]
 
@@ -83,11 +88,12 @@ class Thief(support.Case):
                       state=lambda: self.place.rows("audit"))
 
     def test_a_thief_who_names_no_run_is_refused_and_the_owner_goes_on(self):
-        since = len(self.owner.events)
         thief = self.say(hello(names_run=False))
         self.assertIn("which run", self.server.wait_for("hello-refused")["msg"])
-        support.until(lambda: self.owner.said("link-open", since), "the owner again",
+        seen = self.last_seen()
+        support.until(lambda: self.last_seen() > seen, "the owner's next heartbeat",
                       state=self.owner.text)
+        self.assertFalse(self.owner.said("link-lost"))
         self.stop_saying(*thief)
         support.until(lambda: self.audit("hello refused"), "the audit",
                       state=lambda: self.place.rows("audit"))
