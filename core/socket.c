@@ -11,6 +11,8 @@
 #include "core/socket.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <zmq.h>
@@ -504,10 +506,21 @@ static void on_event(void *data, const struct bytes *parts, size_t count, const 
 	socket->on_connection(socket->data, event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
 }
 
+/*
+ * Never the same twice: libzmq lets go of a name some time after the socket was closed, in a thread
+ * of its own, and the next socket may stand where that one stood.
+ */
+static char *monitor_endpoint(void)
+{
+	static atomic_uint_least64_t count;
+
+	return text_format("inproc://monitor-%" PRIu64, (uint64_t)atomic_fetch_add(&count, 1));
+}
+
 static enum status open_monitor(struct socket *socket)
 {
 	struct socket *monitor = memory_new(sizeof(*monitor));
-	char *endpoint = text_format("inproc://monitor-%p", (void *)socket);
+	char *endpoint = monitor_endpoint();
 	enum status status = STATUS_IO;
 
 	monitor->sockets = socket->sockets;
