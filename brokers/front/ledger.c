@@ -202,12 +202,24 @@ static bool is_here(const struct ledger *ledger, const struct entry *entry)
 	return entry->cookie != 0 && entry->look == ledger->look && !entry->is_shut;
 }
 
+/*
+ * More than whole messages can add up to while they wait to be read.  That holds however busy the
+ * door is: one at which somebody always has something to say is never seen read out.
+ */
+static uint64_t most_that_waits(const struct ledger *ledger, enum ledger_door door)
+{
+	return door == LEDGER_ENROLMENT
+	         ? LEDGER_ASKING_BYTES
+	         : (ledger->limits.queue_frames + 2) * wire_size(ledger->limits.frame_max);
+}
+
 static enum ledger_reason judge_stranger(const struct ledger *ledger, const struct entry *entry,
     struct ledger_front front)
 {
 	uint64_t patience = entry->has_asked ? ledger->limits.asked_ms : ledger->limits.mute_ms;
 
-	if (front.is_drained && entry->held > LEDGER_STRANGER_BYTES)
+	if (entry->held
+	    > (front.is_drained ? LEDGER_STRANGER_BYTES : most_that_waits(ledger, entry->door)))
 		return LEDGER_BABBLES;
 	if (front.is_drained && ledger->now_ms - entry->since_ms > patience)
 		return LEDGER_MUTE;
@@ -225,7 +237,7 @@ static enum ledger_reason judge_agent(const struct ledger *ledger, struct entry 
 	uint64_t frame = wire_size(ledger->limits.frame_max);
 	bool was_suspect = entry->is_suspect;
 
-	if (entry->held > (ledger->limits.queue_frames + 2) * frame)
+	if (entry->held > most_that_waits(ledger, entry->door))
 		return LEDGER_ENDLESS;
 	entry->is_suspect = entry->held > 2 * frame
 	                 && (front.is_drained || (was_suspect && entry->delivered == 0));

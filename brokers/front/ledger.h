@@ -19,6 +19,7 @@
 enum {
 	LEDGER_ADDRESS = 16,               /* IPv6, or IPv4 mapped to it */
 	LEDGER_STRANGER_BYTES = 16 * 1024, /* a handshake and a hello take a tenth of it */
+	LEDGER_ASKING_BYTES = 64 * 1024,   /* as many whole requests as libzmq queues take less */
 	LEDGER_PEER_CONNECTIONS = 4, /* of one agent: the old, the new, and those that half died */
 };
 

@@ -486,6 +486,19 @@ static void an_endless_request_ends_as_soon_as_it_is_more_than_a_stranger_may_se
 	assert_int_equal(at->ended[3], LEDGER_BABBLES);
 }
 
+static void an_endless_request_ends_however_busy_the_door(void **test)
+{
+	struct fixture *at = *test;
+
+	comes_to_enrol(at, 3, 1);
+	receives(at, 3, LEDGER_ASKING_BYTES);
+	look_through(at, read_out, busy);
+	assert_int_equal(at->ends, 0);
+	receives(at, 3, 1);
+	look_through(at, read_out, busy);
+	assert_int_equal(at->ended[3], LEDGER_BABBLES);
+}
+
 static void each_door_has_a_crowd_of_its_own(void **test)
 {
 	struct fixture *at = *test;
@@ -568,6 +581,7 @@ int main(void)
 		TEST(who_has_asked_may_wait_for_its_approval_and_ask_again),
 		TEST(whoever_asks_is_no_agent),
 		TEST(an_endless_request_ends_as_soon_as_it_is_more_than_a_stranger_may_send),
+		TEST(an_endless_request_ends_however_busy_the_door),
 		TEST(each_door_has_a_crowd_of_its_own),
 		TEST(the_busiest_address_gives_way_and_who_has_waited_alone_stays),
 		TEST(of_ipv6_a_whole_network_is_one_address),
