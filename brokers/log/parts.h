@@ -76,7 +76,8 @@ struct log_role {
 	struct buffer refusal;            /* of the last that was refused */
 	struct rate *enrolments;          /* how often machines may ask to be let in */
 	struct rate *hellos;              /* how often an agent may say hello */
-	uint64_t passed_over, passed_over_told_ms; /* hellos that came too often */
+	uint64_t passed_over, passed_over_told_ms;  /* hellos that came too often */
+	uint64_t other_stores, other_store_told_ms; /* hellos with the key of another store */
 	bool has_failed;
 };
 

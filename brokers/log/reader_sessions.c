@@ -94,6 +94,25 @@ static enum status write_binding(struct log_role *role, void *data)
 	return log_store_set_reader_key(role->store, binding->user, binding->uuid);
 }
 
+enum { OTHER_STORE_TOLD_MS = 60 * 1000 };
+
+/* At most one line a minute: it says hello again and again. */
+static void tell_other_store(struct log_role *role, const char *user, uint64_t now_ms)
+{
+	role->other_stores++;
+	if (role->other_store_told_ms != 0
+	    && now_ms - role->other_store_told_ms < OTHER_STORE_TOLD_MS)
+		return;
+	log_write(LOG_ERROR, "reader-store",
+	    LOG_FIELDS(LOG_TEXT("user", user), LOG_NUMBER("times", role->other_stores)),
+	    "this key comes with another store than before, and is not let in: if somebody else "
+	    "has the key, replace it; if the state was made anew on purpose, move "
+	    "keys/processor.key "
+	    "and .pub of that data directory away, so that it makes a new one");
+	role->other_store_told_ms = now_ms;
+	role->other_stores = 0;
+}
+
 /*
  * A key stands for the store that it first came with: by another one its positions, and what it
  * sends, would be taken for the first one's.  DENIED: it is another.
@@ -109,11 +128,7 @@ static enum status bind_key(struct log_role *role, const char *user, const uint8
 		return commit_transact(role, write_binding, &binding);
 	if (status != STATUS_OK || memcmp(known, uuid, sizeof(known)) == 0)
 		return status;
-	log_write(LOG_ERROR, "reader-store", LOG_FIELDS(LOG_TEXT("user", user)),
-	    "this key comes with another store than before, and is not let in: if somebody else "
-	    "has the key, replace it; if the state was made anew on purpose, move "
-	    "keys/processor.key "
-	    "and .pub of that data directory away, so that it makes a new one");
+	tell_other_store(role, user, clock_monotonic_ms());
 	return STATUS_DENIED;
 }
 

@@ -9,6 +9,7 @@ enum {
 	MARKS_MAX = 8,  /* that are remembered of either */
 	/* Of those that had been the last for a while more are, and no newcomers drive them out. */
 	LASTED_MS = 60 * 1000,
+	FORGIVEN_MS = 24 * 60 * 60 * 1000, /* a run that lasts so long after one returned */
 	LASTED_MAX = 16,
 };
 static const uint64_t EPOCH_MAX = 1ULL << 48;
@@ -327,12 +328,25 @@ static enum status write_hello(struct log_store *store, const uint8_t agent[AGEN
 	                                           : status;
 }
 
+/*
+ * Of two machines with one key neither speaks for a day alone: a run that does, and goes on or is
+ * followed as it should be, shows that what returned before it was the same machine.
+ */
+static bool forgive_returns(Fettle__LogAgent *known, enum hello_verdict verdict, uint64_t now_ms)
+{
+	if (known->returns == 0 || (verdict != HELLO_RESUMED && verdict != HELLO_SUPERSEDED)
+	    || now_ms < known->last_seen_ms || now_ms - known->last_seen_ms < FORGIVEN_MS)
+		return false;
+	RECORD_SET(known, returns, 0);
+	return true;
+}
+
 enum status log_store_hello(struct log_store *store, const uint8_t agent[AGENT_ID_SIZE],
     const Fettle__Hello *hello, uint64_t now_ms, struct log_greeting *greeting)
 {
 	Fettle__LogAgent fresh = FETTLE__LOG_AGENT__INIT, *known = &fresh;
 	struct hello_facts facts;
-	bool is_new_epoch, behind;
+	bool is_new_epoch, behind, is_forgiven;
 	enum status status = is_behind(store, agent, hello, &behind);
 
 	if (status == STATUS_OK)
@@ -353,11 +367,12 @@ enum status log_store_hello(struct log_store *store, const uint8_t agent[AGENT_I
 	}
 	if (greeting->verdict == HELLO_NAMELESS)
 		return tell_verdict(store, agent, greeting, now_ms);
+	is_forgiven = forgive_returns(known, greeting->verdict, now_ms);
 	is_new_epoch = hello_begins_epoch(greeting->verdict) || !facts.is_same_spool
 	            || hello->epoch != known->epoch || hello->epoch <= last_epoch_before(store);
 	if (!is_new_epoch && known->starts == hello->start
 	    && (facts.is_last_run || hello->instance.len == 0))
-		return STATUS_OK;
+		return is_forgiven ? log_store_put_agent(store, agent, known) : STATUS_OK;
 	take_note(store, known, hello, greeting->verdict, now_ms);
 	status = write_hello(store, agent, known, hello, is_new_epoch, now_ms);
 	greeting->epoch = known->epoch;

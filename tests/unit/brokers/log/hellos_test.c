@@ -6,7 +6,7 @@
 
 static const uint8_t agent[AGENT_ID_SIZE] = "an agent's id .";
 
-enum { SECOND_MS = 1000, MINUTE_MS = 60 * 1000 };
+enum { SECOND_MS = 1000, MINUTE_MS = 60 * 1000, DAY_MS = 24 * 60 * 60 * 1000 };
 
 #define WHAT(name) FETTLE__NOTICE_WHAT__NOTICE_WHAT_##name
 
@@ -111,6 +111,66 @@ static void no_number_of_new_runs_and_spools_drives_out_those_that_lasted(void *
 	assert_int_equal(greet(at, &owner, now_ms), HELLO_CLONE);
 }
 
+/* The owner's run comes back after another one's; what it is judged from then on. */
+static void return_once(struct world *at, struct speaker *owner, uint64_t now_ms)
+{
+	struct speaker other = { .spool = 9, .run = 90, .start = 1 };
+
+	assert_int_equal(greet(at, owner, now_ms), HELLO_NEW);
+	assert_int_equal(greet(at, &other, now_ms), HELLO_OTHER_SPOOL);
+	assert_int_equal(greet(at, owner, now_ms), HELLO_RETURNED);
+}
+
+static enum hello_verdict return_again(struct world *at, struct speaker *owner, uint64_t now_ms)
+{
+	struct speaker other = { .spool = 8, .run = 80, .start = 1 };
+
+	assert_int_equal(greet(at, &other, now_ms), HELLO_OTHER_SPOOL);
+	return greet(at, owner, now_ms);
+}
+
+static void a_return_is_forgotten_once_its_run_has_lasted_for_a_day(void **test)
+{
+	struct world *at = *test;
+	struct speaker owner = { .spool = 1, .run = 1, .start = 1 };
+
+	return_once(at, &owner, NOW_MS);
+	assert_int_equal(greet(at, &owner, NOW_MS + DAY_MS), HELLO_RESUMED);
+	assert_int_equal(return_again(at, &owner, NOW_MS + DAY_MS), HELLO_RETURNED);
+}
+
+static void a_return_is_forgotten_when_the_next_run_follows_a_day_later(void **test)
+{
+	struct world *at = *test;
+	struct speaker owner = { .spool = 1, .run = 1, .start = 1 };
+
+	return_once(at, &owner, NOW_MS);
+	owner.run++;
+	owner.start++;
+	assert_int_equal(greet(at, &owner, NOW_MS + DAY_MS), HELLO_SUPERSEDED);
+	assert_int_equal(return_again(at, &owner, NOW_MS + DAY_MS), HELLO_RETURNED);
+}
+
+static void a_return_is_not_forgotten_before_a_day(void **test)
+{
+	struct world *at = *test;
+	struct speaker owner = { .spool = 1, .run = 1, .start = 1 };
+
+	return_once(at, &owner, NOW_MS);
+	assert_int_equal(greet(at, &owner, NOW_MS + DAY_MS - 1), HELLO_RESUMED);
+	assert_int_equal(return_again(at, &owner, NOW_MS + DAY_MS), HELLO_CLONE);
+}
+
+/* Years may pass between the turns of two machines. */
+static void silence_alone_forgets_no_return(void **test)
+{
+	struct world *at = *test;
+	struct speaker owner = { .spool = 1, .run = 1, .start = 1 };
+
+	return_once(at, &owner, NOW_MS);
+	assert_int_equal(return_again(at, &owner, NOW_MS + 1000ULL * DAY_MS), HELLO_CLONE);
+}
+
 static void a_spool_that_keeps_rolling_back_is_noted_once_a_minute(void **test)
 {
 	struct world *at = *test;
@@ -136,6 +196,10 @@ int main(void)
 		TEST(a_spool_made_anew_is_noted),
 		TEST(a_thief_that_is_new_each_time_is_found_by_the_owners_spool),
 		TEST(no_number_of_new_runs_and_spools_drives_out_those_that_lasted),
+		TEST(a_return_is_forgotten_once_its_run_has_lasted_for_a_day),
+		TEST(a_return_is_forgotten_when_the_next_run_follows_a_day_later),
+		TEST(a_return_is_not_forgotten_before_a_day),
+		TEST(silence_alone_forgets_no_return),
 		TEST(a_spool_that_keeps_rolling_back_is_noted_once_a_minute),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
